@@ -1,0 +1,83 @@
+# Build rules shared by every folder: compiler settings, found packages, and
+# `bellwether_library` / `bellwether_program` / `bellwether_test`, so that a folder's
+# CMakeLists.txt says only what it is made of and what it may use.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(absl REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(GTest REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(OpenSSL REQUIRED)
+if(NOT BELLWETHER_PURE_ONLY)
+  find_package(gRPC CONFIG REQUIRED)
+  find_package(RocksDB REQUIRED)
+  pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+  pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+  pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
+  pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_library(bellwether_flags INTERFACE)
+target_compile_options(bellwether_flags INTERFACE -Wall -Wextra -Wno-unused-parameter -Werror
+  -Wno-missing-field-initializers -msse4.2)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # False positives of GCC 12 in inlined standard and abseil containers.
+  target_compile_options(bellwether_flags INTERFACE -Wno-maybe-uninitialized -Wno-restrict
+    -Wno-stringop-overflow -Wno-array-bounds -Wno-stringop-overread -Wno-dangling-pointer)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(bellwether_flags INTERFACE -Wthread-safety)
+endif()
+target_include_directories(bellwether_flags INTERFACE ${CMAKE_SOURCE_DIR})
+if(BELLWETHER_SANITIZE)
+  add_compile_options(-fsanitize=${BELLWETHER_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${BELLWETHER_SANITIZE})
+endif()
+
+# bellwether_library(NAME [DEPS ...]): a static library of every .cc file of the calling folder,
+# except those named main.cc or in EXCEPT.
+function(bellwether_library NAME)
+  cmake_parse_arguments(ARG "" "" "DEPS;EXCEPT" ${ARGN})
+  file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  foreach(FILE main.cc ${ARG_EXCEPT})
+    list(REMOVE_ITEM SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/${FILE})
+  endforeach()
+  add_library(${NAME} STATIC ${SOURCES})
+  target_link_libraries(${NAME} PUBLIC bellwether_flags ${ARG_DEPS})
+endfunction()
+
+# bellwether_program(NAME SOURCES ... DEPS ...): an executable in build/<preset>/bin.
+function(bellwether_program NAME)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${NAME} ${ARG_SOURCES})
+  target_link_libraries(${NAME} PRIVATE bellwether_flags ${ARG_DEPS})
+endfunction()
+
+# bellwether_test(FOLDER [DEPS ...]): one GoogleTest binary of every *_test.cc in
+# tests/unit/FOLDER, each case a CTest of label "unit".
+function(bellwether_test FOLDER)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${FOLDER}/*.cc)
+  if(NOT SOURCES)
+    return()
+  endif()
+  string(REPLACE "/" "_" NAME unit_${FOLDER})
+  add_executable(${NAME} ${SOURCES})
+  target_link_libraries(${NAME} PRIVATE bellwether_flags ${ARG_DEPS} GTest::gtest GTest::gmock
+    GTest::gtest_main)
+  gtest_discover_tests(${NAME} TEST_PREFIX "${FOLDER}: " DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS unit TIMEOUT 60)
+endfunction()

@@ -1,0 +1,31 @@
+#include "base/status.h"
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+
+namespace bellwether::base {
+namespace {
+
+constexpr char kOutcomePayload[] = "bellwether/outcome";
+
+}  // namespace
+
+absl::Status UnknownOutcome(absl::StatusCode code, std::string_view message) {
+  absl::Status status(code, AbslView(message));
+  status.SetPayload(kOutcomePayload, absl::Cord("unknown"));
+  return status;
+}
+
+Outcome OutcomeOf(const absl::Status& status) {
+  return status.GetPayload(kOutcomePayload).has_value() ? Outcome::kUnknown : Outcome::kRejected;
+}
+
+absl::Status Annotate(const absl::Status& status, std::string_view prefix) {
+  absl::Status result(status.code(), absl::StrCat(AbslView(prefix), ": ", status.message()));
+  status.ForEachPayload([&result](absl::string_view url, const absl::Cord& payload) {
+    result.SetPayload(url, payload);
+  });
+  return result;
+}
+
+}  // namespace bellwether::base
