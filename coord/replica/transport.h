@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/uuid.h"
+#include "coord/raft/types.h"
+
+namespace bellwether::coord {
+
+using raft::LogIndex;
+using raft::ServerId;
+using raft::Term;
+
+// A configured server of the ensemble.
+struct PeerAddress {
+  ServerId id;
+  std::string address;  // "host:port" of its peer listener
+  friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
+};
+
+// What a server says of itself whenever it connects.
+struct Hello {
+  base::Uuid ensemble_id;  // nil while none is known
+  ServerId server_id;
+  base::Uuid folder_id;
+  uint64_t process_id = 0;            // random, per process
+  std::vector<PeerAddress> servers;   // its configured ensemble, sorted by id
+  std::string grpc;                   // advertised address for clients
+  bool folder_empty = false;          // it never had a part in an ensemble
+  std::vector<ServerId> heard_empty;  // who has told it that their folder was empty
+};
+
+// Commands for the leader, appended in order, accepted or refused as a whole (peer.proto).
+struct Forward {
+  uint64_t stream_id = 0;
+  uint64_t position = 0;  // 1, 2, 3, ... within the stream
+  Term term;
+  std::vector<std::string> commands;
+};
+
+struct ForwardReply {
+  uint64_t stream_id = 0;
+  uint64_t position = 0;
+  absl::Status status;  // ok: appended at (term, index)
+  Term term;
+  LogIndex index;
+};
+
+// Asks the leader for an index to read at; the note is handed to the leader's service first.
+struct ReadIndexRequest {
+  uint64_t id = 0;
+  std::string note;
+};
+
+struct ReadIndexReply {
+  uint64_t id = 0;
+  bool ok = false;
+  LogIndex index;
+};
+
+// For the leader's service, without an answer.
+struct Note {
+  std::string note;
+};
+
+using PeerMessage = std::variant<Hello, raft::Message, Forward, ForwardReply, ReadIndexRequest,
+                                 ReadIndexReply, Note>;
+
+// Carries messages between the servers of an ensemble. Fault model: a message is lost, or
+// delivered after all that were sent before it on the same connection; connections break at any
+// time; nothing is delivered twice within a connection, and nothing of an old connection after
+// OnDisconnected was called for it. Bytes in flight per peer are bounded: above the bound messages
+// are dropped and counted.
+// Threads: called from the replica's executor; the handler is called on the replica's executor.
+class Transport {
+ public:
+  class Handler {
+   public:
+    virtual ~Handler() = default;
+    // A connection in both directions stands; its Hello was checked for protocol version only.
+    virtual void OnConnected(const Hello& hello) = 0;
+    virtual void OnDisconnected(ServerId peer) = 0;
+    // A Hello here is an update of the one given to OnConnected.
+    virtual void OnMessage(ServerId from, PeerMessage message) = 0;
+  };
+
+  virtual ~Transport() = default;
+
+  // Connects to the peers and keeps doing so. `hello` is said first on every connection.
+  virtual void Start(Hello hello, Handler& handler) = 0;
+
+  // Changes what is said from now on, and says it to the connected peers.
+  virtual void UpdateHello(Hello hello) = 0;
+
+  virtual void Send(ServerId to, PeerMessage message) = 0;
+};
+
+}  // namespace bellwether::coord
