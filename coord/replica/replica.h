@@ -88,4 +88,68 @@ struct ReplicaStatus {
   std::vector<Peer> servers;
 };
 
+// The driver of one Raft replica: the only place where the core's Ready is executed, so its numbered
+// steps are the proof of order (persist before vote and acknowledgement, apply after commit). Also
+// forms the ensemble, forwards commands to the leader and asks it for read indexes. Must not know
+// what commands mean.
+// Owned by the server (coord_server); log, transport, clock, executors and state machine outlive it.
+// Threads: everything runs on `executor` (the replica's executor); Apply runs on `apply_executor`.
+// Propose, RequestRead, SendNote and status may be called from any thread; their callbacks run on
+// the replica's executor.
+// Limits: ReplicaOptions; over a bound a proposal is rejected with RESOURCE_EXHAUSTED.
+class Replica {
+ public:
+  struct Dependencies {
+    LogStore& log;
+    Transport& transport;
+    StateMachine& state_machine;
+    base::Clock& clock;
+    base::Executor& executor;
+    base::Executor& apply_executor;
+    base::Metrics& metrics;
+    uint64_t seed = 0;  // of timeouts and stream ids
+    // Called once when this server can't go on: the disk failed, or its folder or its list of
+    // servers disagrees with its peers. The status says what to do.
+    absl::AnyInvocable<void(absl::Status)> on_fatal;
+  };
+
+  // `ensemble_id` is nil for a folder that knows none; `folder_empty` says that it never had a part
+  // in an ensemble.
+  Replica(ReplicaOptions options, base::Uuid ensemble_id, bool folder_empty, Dependencies deps);
+  ~Replica();
+
+  // Begins to talk, elect and apply. Entries already committed and stored are applied again, from
+  // the first (there are no snapshots yet).
+  void Start();
+
+  // Stops timers and sends; callbacks of what is outstanding get UNAVAILABLE with their outcome.
+  void Stop();
+
+  // Appends commands at the leader, through it or by forwarding, in the order of the calls. The
+  // callback says only: OK, the leader appended them (they take effect when applied, unless the
+  // term ends first); rejected, it never will; or unknown (base::OutcomeOf). Calls of one term
+  // that follow a rejected or unknown one are not affected.
+  void Propose(std::vector<std::string> commands, absl::AnyInvocable<void(absl::Status)> done);
+
+  // An index such that a read at a state that has applied it is linearizable as of this call. The
+  // note, when not empty, reaches the leader's OnNote before the leader confirms its term. Calls
+  // that wait for the same round share it. Errors: UNAVAILABLE without a leader.
+  void RequestRead(std::string note, absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done);
+
+  // Reaches the leader's OnNote, or is lost.
+  void SendNote(std::string note);
+
+  // The state machine has learned the ensemble's id: said to peers from now on.
+  void SetEnsembleId(base::Uuid ensemble_id);
+
+  // The state machine has applied all up to here.
+  void OnApplied(LogIndex index);
+
+  ReplicaStatus status() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 }  // namespace bellwether::coord
