@@ -78,6 +78,7 @@ uint64_t Decoder::Varint() {
     const std::string_view byte = Take(1);
     if (!ok_) return 0;
     const uint64_t group = static_cast<uint8_t>(byte[0]);
+    if (shift == 63 && group > 1) break;  // above 64 bits
     value |= (group & 0x7f) << shift;
     if (group < 0x80) return value;
   }

@@ -7,7 +7,9 @@ find_package(PkgConfig REQUIRED)
 find_package(absl REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
-find_package(GTest REQUIRED)
+if(BUILD_TESTING)
+  find_package(GTest REQUIRED)
+endif()
 find_package(Protobuf REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(OpenSSL REQUIRED)
@@ -47,10 +49,25 @@ if(BELLWETHER_SANITIZE)
   add_link_options(-fsanitize=${BELLWETHER_SANITIZE})
 endif()
 
-# bellwether_library(NAME [DEPS ...]): a static library of every .cc file of the calling folder,
-# except those named main.cc or in EXCEPT.
+# In a build with BELLWETHER_PURE_ONLY gRPC and RocksDB have no targets: sets RESULT to true when
+# one of the targets that follow is missing, so that whatever uses it is left out of that build.
+function(bellwether_left_out RESULT)
+  set(${RESULT} OFF PARENT_SCOPE)
+  foreach(DEPENDENCY ${ARGN})
+    if(BELLWETHER_PURE_ONLY AND NOT TARGET ${DEPENDENCY})
+      set(${RESULT} ON PARENT_SCOPE)
+    endif()
+  endforeach()
+endfunction()
+
+# bellwether_library(NAME [DEPS ...] [EXCEPT ...]): a static library of every .cc file of the
+# calling folder, except those named main.cc or in EXCEPT.
 function(bellwether_library NAME)
   cmake_parse_arguments(ARG "" "" "DEPS;EXCEPT" ${ARGN})
+  bellwether_left_out(LEFT_OUT ${ARG_DEPS})
+  if(LEFT_OUT)
+    return()
+  endif()
   file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   foreach(FILE main.cc ${ARG_EXCEPT})
     list(REMOVE_ITEM SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/${FILE})
@@ -62,22 +79,42 @@ endfunction()
 # bellwether_program(NAME SOURCES ... DEPS ...): an executable in build/<preset>/bin.
 function(bellwether_program NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  bellwether_left_out(LEFT_OUT ${ARG_DEPS})
+  if(LEFT_OUT)
+    return()
+  endif()
   add_executable(${NAME} ${ARG_SOURCES})
   target_link_libraries(${NAME} PRIVATE bellwether_flags ${ARG_DEPS})
 endfunction()
 
-# bellwether_test(FOLDER [DEPS ...]): one GoogleTest binary of every *_test.cc in
+# What a sanitizer run builds: every unit test, and the programs that simulation tests run.
+add_custom_target(unit_tests)
+add_custom_target(sim_tests)
+
+# bellwether_test(FOLDER [DEPS ...]): one GoogleTest binary of every .cc file in
 # tests/unit/FOLDER, each case a CTest of label "unit".
 function(bellwether_test FOLDER)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  bellwether_left_out(LEFT_OUT ${ARG_DEPS})
   file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${FOLDER}/*.cc)
-  if(NOT SOURCES)
+  if(LEFT_OUT OR NOT SOURCES)
     return()
   endif()
   string(REPLACE "/" "_" NAME unit_${FOLDER})
   add_executable(${NAME} ${SOURCES})
+  add_dependencies(unit_tests ${NAME})
   target_link_libraries(${NAME} PRIVATE bellwether_flags ${ARG_DEPS} GTest::gtest GTest::gmock
     GTest::gtest_main)
   gtest_discover_tests(${NAME} TEST_PREFIX "${FOLDER}: " DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS unit TIMEOUT 60)
+endfunction()
+
+# bellwether_script_test(NAME LABEL SECONDS COMMAND...): a CTest that runs a command in the
+# repository's root with a time limit. A command that can't run here exits with 77 or prints a TAP
+# line "ok ... # skip REASON": that is a skip, not a pass.
+function(bellwether_script_test NAME LABEL SECONDS)
+  add_test(NAME ${NAME} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${NAME} PROPERTIES LABELS ${LABEL} TIMEOUT ${SECONDS}
+    SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION "\nok [^\n]* # skip"
+    ENVIRONMENT "BELL_BUILD_DIR=${CMAKE_BINARY_DIR};BELL_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
 endfunction()
