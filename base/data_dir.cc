@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -31,8 +32,8 @@ absl::StatusOr<Identity> ParseIdentity(const std::string& path, const std::strin
     return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : "";
   };
   if (!json.contains("format") || !json["format"].is_number_integer()) return bad("no format");
-  if (json["format"].get<int>() != kFormat) {
-    return bad(fmt::format("format {} is unknown to this version", json["format"].get<int>()));
+  if (const auto format = json["format"].get<int64_t>(); format != kFormat) {
+    return bad(fmt::format("format {} is unknown to this version", format));
   }
   if (!json.contains("id") || !json["id"].is_number_integer()) return bad("no id");
   Identity identity;
@@ -49,6 +50,14 @@ absl::StatusOr<Identity> ParseIdentity(const std::string& path, const std::strin
   return identity;
 }
 
+// Also true for what a crash leaves of the first Open: a lock, an identity not yet renamed.
+absl::StatusOr<bool> HoldsNothing(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(path));
+  return std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return name == kLockFile || name == std::string(kIdentityFile) + ".tmp";
+  });
+}
+
 std::string HolderOf(int fd) {
   char pid[32] = {};
   const ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
@@ -61,7 +70,7 @@ std::string HolderOf(int fd) {
 absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path,
                                                        std::string_view kind, int64_t id) {
   RETURN_IF_ERROR(CreateFolder(path));
-  ASSIGN_OR_RETURN(const bool was_empty, IsEmptyFolder(path));
+  ASSIGN_OR_RETURN(const bool was_empty, HoldsNothing(path));
   const std::string lock_path = path + "/" + kLockFile;
   const int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) {

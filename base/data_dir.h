@@ -35,7 +35,7 @@ class DataDir {
   const std::string& path() const { return path_; }
   std::string File(std::string_view name) const;
 
-  // True when the folder held nothing before Open.
+  // True when the folder held nothing before Open (but perhaps the lock of an Open that crashed).
   bool was_empty() const { return was_empty_; }
 
   const Identity& identity() const { return identity_; }

@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -28,6 +29,9 @@ absl::Status FileError(std::string_view action, const std::string& path, int err
     case ENOSPC:
     case EDQUOT:
       return absl::ResourceExhaustedError(message + "; free some space on that disk");
+    case EEXIST:
+    case ENOTDIR:
+      return absl::FailedPreconditionError(message + "; choose another path");
     default:
       return absl::InternalError(message);
   }
@@ -99,8 +103,11 @@ absl::Status CreateFolder(const std::string& path) {
   if (std::filesystem::is_directory(path, error)) return absl::OkStatus();
   const std::string parent = ParentOf(path);
   if (parent != path && parent != ".") RETURN_IF_ERROR(CreateFolder(parent));
-  if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
-    return FileError("create the folder", path, errno);
+  if (mkdir(path.c_str(), 0755) != 0) {
+    const int reason = errno;
+    const bool made_by_another =
+        reason == EEXIST && std::filesystem::is_directory(path, error);
+    if (!made_by_another) return FileError("create the folder", path, reason);
   }
   return SyncFolder(parent);
 }
@@ -118,11 +125,16 @@ absl::StatusOr<uint64_t> FreeBytes(const std::string& path) {
   return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
-absl::StatusOr<bool> IsEmptyFolder(const std::string& path) {
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {
   std::error_code error;
-  const bool empty = std::filesystem::is_empty(path, error);
+  std::filesystem::directory_iterator entry(path, error);
+  std::vector<std::string> names;
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
   if (error) return FileError("list", path, error.value());
-  return empty;
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace bellwether::base

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,7 +27,7 @@ absl::Status SyncFolder(const std::string& path);
 // Bytes an unprivileged writer may still use on the file system of `path`.
 absl::StatusOr<uint64_t> FreeBytes(const std::string& path);
 
-// True for a folder without entries; NOT_FOUND when there is none.
-absl::StatusOr<bool> IsEmptyFolder(const std::string& path);
+// Names of a folder's entries, sorted, without "." and ".."; NOT_FOUND when there is no such folder.
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
 
 }  // namespace bellwether::base

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <shared_mutex>
@@ -43,9 +44,12 @@ class CondVar {
     lock.release();
   }
 
-  // Returns false when `timeout` passed without a signal.
+  // Returns false when `timeout` (of at most a year; longer counts as a year) passed without a
+  // signal. May wake without one.
   bool WaitFor(Mutex& mutex, absl::Duration timeout) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
+    // A longer wait would overflow the clock that it is added to.
+    timeout = std::min(timeout, absl::Hours(24 * 365));
     const bool signalled =
         condition_.wait_for(lock, absl::ToChronoNanoseconds(timeout)) == std::cv_status::no_timeout;
     lock.release();

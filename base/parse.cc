@@ -1,8 +1,8 @@
 #include "base/parse.h"
 
+#include <algorithm>
 #include <charconv>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "fmt/format.h"
@@ -13,7 +13,7 @@ absl::StatusOr<absl::Duration> ParseDuration(std::string_view text) {
   absl::Duration duration;
   const bool has_unit = text == "0" || text.find_first_of("smh") != std::string_view::npos;
   if (!has_unit || !absl::ParseDuration(AbslView(text), &duration) ||
-      duration < absl::ZeroDuration()) {
+      duration < absl::ZeroDuration() || duration == absl::InfiniteDuration()) {
     return absl::InvalidArgumentError(
         fmt::format("'{}' is not a duration; write for example 500ms, 10s or 5m", text));
   }
@@ -41,7 +41,9 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
 
 absl::StatusOr<int64_t> ParseInteger(std::string_view text, int64_t first, int64_t last) {
   int64_t value = 0;
-  if (!absl::SimpleAtoi(AbslView(text), &value) || value < first || value > last) {
+  const char* const end = text.data() + text.size();
+  const auto [parsed_end, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || parsed_end != end || value < first || value > last) {
     return absl::InvalidArgumentError(
         fmt::format("'{}' is not a whole number from {} to {}", text, first, last));
   }
@@ -54,7 +56,8 @@ std::string HostPort::ToString() const {
 }
 
 bool HostPort::IsLoopback() const {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+  const bool is_ipv4 = host.find_first_not_of("0123456789.") == std::string::npos;
+  return host == "localhost" || host == "::1" || (is_ipv4 && host.starts_with("127."));
 }
 
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {

@@ -42,7 +42,10 @@ uint64_t Random::Below(uint64_t bound) {
 
 int64_t Random::Between(int64_t first, int64_t last) {
   CHECK(first <= last);
-  return first + static_cast<int64_t>(Below(static_cast<uint64_t>(last - first) + 1));
+  // Unsigned, since the distance may not fit a signed integer.
+  const uint64_t distance = static_cast<uint64_t>(last) - static_cast<uint64_t>(first);
+  const uint64_t offset = distance == UINT64_MAX ? Next() : Below(distance + 1);
+  return static_cast<int64_t>(static_cast<uint64_t>(first) + offset);
 }
 
 bool Random::Chance(double probability) {

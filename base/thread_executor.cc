@@ -90,6 +90,7 @@ void ThreadExecutor::Run() {
   MutexLock lock(mutex_);
   tasks.swap(queue_);
   timers.swap(timers_);
+  timer_due_.clear();
 }
 
 }  // namespace bellwether::base
