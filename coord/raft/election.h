@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/random.h"
+#include "coord/raft/message.h"
+#include "coord/raft/quorum.h"
+#include "coord/raft/types.h"
+
+namespace bellwether::coord::raft {
+
+// Counts ticks towards a random timeout of [n, 2n) ticks (paper section 5.2), and apart from it the
+// ticks since a leader was heard: a granted vote restarts the first only (R12).
+class ElectionTimer {
+ public:
+  ElectionTimer(uint32_t election_timeout_ticks, base::Random& random);
+
+  void Tick();
+  // Draws a new timeout.
+  void Restart();
+  void OnLeaderHeard();
+
+  bool Expired() const { return elapsed_ >= timeout_; }
+  // Whether a leader was heard so recently that no vote may be given (thesis section 4.2.3).
+  bool InLease() const { return heard_ && since_leader_ < election_timeout_ticks_; }
+  uint64_t ticks_since_leader() const { return since_leader_; }
+
+ private:
+  uint32_t election_timeout_ticks_;
+  base::Random* random_;
+  uint64_t elapsed_ = 0;
+  uint64_t timeout_ = 0;
+  uint64_t since_leader_ = 0;
+  bool heard_ = false;  // false until the first leader: a start is not a contact
+};
+
+// The answers to one campaign; each server's first one counts.
+class VoteTally {
+ public:
+  void Clear();
+  void Record(ServerId voter, bool granted);
+  VoteResult Result(const VoterSet& voters) const;
+
+ private:
+  std::vector<ServerId> granted_;
+  std::vector<ServerId> refused_;
+};
+
+enum class VoteDecision {
+  kIgnore,  // as if the request had not arrived: not even its term is adopted
+  kRefuse,
+  kGrant,
+};
+
+// What of the receiver a vote depends on.
+struct VoterView {
+  Term term;  // before the request's term is adopted
+  ServerId vote;
+  Standing standing = Standing::kVoter;
+  ServerId leader;        // known leader of `term`; 0 = none
+  bool in_lease = false;  // that leader was heard within an election timeout, or is this server
+  LogIndex last_index;
+  Term last_term;
+};
+
+// Votes and pre-votes: paper sections 5.2, 5.4.1, thesis sections 4.2.3, 9.6.
+VoteDecision DecideVote(ServerId candidate, const VoteRequest& request, const VoterView& view);
+
+}  // namespace bellwether::coord::raft

@@ -1,0 +1,32 @@
+#include "coord/raft/options.h"
+
+#include <algorithm>
+
+#include "fmt/format.h"
+
+namespace bellwether::coord::raft {
+
+absl::Status Validate(const Options& options) {
+  auto invalid = [](std::string what) { return absl::InvalidArgumentError(what); };
+  std::vector<ServerId> voters = options.voters;
+  std::sort(voters.begin(), voters.end());
+  if (std::adjacent_find(voters.begin(), voters.end()) != voters.end()) {
+    return invalid("a server is listed twice among the voters");
+  }
+  if (!std::binary_search(voters.begin(), voters.end(), options.self)) {
+    return invalid(fmt::format("server {} is not among the voters", options.self));
+  }
+  if (voters.front() == ServerId(0)) return invalid("server id 0 stands for no server");
+  if (options.heartbeat_ticks == 0 || options.heartbeat_ticks >= options.election_timeout_ticks) {
+    return invalid(
+        fmt::format("heartbeat_ticks={} must be from 1 to below election_timeout_ticks={}",
+                    options.heartbeat_ticks, options.election_timeout_ticks));
+  }
+  if (options.inflight_appends_max == 0 || options.inflight_bytes_max == 0 ||
+      options.uncommitted_bytes_max == 0 || options.unapplied_bytes_max == 0) {
+    return invalid("a bound of zero would stop replication");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace bellwether::coord::raft

@@ -1,0 +1,166 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/random.h"
+#include "coord/raft/election.h"
+#include "coord/raft/log_reader.h"
+#include "coord/raft/message.h"
+#include "coord/raft/options.h"
+#include "coord/raft/quorum.h"
+#include "coord/raft/raft_log.h"
+#include "coord/raft/ready.h"
+#include "coord/raft/types.h"
+
+namespace bellwether::coord::raft {
+
+class Leadership;
+
+// Where a proposal was put. It is committed if and only if an entry of this term is applied at this
+// index; another term there means that it never will be.
+struct Proposed {
+  Term term;
+  LogIndex first;  // of the first payload
+  LogIndex last;   // of the last payload
+};
+
+// What a leader knows of another server.
+struct PeerStatus {
+  ServerId server;
+  LogIndex match;  // durable there
+  bool active = false;  // answered within the last one or two election timeouts
+  bool awaiting_readmission = false;
+};
+
+// One server's Raft (Ongaro's paper and thesis): inputs go in, TakeReady() says what to do. Knows
+// nothing of files, sockets, threads, clocks or what commands mean. Single-threaded: every call comes
+// from its owner's executor. Does not call back, except to the LogReader. Messages from the network
+// may be lost, repeated, reordered or malformed; senders are trusted not to lie.
+//
+// Invariants, checked by CheckInvariants():
+// - term, commit and standing never go back; the log's terms are not above the term
+// - handed out to apply <= commit <= last index; handed out to apply <= durable on this server
+// - a leader is a voter, voted for itself durably, and has an entry of its own term
+// - only a leader has reads pending; a server that awaits readmission is a follower without a vote
+// - a follower's match <= the leader's last index, next > match, and its window is within bounds
+class RaftCore {
+ public:
+  // `hard_state` and `reader` are what the disk holds; `reader` and `random` outlive the core.
+  // Errors: INVALID_ARGUMENT (options), DATA_LOSS (log not usable), the reader's.
+  static absl::StatusOr<std::unique_ptr<RaftCore>> Create(const Options& options,
+                                                          const HardState& hard_state,
+                                                          LogReader& reader, base::Random& random);
+  ~RaftCore();
+  RaftCore(const RaftCore&) = delete;
+  RaftCore& operator=(const RaftCore&) = delete;
+
+  // A message received. One for another server, from a stranger or malformed is dropped.
+  void Step(Message message);
+
+  // One tick of the owner's clock has passed.
+  void Tick();
+
+  // Appends one entry per payload; the answer only says where. Several at a time cost one write.
+  // Errors, nothing done: FAILED_PRECONDITION (not the leader), RESOURCE_EXHAUSTED (too many
+  // uncommitted bytes), INVALID_ARGUMENT (no payload).
+  absl::StatusOr<Proposed> Propose(std::vector<std::string> payloads);
+
+  // ReadIndex (thesis section 6.4): later a ReadResult or a lost read carries the id. Reads asked
+  // for between two Readys share a round; until an entry of the leader's own term is committed they
+  // wait (R1). Errors as for Propose (RESOURCE_EXHAUSTED: too many reads pending).
+  absl::Status RequestRead(ReadId id);
+
+  // Steps 2 of the Ready `id` and of all before it are durable. Requires: taken before.
+  void OnPersisted(ReadyId id);
+
+  // The state machine holds everything up to `index`. Requires: handed out before.
+  void OnApplied(LogIndex index);
+
+  // What is to be done now, or nothing. Inputs in a burst first, then this: it forms the batches.
+  std::optional<Ready> TakeReady();
+
+  // Not OK: the log could not be read or contradicts what is committed. The core then neither takes
+  // nor gives anything any more, and its owner must stop the server.
+  const absl::Status& status() const { return failure_; }
+
+  Role role() const { return role_; }
+  ServerId leader() const { return leader_; }  // 0 = unknown
+  Term term() const { return hard_state_.term; }
+  Standing standing() const { return hard_state_.standing; }
+  LogIndex commit() const { return log_.commit(); }
+  LogIndex last_index() const { return log_.last_index(); }
+
+  // Ticks since a leader of the current term was heard, or since a quorum answered this leader; the
+  // latter stays below two election timeouts.
+  uint64_t ticks_since_leader_contact() const;
+
+  // Empty unless leader.
+  std::vector<PeerStatus> Peers() const;
+
+  // CHECKs the class's invariants. For tests and simulation, after every call.
+  void CheckInvariants() const;
+
+ private:
+  RaftCore(const Options& options, const HardState& hard_state, RaftLog log, base::Random& random);
+
+  // Messages, by kind. `message` is of the current term unless said otherwise.
+  bool AdoptTerm(const Message& message);
+  void RefuseOldTerm(const Message& message);
+  void OnVoteRequest(const Message& message, const VoteRequest& request);
+  void OnVoteResponse(const Message& message, const VoteResponse& response);
+  void OnAppendRequest(const Message& message, const AppendRequest& request);
+  void OnAppendResponse(const Message& message, const AppendResponse& response);
+  void AnswerAppend(ServerId leader, const AppendRequest& request, LogIndex verified);
+
+  // Roles.
+  void BecomeFollower(Term term, ServerId leader);
+  void StartPreVote();
+  void Campaign();
+  void CountOwnVote();
+  void BecomeLeader();
+  void RequestVotes(bool pre_vote);
+  void OnTally();
+
+  // Output.
+  enum class Leaves { kAtOnce, kAfterPersist };
+  void Send(ServerId to, decltype(Message::body) body, Leaves leaves);
+  bool HardStateDurable() const;
+  void TakeCommitted(Ready& ready);
+  void TakeHardState(Ready& ready);
+  void Fail(absl::Status status);
+
+  // Constant after construction.
+  const Options options_;
+  const VoterSet voters_;
+
+  HardState hard_state_;
+  RaftLog log_;
+  absl::Status failure_;
+
+  Role role_ = Role::kFollower;
+  ServerId leader_;
+  ElectionTimer timer_;
+  VoteTally tally_;
+  std::unique_ptr<Leadership> leadership_;  // present exactly while leader
+
+  // Output gathered for the next Ready.
+  std::vector<Message> messages_;
+  std::vector<Message> messages_after_persist_;
+  std::vector<ReadResult> reads_;
+  std::vector<ReadId> lost_reads_;
+
+  // What the owner has been told.
+  ReadyId last_ready_;
+  ReadyId persisted_ready_;
+  ReadyId hard_state_ready_;      // the Ready that carried told_hard_state_; 0 = from disk
+  HardState told_hard_state_;
+  SoftState told_soft_state_;
+};
+
+}  // namespace bellwether::coord::raft

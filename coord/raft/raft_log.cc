@@ -1,0 +1,161 @@
+#include "coord/raft/raft_log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord::raft {
+
+absl::StatusOr<RaftLog> RaftLog::Load(LogReader& reader, LogIndex applied, size_t tail_bytes_max) {
+  if (reader.FirstIndex() != LogIndex(1)) {
+    return absl::DataLossError(
+        fmt::format("the log begins at entry {} instead of 1", reader.FirstIndex()));
+  }
+  if (reader.LastIndex() < applied) {
+    return absl::DataLossError(fmt::format("the log ends at entry {}, before the applied entry {}",
+                                           reader.LastIndex(), applied));
+  }
+  ASSIGN_OR_RETURN(TermRuns runs, TermRuns::Load(reader));
+  return RaftLog(reader, std::move(runs), applied, tail_bytes_max);
+}
+
+RaftLog::RaftLog(LogReader& reader, TermRuns runs, LogIndex applied, size_t tail_bytes_max)
+    : reader_(&reader),
+      tail_bytes_max_(tail_bytes_max),
+      runs_(std::move(runs)),
+      commit_(applied),
+      handed_out_(applied),
+      written_(runs_.last_index()),
+      durable_(runs_.last_index()) {}
+
+void RaftLog::Append(EntryPtr entry) {
+  runs_.Append(entry->index, entry->term);
+  tail_bytes_ += EntryBytes(*entry);
+  tail_.push_back(std::move(entry));
+}
+
+absl::Status RaftLog::Merge(const std::vector<EntryPtr>& entries) {
+  auto fresh = std::find_if(entries.begin(), entries.end(), [this](const EntryPtr& entry) {
+    return TermAt(entry->index) != entry->term;
+  });
+  if (fresh == entries.end()) return absl::OkStatus();
+  const LogIndex from = (*fresh)->index;
+  if (from <= commit_) {
+    return absl::DataLossError(fmt::format(
+        "entry {} of term {} is committed here, and a leader sent another one of term {}", from,
+        *TermAt(from), (*fresh)->term));
+  }
+  if (from <= last_index()) Truncate(from);
+  std::for_each(fresh, entries.end(), [this](const EntryPtr& entry) { Append(entry); });
+  return absl::OkStatus();
+}
+
+void RaftLog::Truncate(LogIndex from) {
+  CHECK(from > commit_);
+  if (from <= written_) truncate_from_ = from;
+  while (!tail_.empty() && tail_.back()->index >= from) {
+    tail_bytes_ -= EntryBytes(*tail_.back());
+    tail_.pop_back();
+  }
+  runs_.Truncate(from);
+  written_ = std::min(written_, from - 1);
+  durable_ = std::min(durable_, from - 1);
+  for (Writing& writing : writing_) writing.last = std::min(writing.last, from - 1);
+}
+
+void RaftLog::CommitTo(LogIndex index) {
+  CHECK(index <= last_index(), "commit={} last={}", index, last_index());
+  commit_ = std::max(commit_, index);
+}
+
+absl::StatusOr<std::vector<EntryPtr>> RaftLog::Read(LogIndex begin, LogIndex last,
+                                                    size_t bytes_max) const {
+  CHECK(begin > LogIndex(0) && begin <= last && last <= last_index());
+  if (begin < tail_first()) {
+    const LogIndex end = std::min(last + 1, tail_first());
+    ASSIGN_OR_RETURN(std::vector<EntryPtr> entries, reader_->Read(begin, end, bytes_max));
+    const bool contiguous = !entries.empty() && entries.front()->index == begin &&
+                            entries.back()->index == begin + (entries.size() - 1) &&
+                            entries.back()->index < end;
+    if (!contiguous) {
+      return absl::DataLossError(fmt::format("the log on disk lacks entries from {} on", begin));
+    }
+    return entries;
+  }
+  std::vector<EntryPtr> entries;
+  size_t bytes = 0;
+  for (auto entry = tail_.begin() + static_cast<ptrdiff_t>(begin - tail_first());
+       entry != tail_.end() && (*entry)->index <= last; ++entry) {
+    bytes += EntryBytes(**entry);
+    if (bytes > bytes_max && !entries.empty()) break;
+    entries.push_back(*entry);
+  }
+  return entries;
+}
+
+RaftLog::Write RaftLog::TakeUnwritten(ReadyId ready) {
+  Write write;
+  if (!HasUnwritten()) return write;
+  write.truncate_from = std::exchange(truncate_from_, LogIndex(0));
+  write.entries.assign(tail_.begin() + static_cast<ptrdiff_t>(written_ + 1 - tail_first()),
+                       tail_.end());
+  written_ = last_index();
+  writing_.push_back(Writing{ready, written_});
+  return write;
+}
+
+void RaftLog::OnPersisted(ReadyId ready) {
+  while (!writing_.empty() && writing_.front().ready <= ready) {
+    durable_ = std::max(durable_, writing_.front().last);
+    writing_.pop_front();
+  }
+  ShrinkTail();
+}
+
+absl::StatusOr<std::vector<EntryPtr>> RaftLog::TakeCommitted(size_t unapplied_bytes_max) {
+  const LogIndex last = std::min(commit_, durable_);
+  if (handed_out_ >= last || unapplied_.bytes() >= unapplied_bytes_max) {
+    return std::vector<EntryPtr>();
+  }
+  ASSIGN_OR_RETURN(std::vector<EntryPtr> entries,
+                   Read(handed_out_ + 1, last, unapplied_bytes_max - unapplied_.bytes()));
+  size_t bytes = 0;
+  for (const EntryPtr& entry : entries) bytes += EntryBytes(*entry);
+  handed_out_ = entries.back()->index;
+  unapplied_.Add(handed_out_, bytes);
+  return entries;
+}
+
+void RaftLog::OnApplied(LogIndex index) {
+  CHECK(index <= handed_out_);
+  unapplied_.ReleaseThrough(index);
+}
+
+void RaftLog::ShrinkTail() {
+  while (tail_bytes_ > tail_bytes_max_ && tail_.front()->index <= durable_) {
+    tail_bytes_ -= EntryBytes(*tail_.front());
+    tail_.pop_front();
+  }
+}
+
+void RaftLog::CheckInvariants() const {
+  CHECK(durable_ <= written_ && written_ <= last_index());
+  CHECK(tail_first() <= durable_ + 1);
+  CHECK(handed_out_ <= commit_ && commit_ <= last_index() && handed_out_ <= durable_);
+  CHECK(truncate_from_ == LogIndex(0) || truncate_from_ > commit_);
+  if (!tail_.empty()) {
+    CHECK(tail_.front()->index == tail_first() && tail_.back()->index == last_index());
+    CHECK(TermAt(tail_.front()->index) == tail_.front()->term);
+    CHECK(last_term() == tail_.back()->term);
+  }
+  LogIndex last;
+  for (const Writing& writing : writing_) {
+    CHECK(writing.last <= written_ && writing.last >= last);
+    last = writing.last;
+  }
+}
+
+}  // namespace bellwether::coord::raft
