@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/parse.h"
+
+namespace bellwether::base {
+
+// One accepted connection: the stream seam behind which plain TCP and, later, TLS stand. Owned by
+// whoever talks on it; callbacks run on the listener's thread, where all calls must be made too.
+// At most one Read and one Write may be outstanding. After Close or an error the callbacks of what
+// was outstanding get CANCELLED or the error; destroying it from a callback is allowed.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+
+  // Some bytes, at most 16 KiB; the view is valid during the callback. OUT_OF_RANGE at the end.
+  virtual void Read(absl::AnyInvocable<void(absl::StatusOr<std::string_view>)> done) = 0;
+
+  // All of `bytes`, or an error.
+  virtual void Write(std::string bytes, absl::AnyInvocable<void(absl::Status)> done) = 0;
+
+  // Runs `done` once after `delay`, unless the connection is destroyed before. Replaces an earlier
+  // deadline.
+  virtual void SetDeadline(absl::Duration delay, absl::AnyInvocable<void()> done) = 0;
+
+  virtual void Close() = 0;
+
+  // "127.0.0.1:40312".
+  virtual const std::string& remote() const = 0;
+};
+
+// Listens on one address with a thread of its own, on which all its connections live.
+// Limits: `connections_max` at a time; further ones are closed at once and counted by the caller.
+class Listener {
+ public:
+  using OnAccept = absl::AnyInvocable<void(std::unique_ptr<Connection>)>;
+
+  // `on_accept` is called on the listener's thread. Errors: UNAVAILABLE when the address is in
+  // use, INVALID_ARGUMENT when it can't be resolved, PERMISSION_DENIED; each names the address.
+  static absl::StatusOr<std::unique_ptr<Listener>> Open(const HostPort& address,
+                                                        std::string thread_name,
+                                                        size_t connections_max,
+                                                        OnAccept on_accept);
+  virtual ~Listener() = default;
+
+  // Where it listens, with the real port.
+  virtual const HostPort& address() const = 0;
+
+  // Closes the listener and its connections' input; joins the thread. Idempotent.
+  virtual void Stop() = 0;
+};
+
+}  // namespace bellwether::base
