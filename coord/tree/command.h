@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/uuid.h"
+#include "coord/tree/shared_bytes.h"
+#include "coord/tree/types.h"
+
+namespace bellwether::coord::tree {
+
+// Opens a session at generation 1. Idempotent: while a session with this nonce lives, another
+// creation has no effect and answers with that session as it is, its own password included.
+struct CreateSession {
+  base::Uuid nonce;          // chosen by the client, random; not nil
+  SessionPassword password;  // random, chosen by the server that proposes
+  int64_t timeout_ms = 0;    // 1..kSessionTimeoutMsMax
+  uint8_t server_id = 0;     // 1..kServerIdMax: the server that proposes
+
+  friend bool operator==(const CreateSession&, const CreateSession&) = default;
+};
+
+// Moves a session to the server that proposes: raises its generation. An unknown session and a
+// wrong password get the same kSessionExpired (Z39).
+struct AttachSession {
+  SessionId session;
+  SessionPassword password;
+  int64_t timeout_ms = 0;  // replaces the session's timeout (Z38); 1..kSessionTimeoutMsMax
+
+  friend bool operator==(const AttachSession&, const AttachSession&) = default;
+};
+
+// Ends the command's session at its client's wish and deletes its ephemerals (Z44).
+struct CloseSession {
+  friend bool operator==(const CloseSession&, const CloseSession&) = default;
+};
+
+// Ends a session that was silent for too long. Without effect (kStaleGeneration) when the session
+// was attached again since the leader decided.
+struct ExpireSession {
+  SessionId session;
+  SessionGeneration generation;  // the one the leader saw
+
+  friend bool operator==(const ExpireSession&, const ExpireSession&) = default;
+};
+
+struct Create {
+  std::string path;  // a sequential one gets its ten digits appended (Z11, Z12)
+  SharedBytes data;  // may be null
+  CreateMode mode = CreateMode::kPersistent;
+
+  friend bool operator==(const Create&, const Create&) = default;
+};
+
+struct SetData {
+  std::string path;
+  SharedBytes data;  // may be null
+  int32_t expected_version = kAnyVersion;
+
+  friend bool operator==(const SetData&, const SetData&) = default;
+};
+
+struct Delete {
+  std::string path;
+  int32_t expected_version = kAnyVersion;
+
+  friend bool operator==(const Delete&, const Delete&) = default;
+};
+
+// Deletes a znode with everything below it, at most kRecursiveDeleteZnodesMax znodes. For "/":
+// everything below it, never the root itself.
+struct DeleteRecursive {
+  std::string path;
+
+  friend bool operator==(const DeleteRecursive&, const DeleteRecursive&) = default;
+};
+
+// A condition on the state before a transaction: the field equals the value. Any field but
+// kExists of a znode that does not exist equals nothing.
+struct Compare {
+  enum class Field : uint8_t {
+    kVersion = 0,
+    kCzxid = 1,
+    kMzxid = 2,
+    kExists = 3,          // value 1: the znode exists; 0: it does not
+    kEphemeralOwner = 4,  // value: the session id's bits; 0 = persistent
+  };
+
+  std::string path;
+  Field field = Field::kVersion;
+  int64_t value = 0;
+
+  friend bool operator==(const Compare&, const Compare&) = default;
+};
+
+using TransactionOperation = std::variant<Create, SetData, Delete>;
+
+// All operations, in order, each seeing the earlier ones' effects (Z24), or none of them. First
+// all compares must hold.
+struct Transaction {
+  std::vector<Compare> compares;
+  std::vector<TransactionOperation> operations;
+
+  friend bool operator==(const Transaction&, const Transaction&) = default;
+};
+
+// Names the ensemble for good. The first one wins; a later one gets kAlreadySet.
+struct SetEnsembleId {
+  base::Uuid ensemble_id;  // not nil
+
+  friend bool operator==(const SetEnsembleId&, const SetEnsembleId&) = default;
+};
+
+using Operation = std::variant<CreateSession, AttachSession, CloseSession, ExpireSession, Create,
+                               SetData, Delete, DeleteRecursive, Transaction, SetEnsembleId>;
+
+// One replicated change. The first four fields say who speaks; CreateSession, AttachSession,
+// ExpireSession and SetEnsembleId are no session's commands and leave them 0.
+struct Command {
+  SessionId session;
+  SessionGeneration generation;
+  CommandSequence sequence;  // exactly the session's last one + 1
+  // The client has the results of all its commands below this one. Carried from the first format
+  // on; nothing depends on it while results are not kept.
+  CommandSequence acknowledged_floor;
+  Operation operation;
+
+  friend bool operator==(const Command&, const Command&) = default;
+};
+
+// The format EncodeCommand writes.
+inline constexpr uint8_t kCommandFormatVersion = 1;
+
+// Appends the command's encoding to `out`.
+void EncodeCommand(const Command& command, std::string& out);
+
+// The command in exactly these bytes. Allocates in proportion to the bytes given, whatever counts
+// they declare. Errors: UNIMPLEMENTED for a format version or kind of operation that this build
+// does not know (a server must stop there, never skip it); DATA_LOSS for anything malformed.
+absl::StatusOr<Command> DecodeCommand(std::string_view bytes);
+
+}  // namespace bellwether::coord::tree

@@ -1,0 +1,323 @@
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "base/coding.h"
+#include "base/status.h"
+#include "coord/tree/command.h"
+#include "fmt/format.h"
+
+// The encoding: format version (1 byte), kind of operation (1), session (8), generation, sequence
+// and acknowledged floor (varints), then the operation's fields in their order. Strings carry a
+// varint length, data a byte that says whether it is null before it.
+
+namespace bellwether::coord::tree {
+namespace {
+
+using base::Decoder;
+using base::Encoder;
+
+// Bytes in the log: never renumbered.
+enum class Kind : uint8_t {
+  kCreateSession = 1,
+  kAttachSession = 2,
+  kCloseSession = 3,
+  kExpireSession = 4,
+  kCreate = 5,
+  kSetData = 6,
+  kDelete = 7,
+  kDeleteRecursive = 8,
+  kTransaction = 9,
+  kSetEnsembleId = 10,
+};
+
+void PutUuid(const base::Uuid& id, Encoder& out) { out.Fixed64(id.high()).Fixed64(id.low()); }
+
+void PutPassword(const SessionPassword& password, Encoder& out) {
+  for (const uint8_t byte : password) out.Fixed8(byte);
+}
+
+void PutData(const SharedBytes& data, Encoder& out) {
+  out.Fixed8(data.is_null() ? 0 : 1);
+  if (!data.is_null()) out.String(data.view());
+}
+
+// Each operation writes its kind by KindOf and its fields by PutFields.
+constexpr Kind KindOf(const CreateSession&) { return Kind::kCreateSession; }
+constexpr Kind KindOf(const AttachSession&) { return Kind::kAttachSession; }
+constexpr Kind KindOf(const CloseSession&) { return Kind::kCloseSession; }
+constexpr Kind KindOf(const ExpireSession&) { return Kind::kExpireSession; }
+constexpr Kind KindOf(const Create&) { return Kind::kCreate; }
+constexpr Kind KindOf(const SetData&) { return Kind::kSetData; }
+constexpr Kind KindOf(const Delete&) { return Kind::kDelete; }
+constexpr Kind KindOf(const DeleteRecursive&) { return Kind::kDeleteRecursive; }
+constexpr Kind KindOf(const Transaction&) { return Kind::kTransaction; }
+constexpr Kind KindOf(const SetEnsembleId&) { return Kind::kSetEnsembleId; }
+
+void PutFields(const CreateSession& operation, Encoder& out) {
+  PutUuid(operation.nonce, out);
+  PutPassword(operation.password, out);
+  out.Signed(operation.timeout_ms).Fixed8(operation.server_id);
+}
+
+void PutFields(const AttachSession& operation, Encoder& out) {
+  out.Fixed64(operation.session.value());
+  PutPassword(operation.password, out);
+  out.Signed(operation.timeout_ms);
+}
+
+void PutFields(const CloseSession&, Encoder&) {}
+
+void PutFields(const ExpireSession& operation, Encoder& out) {
+  out.Fixed64(operation.session.value()).Varint(operation.generation.value());
+}
+
+void PutFields(const Create& operation, Encoder& out) {
+  out.String(operation.path);
+  PutData(operation.data, out);
+  out.Fixed8(static_cast<uint8_t>(operation.mode));
+}
+
+void PutFields(const SetData& operation, Encoder& out) {
+  out.String(operation.path);
+  PutData(operation.data, out);
+  out.Signed(operation.expected_version);
+}
+
+void PutFields(const Delete& operation, Encoder& out) {
+  out.String(operation.path).Signed(operation.expected_version);
+}
+
+void PutFields(const DeleteRecursive& operation, Encoder& out) { out.String(operation.path); }
+
+void PutFields(const Transaction& operation, Encoder& out) {
+  out.Varint(operation.compares.size());
+  for (const Compare& compare : operation.compares) {
+    out.String(compare.path).Fixed8(static_cast<uint8_t>(compare.field)).Signed(compare.value);
+  }
+  out.Varint(operation.operations.size());
+  for (const TransactionOperation& each : operation.operations) {
+    std::visit(
+        [&out](const auto& change) {
+          out.Fixed8(static_cast<uint8_t>(KindOf(change)));
+          PutFields(change, out);
+        },
+        each);
+  }
+}
+
+void PutFields(const SetEnsembleId& operation, Encoder& out) {
+  PutUuid(operation.ensemble_id, out);
+}
+
+// Reads one command. After the first error everything it returns is meaningless but harmless, and
+// status() says what it was.
+class CommandReader {
+ public:
+  explicit CommandReader(std::string_view bytes) : in_(bytes) {}
+
+  Command Read() {
+    Command command;
+    const uint8_t version = in_.Fixed8();
+    if (in_.ok() && version != kCommandFormatVersion) Unknown("format version", version);
+    const uint8_t kind = in_.Fixed8();
+    command.session = SessionId(in_.Fixed64());
+    command.generation = SessionGeneration(in_.Varint());
+    command.sequence = CommandSequence(in_.Varint());
+    command.acknowledged_floor = CommandSequence(in_.Varint());
+    if (ok()) command.operation = ReadOperation(kind);
+    return command;
+  }
+
+  absl::Status status() const {
+    if (!unknown_.ok()) return unknown_;
+    if (!in_.ok()) return absl::DataLossError("a coord command ends too early");
+    if (malformed_) return absl::DataLossError("a coord command holds an impossible value");
+    if (!in_.Done()) return absl::DataLossError("a coord command has bytes after its end");
+    return absl::OkStatus();
+  }
+
+ private:
+  bool ok() const { return unknown_.ok() && in_.ok() && !malformed_; }
+
+  void Unknown(std::string_view what, uint8_t value) {
+    if (!ok()) return;
+    unknown_ = absl::UnimplementedError(
+        fmt::format("a coord command has {} {}, which this server does not know: it was written by "
+                    "a newer release, which must run here too",
+                    what, value));
+  }
+
+  base::Uuid ReadUuid() {
+    const uint64_t high = in_.Fixed64();
+    return base::Uuid(high, in_.Fixed64());
+  }
+
+  SessionPassword ReadPassword() {
+    SessionPassword password;
+    for (uint8_t& byte : password) byte = in_.Fixed8();
+    return password;
+  }
+
+  SharedBytes ReadData() {
+    const uint8_t present = in_.Fixed8();
+    if (present > 1) malformed_ = true;
+    if (present != 1) return {};
+    const std::string_view bytes = in_.String();
+    return ok() ? SharedBytes::Copy(bytes) : SharedBytes();
+  }
+
+  int32_t ReadVersion() {
+    const int64_t value = in_.Signed();
+    if (value < std::numeric_limits<int32_t>::min() ||
+        value > std::numeric_limits<int32_t>::max()) {
+      malformed_ = true;
+    }
+    return static_cast<int32_t>(value);
+  }
+
+  Operation ReadOperation(uint8_t kind) {
+    switch (static_cast<Kind>(kind)) {
+      case Kind::kCreateSession:
+        return ReadCreateSession();
+      case Kind::kAttachSession:
+        return ReadAttachSession();
+      case Kind::kCloseSession:
+        return CloseSession{};
+      case Kind::kExpireSession:
+        return ReadExpireSession();
+      case Kind::kCreate:
+        return ReadCreate();
+      case Kind::kSetData:
+        return ReadSetData();
+      case Kind::kDelete:
+        return ReadDelete();
+      case Kind::kDeleteRecursive:
+        return DeleteRecursive{std::string(in_.String())};
+      case Kind::kTransaction:
+        return ReadTransaction();
+      case Kind::kSetEnsembleId:
+        return SetEnsembleId{ReadUuid()};
+    }
+    Unknown("operation kind", kind);
+    return {};
+  }
+
+  CreateSession ReadCreateSession() {
+    CreateSession operation;
+    operation.nonce = ReadUuid();
+    operation.password = ReadPassword();
+    operation.timeout_ms = in_.Signed();
+    operation.server_id = in_.Fixed8();
+    return operation;
+  }
+
+  AttachSession ReadAttachSession() {
+    AttachSession operation;
+    operation.session = SessionId(in_.Fixed64());
+    operation.password = ReadPassword();
+    operation.timeout_ms = in_.Signed();
+    return operation;
+  }
+
+  ExpireSession ReadExpireSession() {
+    ExpireSession operation;
+    operation.session = SessionId(in_.Fixed64());
+    operation.generation = SessionGeneration(in_.Varint());
+    return operation;
+  }
+
+  Create ReadCreate() {
+    Create operation;
+    operation.path = std::string(in_.String());
+    operation.data = ReadData();
+    operation.mode = static_cast<CreateMode>(in_.Fixed8());
+    return operation;
+  }
+
+  SetData ReadSetData() {
+    SetData operation;
+    operation.path = std::string(in_.String());
+    operation.data = ReadData();
+    operation.expected_version = ReadVersion();
+    return operation;
+  }
+
+  Delete ReadDelete() {
+    Delete operation;
+    operation.path = std::string(in_.String());
+    operation.expected_version = ReadVersion();
+    return operation;
+  }
+
+  Compare ReadCompare() {
+    Compare compare;
+    compare.path = std::string(in_.String());
+    const uint8_t field = in_.Fixed8();
+    if (field > static_cast<uint8_t>(Compare::Field::kEphemeralOwner)) {
+      Unknown("compare field", field);
+    }
+    compare.field = static_cast<Compare::Field>(field);
+    compare.value = in_.Signed();
+    return compare;
+  }
+
+  TransactionOperation ReadTransactionOperation() {
+    const uint8_t kind = in_.Fixed8();
+    switch (static_cast<Kind>(kind)) {
+      case Kind::kCreate:
+        return ReadCreate();
+      case Kind::kSetData:
+        return ReadSetData();
+      case Kind::kDelete:
+        return ReadDelete();
+      default:
+        break;
+    }
+    Unknown("transaction operation kind", kind);
+    return {};
+  }
+
+  // The lists grow as their items are read: a false count ends with the bytes.
+  Transaction ReadTransaction() {
+    Transaction operation;
+    const uint64_t compares = in_.Varint();
+    for (uint64_t i = 0; i < compares && ok(); ++i) operation.compares.push_back(ReadCompare());
+    const uint64_t operations = in_.Varint();
+    for (uint64_t i = 0; i < operations && ok(); ++i) {
+      operation.operations.push_back(ReadTransactionOperation());
+    }
+    return operation;
+  }
+
+  Decoder in_;
+  bool malformed_ = false;
+  absl::Status unknown_;
+};
+
+}  // namespace
+
+void EncodeCommand(const Command& command, std::string& out) {
+  Encoder encoder(out);
+  std::visit(
+      [&](const auto& operation) {
+        encoder.Fixed8(kCommandFormatVersion)
+            .Fixed8(static_cast<uint8_t>(KindOf(operation)))
+            .Fixed64(command.session.value())
+            .Varint(command.generation.value())
+            .Varint(command.sequence.value())
+            .Varint(command.acknowledged_floor.value());
+        PutFields(operation, encoder);
+      },
+      command.operation);
+}
+
+absl::StatusOr<Command> DecodeCommand(std::string_view bytes) {
+  CommandReader reader(bytes);
+  Command command = reader.Read();
+  RETURN_IF_ERROR(reader.status());
+  return command;
+}
+
+}  // namespace bellwether::coord::tree

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "base/uuid.h"
+#include "coord/tree/command.h"
+#include "coord/tree/result.h"
+#include "coord/tree/types.h"
+
+namespace bellwether::coord::tree {
+
+// Paths, sorted by bytes.
+using PathSet = absl::btree_set<std::string>;
+
+// A live session.
+struct Session {
+  base::Uuid nonce;
+  SessionPassword password{};
+  int64_t timeout_ms = 0;
+  SessionGeneration generation;
+  CommandSequence last_sequence;
+  PathSet ephemerals;  // paths of the znodes it owns
+};
+
+// The live sessions and what is summed over them. Knows nothing of time: who expires is decided by
+// the leader. Not thread-safe; const calls may run in parallel.
+//
+// Invariant: a session's ephemerals are exactly the znodes whose owner it is.
+class Sessions {
+ public:
+  // Null when there is none.
+  const Session* Find(SessionId id) const;
+
+  // What the client of a session is told. Requires: it exists.
+  SessionGrant GrantOf(SessionId id) const;
+
+  // The session of that nonce, or a new one at generation 1.
+  // Requires: the operation's fields are valid.
+  SessionId Create(const CreateSession& operation, Zxid zxid);
+
+  // Raises the generation and sets the timeout; false for an unknown session or a wrong password.
+  bool Attach(const AttachSession& operation);
+
+  // kOk and the sequence is used up, or the reason why the command must have no effect.
+  ResultCode Admit(SessionId id, SessionGeneration generation, CommandSequence sequence);
+
+  // Requires: it exists and owns no znode.
+  void Remove(SessionId id);
+
+  // Requires: the session exists; and does not yet own the znode, respectively does own it.
+  void AddEphemeral(SessionId id, std::string_view path);
+  void RemoveEphemeral(SessionId id, std::string_view path);
+
+  std::vector<SessionId> Ids() const;  // sorted
+  size_t count() const { return sessions_.size(); }
+  size_t ephemeral_count() const { return ephemeral_count_; }
+
+  uint64_t digest() const { return digest_; }
+  uint64_t RecomputeDigest() const;
+
+ private:
+  Session* FindMutable(SessionId id) const;
+
+  absl::btree_map<SessionId, std::unique_ptr<Session>> sessions_;
+  absl::flat_hash_map<base::Uuid, SessionId> by_nonce_;  // never walked: its order is not fixed
+  size_t ephemeral_count_ = 0;
+  uint64_t digest_ = 0;
+};
+
+}  // namespace bellwether::coord::tree

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "coord/tree/shared_bytes.h"
+#include "coord/tree/types.h"
+#include "coord/tree/znode.h"
+
+namespace bellwether::coord::tree {
+
+// A znode met on a walk. Valid during the visit.
+struct ZnodeVisit {
+  std::string_view path;
+  const Znode& znode;
+
+  Stat stat() const { return znode.ToStat(); }
+  const SharedBytes& data() const { return znode.data; }
+};
+
+// The znodes and what is summed over them: counts and digest. Knows the structure, none of the
+// rules: who may change what, and when, is Edit's. The root always exists. Not thread-safe; const
+// calls may run in parallel.
+class Tree {
+ public:
+  Tree();
+
+  // Null when there is none; a malformed path names none.
+  const Znode* Find(std::string_view path) const;
+  Znode* Find(std::string_view path);
+
+  // Visits the znode and everything below it: a parent before its children, siblings by the bytes
+  // of their names; ends early when the visitor returns false. False when there is no such znode.
+  // Any depth without recursion.
+  bool Walk(std::string_view path, absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const;
+
+  // What a change below a znode changes in the znode itself.
+  struct ParentFields {
+    Zxid pzxid;
+    int32_t create_counter = 0;
+  };
+  static ParentFields ParentFieldsOf(const Znode& parent);
+
+  // Changes. Each takes a znode of this tree together with its path.
+
+  // Adds a child and puts the parent's fields to `fields`.
+  // Requires: the parent has no such child, and the new znode has no children.
+  void Insert(std::string_view parent_path, Znode& parent, std::string_view name,
+              std::unique_ptr<Znode> znode, const ParentFields& fields);
+
+  // Takes a childless child out and puts the parent's fields to `fields`.
+  // Requires: there is such a child.
+  std::unique_ptr<Znode> Remove(std::string_view parent_path, Znode& parent, std::string_view name,
+                                const ParentFields& fields);
+
+  // Takes everything below a znode out and puts the znode's fields to `fields`.
+  void RemoveDescendants(std::string_view path, Znode& znode, const ParentFields& fields);
+
+  // What a change of the data sets.
+  struct Content {
+    SharedBytes data;
+    Zxid mzxid;
+    int64_t mtime_ms = 0;
+    int32_t version = 0;
+  };
+  // Returns what was there before.
+  Content SetContent(std::string_view path, Znode& znode, Content content);
+
+  size_t znode_count() const { return znode_count_; }  // the root included
+  size_t data_bytes() const { return data_bytes_; }
+
+  uint64_t digest() const { return digest_; }
+  uint64_t RecomputeDigest() const;
+
+ private:
+  std::unique_ptr<Znode> root_;
+  size_t znode_count_ = 1;
+  size_t data_bytes_ = 0;
+  uint64_t digest_ = 0;
+};
+
+}  // namespace bellwether::coord::tree
