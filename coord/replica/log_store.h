@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -10,27 +12,34 @@
 
 namespace bellwether::coord {
 
-// What one round of the driver makes durable, all or nothing.
+// What one round of the driver makes durable, all or nothing. An empty one is allowed.
 struct PersistRequest {
-  std::optional<raft::HardState> hard_state;
-  // Not empty: the stored log is cut before the first entry's index, then these are appended.
-  std::vector<raft::Entry> entries;
+  raft::LogIndex truncate_from;          // everything from here on is removed first; 0 = nothing
+  std::vector<raft::EntryPtr> entries;   // contiguous, from the end of what is left
+  std::optional<raft::HardState> hard_state;  // absent = unchanged
+  std::optional<std::string> formation;       // what Formation remembers; absent = unchanged
 };
 
-// The durable log and hard state of one server. Reads (raft::LogReader) see what Persist was
-// told, at once.
+// The durable log and hard state of one server. Reads (raft::LogReader) see what Persist was told,
+// at once.
 // Fault model: a crash keeps everything whose `done` was called with ok, and any prefix of the
 // requests after that, each whole; an error from a write or sync is final: the store refuses all
-// further writes and the server stops.
-// Threads: called from the replica's executor only; `done` is called on that executor, in order.
+// further writes and the server stops. What was durable is found again or the open fails; it is
+// never silently shorter.
+// Threads: called from the replica's executor only; `done` is called on that executor, in order,
+// never from inside Persist.
 class LogStore : public raft::LogReader {
  public:
   using Done = absl::AnyInvocable<void(absl::Status)>;
 
   ~LogStore() override = default;
 
-  // What was durable when the store was opened.
-  virtual raft::HardState InitialHardState() const = 0;
+  // What was durable when the store was opened. nullopt: no hard state was ever stored, so this
+  // folder never had a part in an ensemble.
+  virtual std::optional<raft::HardState> InitialHardState() const = 0;
+
+  // Likewise of the formation; empty when none was ever stored.
+  virtual std::string InitialFormation() const = 0;
 
   // Several may be outstanding; they become durable in order and may share one sync.
   virtual void Persist(PersistRequest request, Done done) = 0;
@@ -38,7 +47,7 @@ class LogStore : public raft::LogReader {
   // OK when there is room to grow the log; RESOURCE_EXHAUSTED below the reserve of free space.
   virtual absl::Status RoomToGrow() const = 0;
 
-  // Size of the log on disk, in bytes.
+  // Size of the log on disk, in bytes, roughly.
   virtual uint64_t Bytes() const = 0;
 };
 

@@ -88,6 +88,8 @@ struct ReplicaStatus {
   std::vector<Peer> servers;
 };
 
+class ReplicaDriver;
+
 // The driver of one Raft replica: the only place where the core's Ready is executed, so its numbered
 // steps are the proof of order (persist before vote and acknowledgement, apply after commit). Also
 // forms the ensemble, forwards commands to the leader and asks it for read indexes. Must not know
@@ -113,16 +115,18 @@ class Replica {
     absl::AnyInvocable<void(absl::Status)> on_fatal;
   };
 
-  // `ensemble_id` is nil for a folder that knows none; `folder_empty` says that it never had a part
-  // in an ensemble.
-  Replica(ReplicaOptions options, base::Uuid ensemble_id, bool folder_empty, Dependencies deps);
+  // `ensemble_id` is nil for a folder that knows none. Whether the folder ever had a part in an
+  // ensemble, the log store knows.
+  Replica(ReplicaOptions options, base::Uuid ensemble_id, Dependencies deps);
+  // On the replica's executor, or after it and the transport stopped.
   ~Replica();
 
   // Begins to talk, elect and apply. Entries already committed and stored are applied again, from
   // the first (there are no snapshots yet).
   void Start();
 
-  // Stops timers and sends; callbacks of what is outstanding get UNAVAILABLE with their outcome.
+  // Stops timers and sends, soon; callbacks of what is outstanding get UNAVAILABLE with their
+  // outcome, on the replica's executor. Start and Stop may be called from any thread.
   void Stop();
 
   // Appends commands at the leader, through it or by forwarding, in the order of the calls. The
@@ -133,7 +137,8 @@ class Replica {
 
   // An index such that a read at a state that has applied it is linearizable as of this call. The
   // note, when not empty, reaches the leader's OnNote before the leader confirms its term. Calls
-  // that wait for the same round share it. Errors: UNAVAILABLE without a leader.
+  // that wait for the same round share it. Errors: UNAVAILABLE without a leader, or when it could
+  // not be confirmed within two election timeouts; RESOURCE_EXHAUSTED; all rejected.
   void RequestRead(std::string note, absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done);
 
   // Reaches the leader's OnNote, or is lost.
@@ -148,8 +153,8 @@ class Replica {
   ReplicaStatus status() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  // Shared with tasks posted to the executor, which do nothing once the replica is gone.
+  std::shared_ptr<ReplicaDriver> driver_;
 };
 
 }  // namespace bellwether::coord

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "base/uuid.h"
+#include "coord/raft/message.h"
 #include "coord/raft/types.h"
 
 namespace bellwether::coord {
@@ -50,10 +51,10 @@ struct ForwardReply {
   LogIndex index;
 };
 
-// Asks the leader for an index to read at; the note is handed to the leader's service first.
+// Asks the leader for an index to read at; the notes are handed to the leader's service first.
 struct ReadIndexRequest {
-  uint64_t id = 0;
-  std::string note;
+  uint64_t id = 0;  // unique within the asking process
+  std::vector<std::string> notes;
 };
 
 struct ReadIndexReply {
@@ -70,7 +71,7 @@ struct Note {
 using PeerMessage = std::variant<Hello, raft::Message, Forward, ForwardReply, ReadIndexRequest,
                                  ReadIndexReply, Note>;
 
-// Carries messages between the servers of an ensemble. Fault model: a message is lost, or
+// Carries messages between the servers of an ensemble, in order. Fault model: a message is lost, or
 // delivered after all that were sent before it on the same connection; connections break at any
 // time; nothing is delivered twice within a connection, and nothing of an old connection after
 // OnDisconnected was called for it. Bytes in flight per peer are bounded: above the bound messages
