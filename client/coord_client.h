@@ -1,0 +1,178 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "client/coord_channel.h"
+#include "client/coord_types.h"
+#include "client/coord_watch.h"
+#include "client/one_shot_watches.h"
+#include "client/request_queue.h"
+#include "client/server_list.h"
+
+namespace bellwether::client {
+
+struct ListUnderWay;
+
+struct CoordOptions {
+  // Servers of the ensemble, at least one; tried in an order shuffled by `seed`.
+  std::vector<std::string> addresses;
+  // Wanted; the server clamps it to 1 s to 120 s.
+  absl::Duration session_timeout = absl::Seconds(10);
+  // Of a request that names none.
+  absl::Duration request_timeout = absl::Seconds(10);
+  // The only ensemble to talk to; nil: that of the first attach.
+  base::Uuid ensemble_id;
+  // For the order of servers, backoff and the nonce of the session: give every client another one.
+  uint64_t seed = 0;
+  // Requests not yet answered; more are refused with RESOURCE_EXHAUSTED.
+  size_t outstanding_max = 16384;
+  // Bytes of paths and data of those.
+  size_t outstanding_bytes_max = 64 << 20;
+};
+
+// One session with the ensemble, over one connection at a time. Knows nothing of gRPC or threads:
+// it is driven by its executor, a clock and a connector, all of which outlive it. Everything is
+// called, and calls back, on that executor, SessionDeadline and HighestZxid excepted; a callback
+// never runs inside the call that it answers, and must not destroy the client (post that).
+//
+// Requests take effect and are answered in the order of the calls (except that a List that needs
+// several pages is answered after its last one). A lost connection is replaced, at another server
+// if there is one; Attached.last_sequence tells which writes took effect. What provably did not
+// is sent again until its deadline; what may have, fails with base::Outcome::kUnknown. Reads are
+// always sent again.
+class CoordClient {
+ public:
+  using StateListener = absl::AnyInvocable<void(SessionState)>;
+  using ListenerId = uint64_t;
+
+  // Requires: at least one address.
+  CoordClient(CoordOptions options, base::Executor& executor, base::Clock& clock,
+              CoordConnector& connector);
+  // Without CloseSession the session lives on until its timeout. Requests not yet answered are
+  // dropped without a callback. Requires: its watches were destroyed before.
+  ~CoordClient();
+  CoordClient(const CoordClient&) = delete;
+  CoordClient& operator=(const CoordClient&) = delete;
+
+  // Begins to connect. Requests may be made before.
+  void Start();
+
+  // Errors of all requests: CANCELLED after CloseSession; RESOURCE_EXHAUSTED above the bounds of
+  // the options; DEADLINE_EXCEEDED after the timeout; NOT_FOUND with reason "session_expired" when
+  // the session is gone (the client is then of no further use: make a new one).
+
+  // Errors: NOT_FOUND no_node (the parent), ALREADY_EXISTS node_exists, FAILED_PRECONDITION
+  // no_children_for_ephemerals, INVALID_ARGUMENT bad_arguments.
+  void Create(std::string path, Data data, CreateMode mode, CallOptions options,
+              Callback<CreateResult> callback);
+  // Errors: NOT_FOUND no_node, FAILED_PRECONDITION bad_version.
+  void Set(std::string path, Data data, int32_t version, CallOptions options,
+           Callback<SetResult> callback);
+  // `recursive` deletes all below as well, in one zxid. Errors: NOT_FOUND no_node,
+  // FAILED_PRECONDITION bad_version or not_empty.
+  void Delete(std::string path, int32_t version, bool recursive, CallOptions options,
+              Callback<DeleteResult> callback);
+  // Errors: FAILED_PRECONDITION compare_failed or that of the first operation that failed;
+  // TransactionFailureOf tells which.
+  void Commit(Transaction transaction, CallOptions options, Callback<TransactionResult> callback);
+  // Errors: NOT_FOUND no_node.
+  void Get(std::string path, ReadOptions options, Callback<GetResult> callback);
+  void GetStat(std::string path, ReadOptions options, Callback<StatResult> callback);
+  void List(std::string path, bool recursive, ReadOptions options, Callback<ListResult> callback);
+  // Answered when the server attached to is as new as the leader was.
+  void Sync(CallOptions options, Callback<SyncResult> callback);
+  // Ends the session and removes its ephemeral znodes, after all requests made before.
+  void CloseSession(CallOptions options, Callback<SyncResult> callback);
+
+  // See CoordWatch.
+  std::unique_ptr<CoordWatch> Watch(std::string path, WatchOptions options,
+                                    WatchCallbacks callbacks);
+
+  // Asks one server, one of the options or any other, about itself.
+  void Status(const std::string& address, absl::Duration timeout, Callback<ServerStatus> callback);
+
+  // Called at every change of state(), until removed. Removing inside a listener is allowed.
+  ListenerId AddStateListener(StateListener listener);
+  void RemoveStateListener(ListenerId id);
+
+  SessionState state() const { return state_; }
+  const SessionInfo& session() const { return session_; }
+
+  // Until when (on the clock's Monotonic) the ensemble keeps the session, as far as this client
+  // can prove: the time at which the last keepalive or attach that was answered had been sent, plus
+  // the session timeout. Thread-safe. Before the first attach: the past.
+  absl::Duration SessionDeadline() const;
+
+  // The newest state seen by any answer or watch of this client. Thread-safe.
+  Zxid HighestZxid() const { return servers_.highest_zxid(); }
+
+  base::Executor& executor() { return executor_; }
+  base::Clock& clock() { return clock_; }
+
+ private:
+  void Submit(coord::v1::Request request, absl::Duration deadline, RequestQueue::Answer answer);
+  absl::Duration DeadlineAfter(std::optional<absl::Duration> timeout) const;
+  // Asks for the pages of a list, one after the other.
+  void ListPage(std::string after, bool recursive, std::shared_ptr<ListUnderWay> list);
+  void SendPending();
+  void ArmRequestTimer();
+
+  void Connect();
+  void OnFrame(coord::v1::SessionResponse frame);
+  void OnAttached(const coord::v1::Attached& attached);
+  void OnResponse(coord::v1::Response response);
+  void OnKeepAliveAck(uint64_t id);
+  void Disconnect(const absl::Status& why);
+  void Expire(const absl::Status& why);
+  void Close();
+
+  void SendKeepAlive();
+  void ExtendDeadline(absl::Duration sent_at);
+  void UpdateState();
+
+  const CoordOptions options_;
+  base::Executor& executor_;
+  base::Clock& clock_;
+  CoordConnector& connector_;
+  ServerList servers_;
+  const base::Uuid nonce_;
+
+  RequestQueue queue_;
+  OneShotWatches watches_;
+  SessionInfo session_;
+  std::string password_;
+  std::unique_ptr<SessionCall> call_;
+  uint64_t attempts_ = 0;  // connections opened
+  int failures_ = 0;       // in a row
+  bool attached_ = false;  // on call_
+  bool closing_ = false;
+  absl::Duration attach_sent_at_;
+  absl::Duration paused_until_;
+  std::deque<std::pair<uint64_t, absl::Duration>> keep_alives_;  // unanswered: id, when sent
+  uint64_t next_keep_alive_ = 1;
+  std::atomic<int64_t> deadline_ns_ = 0;
+
+  SessionState state_ = SessionState::kConnecting;
+  std::map<ListenerId, std::shared_ptr<StateListener>> listeners_;  // shared while being called
+  ListenerId next_listener_ = 1;
+
+  base::TimerId connect_timer_ = 0;     // next Connect, or the end of waiting for Attached
+  base::TimerId keep_alive_timer_ = 0;
+  base::TimerId deadline_timer_ = 0;
+  base::TimerId request_timer_ = 0;
+  base::TimerId pause_timer_ = 0;
+  std::shared_ptr<bool> alive_;  // shared with tasks that may outlive this
+};
+
+}  // namespace bellwether::client

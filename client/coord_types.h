@@ -1,0 +1,276 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/strong_id.h"
+#include "base/uuid.h"
+
+// What a program that uses coord sees of it: plain values, no protobuf.
+namespace bellwether::client {
+
+// The order of all changes in one ensemble; 0 means "before the first" or "any".
+using Zxid = base::StrongId<struct ZxidTag, int64_t>;
+// Of a session; 0 is never one.
+using SessionId = base::StrongId<struct SessionIdTag, uint64_t>;
+
+// What is known about a znode besides its data.
+struct Stat {
+  Zxid czxid;                 // of the change that created it
+  Zxid mzxid;                 // of the last change of its data
+  Zxid pzxid;                 // of the last creation or deletion of a child
+  int64_t ctime_ms = 0;       // created; ms since 1970 by the leader's clock
+  int64_t mtime_ms = 0;       // data last changed; ms since 1970
+  int32_t version = 0;        // changes of the data
+  int32_t cversion = 0;       // changes of the set of children
+  int32_t aversion = 0;       // changes of the access list
+  SessionId ephemeral_owner;  // owning session of an ephemeral znode; else 0
+  int32_t data_length = 0;    // bytes
+  int32_t num_children = 0;   // direct children
+
+  friend bool operator==(const Stat&, const Stat&) = default;
+};
+
+// A znode's data; nullopt is null, which is not the same as empty. At most 1 MiB.
+using Data = std::optional<std::string>;
+
+// How a znode lives and is named.
+enum class CreateMode {
+  kPersistent,           // until deleted
+  kEphemeral,            // until the session ends
+  kPersistentSequential, // ten digits of the parent's counter are appended to the path
+  kEphemeralSequential,  // both
+};
+
+// Any version will do, in Set and Delete.
+inline constexpr int32_t kAnyVersion = -1;
+
+// Of every request.
+struct CallOptions {
+  // From the call to the answer; the client's request_timeout unless set. When it passes, a
+  // request that was not sent, or only reads, fails as rejected; a write that was, as unknown.
+  std::optional<absl::Duration> timeout;
+};
+
+// A one-shot watch fired, or died.
+enum class WatchEventType {
+  kCreated,         // the znode exists now
+  kChanged,         // its data was set
+  kDeleted,         // it is gone
+  kChildren,        // a child was created or deleted
+  kConnectionLost,  // the server forgot the watch with the connection: read again
+};
+
+// See WatchEventType.
+struct WatchEvent {
+  WatchEventType type = WatchEventType::kConnectionLost;
+  std::string path;  // the watched path
+  Zxid zxid;         // of the change; 0 for kConnectionLost
+};
+
+// Called once. An event comes before any answer that could reveal the change.
+using OneShotWatch = absl::AnyInvocable<void(const WatchEvent&)>;
+
+// Of a read. Linearizable unless stale_ok.
+struct ReadOptions {
+  std::optional<absl::Duration> timeout;  // as in CallOptions
+  bool stale_ok = false;                  // answer from the server's own state; may be old
+  Zxid min_zxid;                          // answer from a state at least this new
+  // Set a one-shot watch: on the znode (Get, Exists: its creation, too), or on the set of its
+  // children (List, not with recursive). Called only if the read succeeded, or failed with
+  // NOT_FOUND in Get and GetStat.
+  OneShotWatch watch;
+};
+
+// Of a successful Create.
+struct CreateResult {
+  std::string path;  // with the sequence number, if any
+  Stat stat;         // of the new znode
+  Zxid zxid;         // of this change
+};
+
+// Of a successful Set.
+struct SetResult {
+  Stat stat;  // after the change
+  Zxid zxid;  // of this change
+};
+
+// Of a successful Delete.
+struct DeleteResult {
+  uint64_t deleted = 0;  // znodes removed, the named one included
+  Zxid zxid;             // of this change
+};
+
+// Of a successful Get.
+struct GetResult {
+  Data data;
+  Stat stat;
+  Zxid zxid;  // the state read was that of this zxid
+};
+
+// Of a successful GetStat.
+struct StatResult {
+  Stat stat;
+  Zxid zxid;  // as in GetResult
+};
+
+// Of a successful List.
+struct ListResult {
+  // Names of the children, or full paths with recursive (the listed znode first); sorted by bytes
+  // (recursive: in path order).
+  std::vector<std::string> names;
+  Stat stat;  // of the listed znode
+  // The first page was the state of this zxid. A list of more than 3 MiB comes in pages, each of
+  // its own zxid: `pages` > 1 says that names may come from different moments.
+  Zxid zxid;
+  int pages = 1;
+};
+
+// Of a successful Sync: the server was as new as the leader, at this zxid.
+struct SyncResult {
+  Zxid zxid;
+};
+
+// One condition of a transaction on one znode; those set must all hold.
+struct Compare {
+  std::string path;
+  std::optional<bool> exists;  // unset: it must exist if any other condition is set
+  std::optional<int32_t> version;
+  std::optional<Zxid> czxid;
+  std::optional<Zxid> mzxid;
+  std::optional<SessionId> ephemeral_owner;  // 0: not ephemeral
+};
+
+// As CoordClient::Create, Set and Delete.
+struct CreateOperation {
+  std::string path;
+  Data data;
+  CreateMode mode = CreateMode::kPersistent;
+};
+struct SetOperation {
+  std::string path;
+  Data data;
+  int32_t version = kAnyVersion;
+};
+struct DeleteOperation {
+  std::string path;
+  int32_t version = kAnyVersion;
+  bool recursive = false;
+};
+using Operation = std::variant<CreateOperation, SetOperation, DeleteOperation>;
+
+// All or nothing, under one zxid: the compares against the state before, then the operations in
+// order, later ones seeing the effects of earlier ones. At most 4 MiB in all.
+struct Transaction {
+  std::vector<Compare> compares;
+  std::vector<Operation> operations;
+};
+
+using OperationResult = std::variant<CreateResult, SetResult, DeleteResult>;
+
+// Of a successful Transaction: one result per operation.
+struct TransactionResult {
+  std::vector<OperationResult> results;
+  Zxid zxid;
+};
+
+// One change seen by a watch, or one znode of its state.
+struct WatchChange {
+  WatchEventType type = WatchEventType::kCreated;  // never kConnectionLost
+  std::string path;
+  Data data;  // after kCreated and kChanged
+  Stat stat;  // after the change; all zero for kDeleted
+};
+
+// A part of what a watch delivers, in the order of zxids.
+struct WatchBatch {
+  Zxid zxid;  // of all changes in it
+  std::vector<WatchChange> changes;
+  // The state at the start, each znode as kCreated, rather than changes.
+  bool initial = false;
+  // Changes between were lost to compaction: these are the differences between what was delivered
+  // and the state at `zxid`, the deleted included.
+  bool resync = false;
+  // With resync, only when the watch was started with from_zxid: it can't tell what was deleted
+  // since; what is delivered is each znode created or changed after from_zxid.
+  bool deletions_unknown = false;
+  // All up to `zxid` has been delivered. False only for a part of a state or resync that is
+  // followed by more. A batch that is complete and empty marks progress.
+  bool complete = true;
+};
+
+// Of a watch.
+struct WatchOptions {
+  bool recursive = false;  // all at and below the path; else the znode and its set of children
+  Zxid from_zxid;          // 0: start with the state; else only changes after it
+  bool stale_ok = false;   // the initial state may be old
+};
+
+// One server as another one knows it.
+struct ServerPeer {
+  uint32_t id = 0;         // 1 to 254
+  std::string peer;        // address for peers
+  std::string grpc;        // address for clients; empty when never heard
+  bool connected = false;  // whether the server asked hears it now
+};
+
+enum class ServerRole { kUnknown, kFollower, kCandidate, kLeader, kLearner };
+
+// A server's view of itself and its peers, answered without a leader, too.
+struct ServerStatus {
+  base::Uuid ensemble_id;  // nil while the ensemble forms
+  uint32_t server_id = 0;
+  ServerRole role = ServerRole::kUnknown;
+  uint32_t leader_id = 0;      // 0: none known
+  uint64_t term = 0;           // Raft term
+  uint64_t commit_index = 0;   // Raft index known committed
+  uint64_t applied_index = 0;  // zxid and digest are those of this Raft index
+  Zxid zxid;
+  uint64_t digest = 0;       // equal on all servers at the same applied_index
+  uint64_t log_bytes = 0;    // of the Raft log on disk
+  uint64_t log_entries = 0;  // of the Raft log
+  std::string version;       // "0.1.0"
+  std::vector<ServerPeer> servers;  // all of the ensemble, the one asked included
+  uint64_t znodes = 0;              // the root included
+  uint64_t sessions = 0;            // live ones of the ensemble
+  uint64_t watches = 0;             // set at this server
+  bool ready = false;               // serves linearizable requests now
+  std::string not_ready_reason;     // why not, and what to do
+  uint64_t disk_free_bytes = 0;     // free for it on the disk of its data folder
+};
+
+// Where a client stands. Past the deadline it must act as if the session, with its ephemeral
+// znodes, were gone: another client may see it so already.
+enum class SessionState {
+  kConnecting,    // no session yet
+  kConnected,     // before the deadline, with a connection
+  kSuspended,     // before the deadline, without a connection: looking for another server
+  kPastDeadline,  // may come back as kConnected when the ensemble kept the session after all
+  kExpired,       // final: the session is gone; make a new client
+  kClosed,        // final: closed by this client
+};
+
+// As in "connected", for messages.
+const char* SessionStateName(SessionState state);
+
+// The session of a client.
+struct SessionInfo {
+  SessionId id;             // 0 before the first attach
+  uint64_t generation = 0;  // raised by every attach
+  absl::Duration timeout;   // as granted
+  base::Uuid ensemble_id;   // nil before the first attach
+  uint32_t server_id = 0;   // the server last attached to
+  std::string address;      // its address
+};
+
+template <typename T>
+using Callback = absl::AnyInvocable<void(absl::StatusOr<T>)>;
+
+}  // namespace bellwether::client

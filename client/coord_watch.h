@@ -1,0 +1,97 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "client/coord_channel.h"
+#include "client/coord_types.h"
+#include "client/server_list.h"
+
+namespace bellwether::client {
+
+// What a watch tells its owner, on the client's executor. Must not destroy the watch (post that).
+struct WatchCallbacks {
+  // Every change after the state exactly once, in zxid order, all of one zxid in one batch.
+  absl::AnyInvocable<void(WatchBatch)> on_batch;
+  // The last callback: the watch can't go on, as with a bad path or another ensemble. Losing a
+  // server is no end: the watch resumes at another one.
+  absl::AnyInvocable<void(absl::Status)> on_end;
+};
+
+// A watch that outlives its connections: the state at one zxid, then every later change, resumed by
+// zxid at any server. Needs no session. After compaction it compares the new state with what it
+// delivered and hands over the differences. Owned by whoever called CoordClient::Watch, must not
+// outlive that client; used on its executor only.
+//
+// Memory: path and two zxids (about 100 bytes and the path) per znode of the watched part.
+class CoordWatch {
+ public:
+  ~CoordWatch();
+  CoordWatch(const CoordWatch&) = delete;
+  CoordWatch& operator=(const CoordWatch&) = delete;
+
+  // Delivers nothing until Resume(). A server cancels a watch that it can't send to for long; that
+  // costs no more than a resume. Pausing from within on_batch is allowed.
+  void Pause();
+  void Resume();
+
+  // All up to here has been delivered; 0 before the initial state is complete.
+  Zxid position() const { return position_; }
+
+ private:
+  friend class CoordClient;
+
+  // What was delivered of a znode.
+  struct Known {
+    Zxid czxid;
+    Zxid mzxid;
+    Zxid pzxid;
+    uint64_t round = 0;  // the State that mentioned it last
+  };
+
+  CoordWatch(ServerList& servers, CoordConnector& connector, base::Executor& executor,
+             std::string path, WatchOptions options, WatchCallbacks callbacks);
+
+  void Connect();
+  void OnEnd(absl::Status status);
+  void OnFrame(coord::v1::WatchResponse frame);
+  void OnCompacted();
+  void OnState(coord::v1::State state);
+  void OnChanges(coord::v1::Changes changes);
+  void OnProgress(Zxid zxid);
+  // The part of a state that the owner has not seen, as a batch without its end.
+  void AddDifference(WatchChange znode, WatchBatch& batch);
+  void AddDeleted(WatchBatch& batch);
+  void Remember(const WatchChange& change);
+  void Advance(Zxid zxid);
+  void Deliver(WatchBatch batch);
+  void ReadNext();
+
+  ServerList& servers_;
+  CoordConnector& connector_;
+  base::Executor& executor_;
+  const std::string path_;
+  const WatchOptions options_;
+  WatchCallbacks callbacks_;
+
+  std::unique_ptr<WatchCall> call_;
+  std::string address_;             // of call_
+  base::TimerId retry_timer_ = 0;
+  int failures_ = 0;                // in a row, for the backoff
+  bool paused_ = false;
+  bool read_outstanding_ = false;
+  Zxid position_;
+  bool state_seen_ = false;         // known_ is complete: deletions can be told
+  bool resyncing_ = false;          // the state under way follows Compacted
+  uint64_t round_ = 0;
+  std::map<std::string, Known> known_;
+  std::shared_ptr<bool> alive_;     // shared with tasks that may outlive this
+};
+
+}  // namespace bellwether::client

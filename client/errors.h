@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "bellwether/common/v1/error.pb.h"
+
+// Errors of the client library: absl::Status with a canonical code, base::OutcomeOf (rejected or
+// unknown) and a reason, a stable word for programs.
+namespace bellwether::client {
+
+// "no_node", "node_exists", "bad_version", "not_empty", "no_children_for_ephemerals",
+// "bad_arguments", "compare_failed", "session_expired", ... or empty when the code says all.
+std::string ReasonOf(const absl::Status& status);
+
+// A status that carries a reason. Rejected.
+absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason,
+                             std::string_view message);
+
+// The same error, its outcome unknown.
+absl::Status AsUnknown(const absl::Status& status);
+
+// A code that is no canonical error becomes UNKNOWN.
+absl::Status FromWire(const common::v1::Error& error);
+
+// Which part of a transaction failed, counted from 0; -1 where none did.
+struct TransactionFailure {
+  int compare = -1;
+  int operation = -1;
+};
+TransactionFailure TransactionFailureOf(const absl::Status& status);
+absl::Status WithTransactionFailure(absl::Status status, TransactionFailure failure);
+
+}  // namespace bellwether::client
