@@ -12,7 +12,7 @@ ElectionTimer::ElectionTimer(uint32_t election_timeout_ticks, base::Random& rand
 
 void ElectionTimer::Tick() {
   ++elapsed_;
-  ++since_leader_;
+  if (since_leader_ != kNever) ++since_leader_;
 }
 
 void ElectionTimer::Restart() {
@@ -23,7 +23,6 @@ void ElectionTimer::Restart() {
 void ElectionTimer::OnLeaderHeard() {
   elapsed_ = 0;
   since_leader_ = 0;
-  heard_ = true;
 }
 
 void VoteTally::Clear() {

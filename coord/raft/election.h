@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/random.h"
@@ -14,6 +15,8 @@ namespace bellwether::coord::raft {
 // ticks since a leader was heard: a granted vote restarts the first only (R12).
 class ElectionTimer {
  public:
+  static constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
+
   ElectionTimer(uint32_t election_timeout_ticks, base::Random& random);
 
   void Tick();
@@ -23,7 +26,8 @@ class ElectionTimer {
 
   bool Expired() const { return elapsed_ >= timeout_; }
   // Whether a leader was heard so recently that no vote may be given (thesis section 4.2.3).
-  bool InLease() const { return heard_ && since_leader_ < election_timeout_ticks_; }
+  bool InLease() const { return since_leader_ < election_timeout_ticks_; }
+  // kNever before the first one: a start is no contact.
   uint64_t ticks_since_leader() const { return since_leader_; }
 
  private:
@@ -31,8 +35,7 @@ class ElectionTimer {
   base::Random* random_;
   uint64_t elapsed_ = 0;
   uint64_t timeout_ = 0;
-  uint64_t since_leader_ = 0;
-  bool heard_ = false;  // false until the first leader: a start is not a contact
+  uint64_t since_leader_ = kNever;
 };
 
 // The answers to one campaign; each server's first one counts.

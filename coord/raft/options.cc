@@ -17,6 +17,7 @@ absl::Status Validate(const Options& options) {
     return invalid(fmt::format("server {} is not among the voters", options.self));
   }
   if (voters.front() == ServerId(0)) return invalid("server id 0 stands for no server");
+  if (options.folder_id.IsNil()) return invalid("the data folder has no id");
   if (options.heartbeat_ticks == 0 || options.heartbeat_ticks >= options.election_timeout_ticks) {
     return invalid(
         fmt::format("heartbeat_ticks={} must be from 1 to below election_timeout_ticks={}",

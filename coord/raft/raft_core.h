@@ -33,8 +33,8 @@ struct Proposed {
 // What a leader knows of another server.
 struct PeerStatus {
   ServerId server;
-  LogIndex match;  // durable there
-  bool active = false;  // answered within the last one or two election timeouts
+  LogIndex match;       // durable there
+  bool active = false;  // answered within the last election timeout
   bool awaiting_readmission = false;
 };
 
@@ -46,8 +46,8 @@ struct PeerStatus {
 // Invariants, checked by CheckInvariants():
 // - term, commit and standing never go back; the log's terms are not above the term
 // - handed out to apply <= commit <= last index; handed out to apply <= durable on this server
-// - a leader is a voter, voted for itself durably, and has an entry of its own term
-// - only a leader has reads pending; a server that awaits readmission is a follower without a vote
+// - a leader is a voter, voted for itself durably, and its log ends with an entry of its own term
+// - only a leader has reads pending; a server that awaits readmission is a follower
 // - a follower's match <= the leader's last index, next > match, and its window is within bounds
 class RaftCore {
  public:
@@ -85,7 +85,7 @@ class RaftCore {
   // What is to be done now, or nothing. Inputs in a burst first, then this: it forms the batches.
   std::optional<Ready> TakeReady();
 
-  // Not OK: the log could not be read or contradicts what is committed. The core then neither takes
+  // Not OK: the log could not be read or contradicts what is committed, or a term has two leaders. The core then neither takes
   // nor gives anything any more, and its owner must stop the server.
   const absl::Status& status() const { return failure_; }
 
@@ -96,8 +96,8 @@ class RaftCore {
   LogIndex commit() const { return log_.commit(); }
   LogIndex last_index() const { return log_.last_index(); }
 
-  // Ticks since a leader of the current term was heard, or since a quorum answered this leader; the
-  // latter stays below two election timeouts.
+  // Ticks since a leader was last heard (the largest number when none was), or, on the leader, since
+  // a quorum answered it.
   uint64_t ticks_since_leader_contact() const;
 
   // Empty unless leader.
@@ -109,20 +109,15 @@ class RaftCore {
  private:
   RaftCore(const Options& options, const HardState& hard_state, RaftLog log, base::Random& random);
 
-  // Messages, by kind. `message` is of the current term unless said otherwise.
-  bool AdoptTerm(const Message& message);
-  void RefuseOldTerm(const Message& message);
+  // Messages, by kind.
   void OnVoteRequest(const Message& message, const VoteRequest& request);
   void OnVoteResponse(const Message& message, const VoteResponse& response);
   void OnAppendRequest(const Message& message, const AppendRequest& request);
-  void OnAppendResponse(const Message& message, const AppendResponse& response);
-  void AnswerAppend(ServerId leader, const AppendRequest& request, LogIndex verified);
 
   // Roles.
   void BecomeFollower(Term term, ServerId leader);
   void StartPreVote();
   void Campaign();
-  void CountOwnVote();
   void BecomeLeader();
   void RequestVotes(bool pre_vote);
   void OnTally();
@@ -132,7 +127,6 @@ class RaftCore {
   void Send(ServerId to, decltype(Message::body) body, Leaves leaves);
   bool HardStateDurable() const;
   void TakeCommitted(Ready& ready);
-  void TakeHardState(Ready& ready);
   void Fail(absl::Status status);
 
   // Constant after construction.
@@ -158,7 +152,7 @@ class RaftCore {
   // What the owner has been told.
   ReadyId last_ready_;
   ReadyId persisted_ready_;
-  ReadyId hard_state_ready_;      // the Ready that carried told_hard_state_; 0 = from disk
+  ReadyId hard_state_ready_;  // the Ready that carried told_hard_state_; 0 = from disk
   HardState told_hard_state_;
   SoftState told_soft_state_;
 };

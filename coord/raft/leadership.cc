@@ -1,0 +1,196 @@
+#include "coord/raft/leadership.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status.h"
+#include "coord/raft/readmission.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord::raft {
+
+Leadership::Leadership(const Options& options, const VoterSet& voters, Term term, RaftLog& log)
+    : options_(options), voters_(voters), term_(term), log_(log) {
+  for (ServerId server : voters.members()) {
+    if (server != options.self) peers_.try_emplace(server, log.last_index() + 1);
+  }
+  Append(EntryType::kNoop, "");
+}
+
+void Leadership::Append(EntryType type, std::string payload) {
+  auto entry = std::make_shared<Entry>();
+  entry->term = term_;
+  entry->index = log_.last_index() + 1;
+  entry->type = type;
+  entry->payload = std::move(payload);
+  log_.Append(std::move(entry));
+}
+
+absl::StatusOr<Proposed> Leadership::Propose(std::vector<std::string> payloads) {
+  if (payloads.empty()) return absl::InvalidArgumentError("nothing to propose");
+  size_t bytes = 0;
+  for (const std::string& payload : payloads) bytes += payload.size();
+  if (!uncommitted_.empty() && uncommitted_.bytes() + bytes > options_.uncommitted_bytes_max) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{} bytes of commands wait to be committed; try again later",
+                    uncommitted_.bytes()));
+  }
+  const Proposed proposed{term_, log_.last_index() + 1, log_.last_index() + payloads.size()};
+  for (std::string& payload : payloads) Append(EntryType::kCommands, std::move(payload));
+  uncommitted_.Add(proposed.last, bytes);
+  return proposed;
+}
+
+absl::Status Leadership::RequestRead(ReadId id) {
+  if (reads_.size() >= options_.pending_reads_max) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{} reads wait for a quorum; try again later", reads_.size()));
+  }
+  reads_.Add(id, committed_own_entry_ ? std::optional(log_.commit()) : std::nullopt);
+  return absl::OkStatus();
+}
+
+void Leadership::OnAppendResponse(ServerId from, const AppendResponse& response) {
+  const bool plausible = response.prev_index <= log_.last_index() &&
+                         response.match <= log_.last_index() &&
+                         response.read_round <= reads_.newest_round() &&
+                         !response.folder_id.IsNil();
+  if (!plausible) return;
+  Peer& peer = peers_.at(from);
+  if (!peer.progress.Identify(response, log_.last_index() + 1)) return;
+  peer.progress.OnHeard(ticks_, response.read_round);
+  if (response.rejected) {
+    peer.progress.OnRejected(response.prev_index,
+                             log_.LastAtMost(response.hint_index, response.hint_term));
+  } else {
+    peer.progress.OnAccepted(response.prev_index, response.match);
+  }
+}
+
+bool Leadership::Tick() {
+  ++ticks_;
+  if (ticks_ % options_.heartbeat_ticks == 0) {
+    for (auto& [server, peer] : peers_) peer.heartbeat_due = true;
+  }
+  return ticks_since_quorum() < options_.election_timeout_ticks;
+}
+
+uint64_t Leadership::ReachedByMajority(uint64_t own,
+                                       uint64_t (Progress::*counted)() const) const {
+  std::vector<uint64_t> values{own};
+  values.reserve(voters_.size());
+  for (const auto& [server, peer] : peers_) values.push_back((peer.progress.*counted)());
+  return voters_.ReachedByMajority(std::move(values));
+}
+
+uint64_t Leadership::ticks_since_quorum() const {
+  return ticks_ - ReachedByMajority(ticks_, &Progress::CountedTick);
+}
+
+void Leadership::Advance(std::vector<ReadResult>& results) {
+  ReadmitCaughtUp();
+  // The leader's own entries count once they are durable, not before (R7).
+  const LogIndex reached(
+      ReachedByMajority(log_.durable().value(), &Progress::CountedMatch));
+  // Entries of earlier terms are committed only by one of this term behind them (paper 5.4.2).
+  if (reached > log_.commit() && log_.TermAt(reached) == term_) {
+    log_.CommitTo(reached);
+    uncommitted_.ReleaseThrough(reached);
+    if (!std::exchange(committed_own_entry_, true)) reads_.OnFirstCommit(reached);
+  }
+  if (reads_.HasUnconfirmed()) {
+    reads_.Confirm(ReadRound(ReachedByMajority(reads_.newest_round().value(),
+                                               &Progress::CountedRound)),
+                   results);
+  }
+}
+
+void Leadership::ReadmitCaughtUp() {
+  for (auto& [server, peer] : peers_) {
+    const Progress& progress = peer.progress;
+    if (!progress.awaiting() || peer.readmission == progress.folder_id()) continue;
+    if (progress.state() != Progress::State::kReplicate) continue;
+    if (log_.last_index() - progress.match() > options_.readmission_lag_entries) continue;
+    peer.readmission = progress.folder_id();
+    Append(EntryType::kReadmit, Encode(Readmission{server, progress.folder_id()}));
+  }
+}
+
+absl::Status Leadership::MakeMessages(std::vector<Message>& messages) {
+  for (auto& [server, peer] : peers_) {
+    RETURN_IF_ERROR(SendEntries(server, peer, messages));
+    if (!NeedsEmptyAppend(peer)) continue;
+    messages.push_back(MakeAppend(server, peer, {}));
+    peer.progress.OnEmptySent();
+    peer.round_sent = reads_.newest_round();
+  }
+  reads_.CloseRound();
+  return absl::OkStatus();
+}
+
+absl::Status Leadership::SendEntries(ServerId server, Peer& peer, std::vector<Message>& messages) {
+  Progress& progress = peer.progress;
+  while (progress.next() <= log_.last_index()) {
+    const size_t room =
+        progress.Room(options_.inflight_appends_max, options_.inflight_bytes_max);
+    if (room == 0) break;
+    ASSIGN_OR_RETURN(std::vector<EntryPtr> entries,
+                     log_.Read(progress.next(), log_.last_index(),
+                               std::min(room, options_.append_bytes_max)));
+    size_t bytes = 0;
+    for (const EntryPtr& entry : entries) bytes += EntryBytes(*entry);
+    const LogIndex last = entries.back()->index;
+    messages.push_back(MakeAppend(server, peer, std::move(entries)));
+    progress.OnEntriesSent(last, bytes);
+  }
+  return absl::OkStatus();
+}
+
+// A read round goes out on its own even when entries have carried it: the answer to an empty append
+// does not wait for the follower's disk. A commit index goes out on its own when the follower can use
+// it, so that it does not wait for the next heartbeat.
+bool Leadership::NeedsEmptyAppend(const Peer& peer) const {
+  const bool round_due = reads_.HasUnconfirmed() && peer.round_sent < reads_.newest_round();
+  const bool commit_due = std::min(log_.commit(), peer.progress.match()) > peer.commit_sent;
+  return peer.progress.NeedsProbe() || peer.heartbeat_due || round_due || commit_due;
+}
+
+Message Leadership::MakeAppend(ServerId server, Peer& peer, std::vector<EntryPtr> entries) {
+  AppendRequest request;
+  request.prev_index = peer.progress.next() - 1;
+  request.prev_term = *log_.TermAt(request.prev_index);
+  request.entries = std::move(entries);
+  request.commit = log_.commit();
+  request.read_round = reads_.newest_round();
+  peer.heartbeat_due = false;
+  peer.commit_sent = log_.commit();
+  return Message{options_.self, server, term_, std::move(request)};
+}
+
+std::vector<PeerStatus> Leadership::Peers() const {
+  std::vector<PeerStatus> result;
+  for (const auto& [server, peer] : peers_) {
+    const Progress& progress = peer.progress;
+    const bool heard = !progress.folder_id().IsNil();
+    const bool recent = ticks_ - progress.heard_at() < options_.election_timeout_ticks;
+    result.push_back(PeerStatus{server, progress.match(), heard && recent, progress.awaiting()});
+  }
+  return result;
+}
+
+void Leadership::CheckInvariants() const {
+  CHECK(log_.last_term() == term_);
+  for (const auto& [server, peer] : peers_) {
+    const Progress& progress = peer.progress;
+    CHECK(progress.match() <= log_.last_index() && progress.match() < progress.next());
+    CHECK(progress.next() <= log_.last_index() + 1);
+    CHECK(progress.window().count() <= options_.inflight_appends_max);
+    CHECK(progress.window().empty() || progress.state() == Progress::State::kReplicate);
+    CHECK(peer.round_sent <= reads_.newest_round() && peer.commit_sent <= log_.commit());
+  }
+  CHECK(committed_own_entry_ == (log_.TermAt(log_.commit()) == term_));
+}
+
+}  // namespace bellwether::coord::raft

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "coord/raft/byte_window.h"
+#include "coord/raft/message.h"
+#include "coord/raft/options.h"
+#include "coord/raft/pending_reads.h"
+#include "coord/raft/progress.h"
+#include "coord/raft/quorum.h"
+#include "coord/raft/raft_core.h"
+#include "coord/raft/raft_log.h"
+
+namespace bellwether::coord::raft {
+
+// What a server has only while it leads one term: the followers' progress, pending reads, the bound
+// on uncommitted bytes. Begins with appending the no-op; ends with the term or the quorum. Decides
+// what is committed. Owned by RaftCore, whose log it appends to; knows nothing of votes.
+class Leadership {
+ public:
+  // The references outlive it.
+  Leadership(const Options& options, const VoterSet& voters, Term term, RaftLog& log);
+
+  // As RaftCore's.
+  absl::StatusOr<Proposed> Propose(std::vector<std::string> payloads);
+  absl::Status RequestRead(ReadId id);
+
+  // An answer in this term. One that contradicts what was sent is dropped.
+  void OnAppendResponse(ServerId from, const AppendResponse& response);
+
+  // False when no quorum answered for an election timeout: leadership is over (check-quorum).
+  bool Tick();
+
+  // Draws the conclusions from all answers so far: readmissions, commit, confirmed reads.
+  void Advance(std::vector<ReadResult>& results);
+
+  // Adds what followers should be sent now. Errors: the log can't be read.
+  absl::Status MakeMessages(std::vector<Message>& messages);
+
+  std::vector<ReadId> TakeReads() { return reads_.TakeAll(); }
+  uint64_t ticks_since_quorum() const;
+  std::vector<PeerStatus> Peers() const;
+  void CheckInvariants() const;
+
+ private:
+  struct Peer {
+    explicit Peer(LogIndex next) : progress(next) {}
+
+    Progress progress;
+    bool heartbeat_due = false;
+    LogIndex commit_sent;     // newest commit index it was sent
+    ReadRound round_sent;     // newest read round it was asked
+    base::Uuid readmission;   // folder for which this leader has appended a kReadmit entry
+  };
+
+  void Append(EntryType type, std::string payload);
+  void ReadmitCaughtUp();
+  absl::Status SendEntries(ServerId server, Peer& peer, std::vector<Message>& messages);
+  bool NeedsEmptyAppend(const Peer& peer) const;
+  Message MakeAppend(ServerId server, Peer& peer, std::vector<EntryPtr> entries);
+  // The majority's value of one number per server. `own` is this server's.
+  uint64_t ReachedByMajority(uint64_t own, uint64_t (Progress::*counted)() const) const;
+
+  const Options& options_;
+  const VoterSet& voters_;
+  const Term term_;
+  RaftLog& log_;
+
+  std::map<ServerId, Peer> peers_;  // ordered, so that messages are in the same order every time
+  PendingReads reads_;
+  ByteWindow uncommitted_;
+  bool committed_own_entry_ = false;  // an entry of term_ is committed
+  uint64_t ticks_ = 0;
+};
+
+}  // namespace bellwether::coord::raft

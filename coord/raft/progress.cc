@@ -1,0 +1,61 @@
+#include "coord/raft/progress.h"
+
+#include <algorithm>
+
+namespace bellwether::coord::raft {
+
+bool Progress::Identify(const AppendResponse& response, LogIndex next) {
+  if (response.folder_id == folder_id_) {
+    // A folder is readmitted once and for ever.
+    if (response.awaiting_readmission && !awaiting_) return false;
+    awaiting_ = response.awaiting_readmission;
+    return true;
+  }
+  if (folder_id_.IsNil()) {
+    folder_id_ = response.folder_id;
+    awaiting_ = response.awaiting_readmission;
+    return true;
+  }
+  if (!response.awaiting_readmission) return false;
+  *this = Progress(next);
+  folder_id_ = response.folder_id;
+  awaiting_ = true;
+  return true;
+}
+
+void Progress::OnHeard(uint64_t now, ReadRound round) {
+  heard_at_ = now;
+  round_ = std::max(round_, round);
+}
+
+void Progress::OnAccepted(LogIndex prev_index, LogIndex match) {
+  match_ = std::max(match_, match);
+  window_.ReleaseThrough(match_);
+  if (state_ == State::kProbe && std::max(prev_index, match_) + 1 >= next_) {
+    state_ = State::kReplicate;
+    probe_sent_ = false;
+  }
+  next_ = std::max(next_, match_ + 1);
+}
+
+void Progress::OnRejected(LogIndex prev_index, LogIndex agreed) {
+  if (prev_index <= match_) return;  // older than an acceptance
+  if (state_ == State::kProbe && prev_index + 1 != next_) return;
+  if (prev_index >= next_) return;
+  state_ = State::kProbe;
+  probe_sent_ = false;
+  window_.Clear();
+  next_ = std::max(match_, std::min(agreed, prev_index - 1)) + 1;
+}
+
+size_t Progress::Room(size_t inflight_appends_max, size_t inflight_bytes_max) const {
+  if (state_ != State::kReplicate || window_.count() >= inflight_appends_max) return 0;
+  return inflight_bytes_max - std::min(inflight_bytes_max, window_.bytes());
+}
+
+void Progress::OnEntriesSent(LogIndex last, size_t bytes) {
+  window_.Add(last, bytes);
+  next_ = last + 1;
+}
+
+}  // namespace bellwether::coord::raft
