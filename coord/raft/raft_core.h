@@ -95,6 +95,8 @@ class RaftCore {
   Standing standing() const { return hard_state_.standing; }
   LogIndex commit() const { return log_.commit(); }
   LogIndex last_index() const { return log_.last_index(); }
+  // Term of an entry of the log, durable or not; 0 for index 0, nullopt beyond the end.
+  std::optional<Term> TermAt(LogIndex index) const { return log_.TermAt(index); }
 
   // Ticks since a leader was last heard (the largest number when none was), or, on the leader, since
   // a quorum answered it.

@@ -145,7 +145,7 @@ void RaftLog::CheckInvariants() const {
   CHECK(durable_ <= written_ && written_ <= last_index());
   CHECK(tail_first() <= durable_ + 1);
   CHECK(handed_out_ <= commit_ && commit_ <= last_index() && handed_out_ <= durable_);
-  CHECK(truncate_from_ == LogIndex(0) || truncate_from_ > commit_);
+  CHECK(truncate_from_ == LogIndex(0) || truncate_from_ == written_ + 1);
   if (!tail_.empty()) {
     CHECK(tail_.front()->index == tail_first() && tail_.back()->index == last_index());
     CHECK(TermAt(tail_.front()->index) == tail_.front()->term);

@@ -1,0 +1,396 @@
+#include "tests/support/raft_cluster.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord::raft {
+
+absl::StatusOr<Term> FakeDisk::TermAt(LogIndex index) {
+  if (fails) return absl::DataLossError("the disk is broken");
+  return log_.at(index.value() - 1)->term;
+}
+
+absl::StatusOr<std::vector<EntryPtr>> FakeDisk::Read(LogIndex begin, LogIndex end,
+                                                     size_t bytes_max) {
+  if (fails) return absl::DataLossError("the disk is broken");
+  CHECK(begin < end && end.value() <= log_.size() + 1);
+  std::vector<EntryPtr> entries;
+  size_t bytes = 0;
+  for (LogIndex index = begin; index < end; ++index) {
+    const EntryPtr& entry = log_.at(index.value() - 1);
+    bytes += EntryBytes(*entry);
+    if (bytes > bytes_max && !entries.empty()) break;
+    entries.push_back(entry);
+  }
+  return entries;
+}
+
+FakeDisk::Write FakeDisk::Sync() {
+  Write write = std::move(pending_.front());
+  pending_.pop_front();
+  if (write.truncate_from != LogIndex(0)) {
+    CHECK(write.truncate_from.value() <= log_.size());
+    log_.resize(write.truncate_from.value() - 1);
+  }
+  for (const EntryPtr& entry : write.entries) {
+    CHECK(entry->index.value() == log_.size() + 1);
+    log_.push_back(entry);
+  }
+  if (write.hard_state.has_value()) hard_state = *write.hard_state;
+  return write;
+}
+
+void FakeDisk::Wipe() {
+  log_.clear();
+  pending_.clear();
+  hard_state = HardState{Term(0), ServerId(0), Standing::kAwaitingReadmission};
+  folder_id = base::Uuid(folder_id.high(), folder_id.low() + 1);
+}
+
+RaftCluster::RaftCluster(uint32_t servers, uint64_t seed, Options options)
+    : options_(options), random_(seed) {
+  for (uint32_t id = 1; id <= servers; ++id) {
+    Server& server = servers_[ServerId(id)];
+    server.random = std::make_unique<base::Random>(random_.Next());
+    server.disk.folder_id = base::Uuid(id, 1);
+  }
+  for (auto& [id, server] : servers_) Start(id);
+}
+
+void RaftCluster::Start(ServerId id) {
+  Server& server = servers_.at(id);
+  Options options = options_;
+  options.self = id;
+  for (const auto& [voter, unused] : servers_) options.voters.push_back(voter);
+  options.folder_id = server.disk.folder_id;
+  auto core = RaftCore::Create(options, server.disk.hard_state, server.disk, *server.random);
+  CHECK(core.ok(), "{}", core.status().ToString());
+  server.core = *std::move(core);
+  server.seen = server.disk.hard_state;
+  server.seen_commit = LogIndex(0);
+  server.applied.clear();
+}
+
+void RaftCluster::Tick(uint32_t server, uint32_t ticks) {
+  for (uint32_t i = 0; i < ticks; ++i) {
+    core(server).Tick();
+    Check(ServerId(server));
+  }
+}
+
+void RaftCluster::TickAll(uint32_t ticks) {
+  for (uint32_t i = 0; i < ticks; ++i) {
+    for (const auto& [id, server] : servers_) {
+      if (server.core != nullptr) Tick(id.value());
+    }
+    RunUntilQuiet();
+  }
+}
+
+absl::StatusOr<Proposed> RaftCluster::Propose(uint32_t server, std::vector<std::string> payloads) {
+  auto proposed = core(server).Propose(std::move(payloads));
+  Check(ServerId(server));
+  return proposed;
+}
+
+absl::Status RaftCluster::Read(uint32_t server, uint64_t read_id) {
+  absl::Status asked = core(server).RequestRead(ReadId(read_id));
+  if (asked.ok()) at(server).asked[ReadId(read_id)] = newest_applied();
+  Check(ServerId(server));
+  return asked;
+}
+
+void RaftCluster::Elect(uint32_t server) {
+  const std::set<Edge> cut = cut_;
+  tracing_ = false;
+  for (const auto& [from, unused] : servers_) {
+    for (const auto& [to, unused_too] : servers_) Cut(from.value(), to.value());
+  }
+  RunUntilQuiet();
+  // Nobody is led any more after this; nobody's term changes, since no pre-vote is answered.
+  for (auto& [id, other] : servers_) {
+    const bool led = other.core != nullptr && other.core->leader() != ServerId(0);
+    if (led) Tick(id.value(), 2 * options_.election_timeout_ticks);
+  }
+  RunUntilQuiet();
+  cut_ = cut;
+  tracing_ = true;
+  const Term before = core(server).term();
+  for (uint32_t i = 0; i < 4 * options_.election_timeout_ticks; ++i) {
+    Tick(server);
+    TakeReadys(server);
+    const bool asked = std::any_of(in_flight_.begin(), in_flight_.end(), [](const auto& edge) {
+      return !edge.second.empty();
+    });
+    if (asked || at(server).disk.pending() > 0) break;
+  }
+  RunUntilQuiet();
+  CHECK(core(server).role() == Role::kLeader && core(server).term() > before,
+        "server {} was not elected: {}", server, trace_);
+}
+
+void RaftCluster::RunUntilQuiet() {
+  for (int round = 0; round < 10000; ++round) {
+    bool busy = false;
+    for (auto& [id, server] : servers_) {
+      if (server.core == nullptr) continue;
+      TakeReadys(id.value());
+      while (!server.disk_held && SyncOne(id.value())) busy = true;
+    }
+    std::vector<Edge> edges;
+    for (const auto& [edge, queue] : in_flight_) edges.insert(edges.end(), queue.size(), edge);
+    for (const Edge& edge : edges) {
+      busy |= Deliver(edge.first.value(), edge.second.value());
+    }
+    if (!busy) return;
+  }
+  CHECK(false, "never quiet: {}", trace_);
+}
+
+void RaftCluster::TakeReadys(uint32_t server) {
+  for (int i = 0; i < 1000; ++i) {
+    std::optional<Ready> ready = core(server).TakeReady();
+    if (!ready.has_value()) return;
+    Execute(ServerId(server), *std::move(ready));
+    Check(ServerId(server));
+  }
+  CHECK(false, "server {} has Readys without end", server);
+}
+
+void RaftCluster::Execute(ServerId id, Ready ready) {
+  Server& server = servers_.at(id);
+  if (ready.soft_state.has_value()) {
+    static constexpr const char* kRoles[] = {"follower", "pre-candidate", "candidate", "leader"};
+    Trace(fmt::format("{} is {} in term {}, leader {}", id,
+                      kRoles[static_cast<int>(ready.soft_state->role)], ready.soft_state->term,
+                      ready.soft_state->leader));
+    if (ready.soft_state->role == Role::kLeader) CheckLeader(id);
+  }
+  Carry(std::move(ready.messages));
+  if (ready.NeedsPersist() || !ready.messages_after_persist.empty()) {
+    server.disk.Add(FakeDisk::Write{ready.id, ready.truncate_from, std::move(ready.entries),
+                                    ready.hard_state, std::move(ready.messages_after_persist)});
+  }
+  Apply(id, server, ready.committed);
+  for (const ReadResult& read : ready.reads) {
+    Trace(fmt::format("{} confirms read {} at {}", id, read.id, read.index));
+    CHECK(read.index >= server.asked.at(read.id), "stale read {}", read.id);
+    server.reads.push_back(read);
+  }
+  for (ReadId read : ready.lost_reads) {
+    Trace(fmt::format("{} loses read {}", id, read));
+    server.lost_reads.push_back(read);
+  }
+}
+
+void RaftCluster::Apply(ServerId id, Server& server, const std::vector<EntryPtr>& entries) {
+  for (const EntryPtr& entry : entries) {
+    const size_t position = entry->index.value() - 1;
+    CHECK(position == server.applied.size(), "server {} skips or repeats {}", id, entry->index);
+    CHECK(position < server.disk.log().size() && server.disk.log()[position]->term == entry->term,
+          "server {} applies {} before it is durable", id, entry->index);
+    server.applied.push_back(entry);
+    if (position == applied_anywhere_.size()) applied_anywhere_.push_back(entry);
+    const Entry& first = *applied_anywhere_.at(position);
+    CHECK(first.term == entry->term && first.payload == entry->payload,
+          "state machine safety: server {} applies another entry {}", id, entry->index);
+    Trace(fmt::format("{} applies {}", id, Describe(*entry)));
+  }
+  if (!entries.empty()) server.core->OnApplied(entries.back()->index);
+}
+
+bool RaftCluster::SyncOne(uint32_t server) {
+  FakeDisk& disk = at(server).disk;
+  if (disk.pending() == 0) return false;
+  FakeDisk::Write write = disk.Sync();
+  if (write.truncate_from != LogIndex(0)) {
+    Trace(fmt::format("{} removes entries from {}", server, write.truncate_from));
+  }
+  if (write.hard_state.has_value()) {
+    const bool voter = write.hard_state->standing == Standing::kVoter;
+    Trace(fmt::format("{} persists term {}, vote {}{}", server, write.hard_state->term,
+                      write.hard_state->vote, voter ? "" : ", awaiting readmission"));
+  }
+  for (const EntryPtr& entry : write.entries) {
+    Trace(fmt::format("{} persists {}", server, Describe(*entry)));
+  }
+  Carry(std::move(write.messages));
+  core(server).OnPersisted(write.ready);
+  Check(ServerId(server));
+  TakeReadys(server);
+  return true;
+}
+
+void RaftCluster::Carry(std::vector<Message> messages) {
+  for (Message& message : messages) {
+    in_flight_[Edge(message.from, message.to)].push_back(std::move(message));
+  }
+}
+
+bool RaftCluster::Deliver(uint32_t from, uint32_t to, size_t position, bool keep) {
+  auto edge = in_flight_.find(Edge(from, to));
+  if (edge == in_flight_.end() || edge->second.size() <= position) return false;
+  Message message = edge->second[position];
+  if (!keep) edge->second.erase(edge->second.begin() + static_cast<ptrdiff_t>(position));
+  const bool lost = cut_.count(edge->first) > 0 || !IsUp(to);
+  Trace(fmt::format("{}>{} {}{}", from, to, Describe(message), lost ? " LOST" : ""));
+  if (lost) return true;
+  core(to).Step(std::move(message));
+  CHECK(core(to).status().ok(), "server {}: {}", to, core(to).status().ToString());
+  Check(ServerId(to));
+  return true;
+}
+
+void RaftCluster::Partition(const std::vector<std::set<uint32_t>>& groups) {
+  Heal();
+  for (const auto& one : groups) {
+    for (const auto& other : groups) {
+      if (one == other) continue;
+      for (uint32_t from : one) {
+        for (uint32_t to : other) Cut(from, to);
+      }
+    }
+  }
+}
+
+void RaftCluster::Crash(uint32_t server, size_t kept) {
+  Server& crashed = at(server);
+  crashed.core.reset();
+  for (size_t i = 0; i < kept && crashed.disk.pending() > 0; ++i) crashed.disk.Sync();
+  crashed.disk.LosePending();
+  crashed.disk_held = false;
+  for (auto& [edge, queue] : in_flight_) {
+    if (edge.second == ServerId(server)) queue.clear();
+  }
+}
+
+void RaftCluster::Restart(uint32_t server) { Start(ServerId(server)); }
+
+void RaftCluster::Wipe(uint32_t server) {
+  Crash(server);
+  disk(server).Wipe();
+  Restart(server);
+}
+
+std::optional<uint32_t> RaftCluster::Leader() const {
+  std::optional<uint32_t> leader;
+  Term newest;
+  for (const auto& [id, server] : servers_) {
+    if (server.core == nullptr || server.core->role() != Role::kLeader) continue;
+    if (server.core->term() <= newest) continue;
+    newest = server.core->term();
+    leader = id.value();
+  }
+  return leader;
+}
+
+std::vector<std::string> RaftCluster::AppliedCommands(uint32_t server) const {
+  std::vector<std::string> commands;
+  for (const EntryPtr& entry : applied(server)) {
+    if (entry->type == EntryType::kCommands) commands.push_back(entry->payload);
+  }
+  return commands;
+}
+
+void RaftCluster::Check(ServerId id) {
+  Server& server = servers_.at(id);
+  server.core->CheckInvariants();
+  CHECK(server.core->term() >= server.seen.term, "term of server {} fell", id);
+  CHECK(server.core->commit() >= server.seen_commit, "commit of server {} fell", id);
+  const bool was_voter = server.seen.standing == Standing::kVoter;
+  CHECK(!was_voter || server.core->standing() == Standing::kVoter);
+  server.seen.term = server.core->term();
+  server.seen.standing = server.core->standing();
+  server.seen_commit = server.core->commit();
+}
+
+// Election safety, and leader completeness: the new leader has all that was ever applied.
+void RaftCluster::CheckLeader(ServerId id) {
+  const RaftCore& core = *servers_.at(id).core;
+  auto [leader, fresh] = leaders_.try_emplace(core.term(), id);
+  CHECK(leader->second == id, "servers {} and {} both lead term {}", leader->second, id,
+        core.term());
+  for (const EntryPtr& entry : applied_anywhere_) {
+    CHECK(core.TermAt(entry->index) == entry->term, "leader {} of term {} lacks entry {}", id,
+          core.term(), entry->index);
+  }
+  CheckLogMatching();
+}
+
+// Two disks with an equal entry are equal up to it. Compared pairwise from the end.
+void RaftCluster::CheckLogMatching() const {
+  for (const auto& [a, one] : servers_) {
+    for (const auto& [b, other] : servers_) {
+      if (b <= a) continue;
+      bool equal_behind = false;
+      for (size_t i = std::min(one.disk.log().size(), other.disk.log().size()); i-- > 0;) {
+        const Entry& x = *one.disk.log()[i];
+        const Entry& y = *other.disk.log()[i];
+        const bool equal = x.term == y.term;
+        CHECK(equal || !equal_behind, "log matching: {} and {} at {}", a, b, x.index);
+        CHECK(!equal || x.payload == y.payload);
+        equal_behind |= equal;
+      }
+    }
+  }
+}
+
+void RaftCluster::Trace(std::string line) {
+  if (tracing_) trace_ += line + "\n";
+}
+
+std::string RaftCluster::TakeTrace() { return std::exchange(trace_, ""); }
+
+std::string Describe(const Entry& entry) {
+  const std::string place = fmt::format("{}/{}", entry.index, entry.term);
+  switch (entry.type) {
+    case EntryType::kNoop:
+      return place + " noop";
+    case EntryType::kCommands:
+      return fmt::format("{} '{}'", place, entry.payload);
+    case EntryType::kReadmit:
+      return place + " readmit";
+  }
+  return place;
+}
+
+namespace {
+
+std::string DescribeBody(const VoteRequest& request) {
+  return fmt::format("{} for term {}, last={}/{}", request.pre_vote ? "pre-vote?" : "vote?",
+                     request.campaign_term, request.last_index, request.last_term);
+}
+
+std::string DescribeBody(const VoteResponse& response) {
+  return fmt::format("{} {} for term {}", response.pre_vote ? "pre-vote" : "vote",
+                     response.granted ? "granted" : "refused", response.campaign_term);
+}
+
+std::string DescribeBody(const AppendRequest& request) {
+  std::string text = fmt::format("append prev={}/{}", request.prev_index, request.prev_term);
+  for (const EntryPtr& entry : request.entries) text += fmt::format(" [{}]", Describe(*entry));
+  text += fmt::format(" commit={}", request.commit);
+  if (request.read_round > ReadRound(0)) text += fmt::format(" round={}", request.read_round);
+  return text;
+}
+
+std::string DescribeBody(const AppendResponse& response) {
+  std::string text = response.rejected
+                         ? fmt::format("differs at {}, try {}/{}", response.prev_index,
+                                       response.hint_index, response.hint_term)
+                         : fmt::format("accepts {}", response.match);
+  if (response.read_round > ReadRound(0)) text += fmt::format(" round={}", response.read_round);
+  if (response.awaiting_readmission) text += " awaiting";
+  return text;
+}
+
+}  // namespace
+
+std::string Describe(const Message& message) {
+  return fmt::format("t{} {}", message.term,
+                     std::visit([](const auto& body) { return DescribeBody(body); }, message.body));
+}
+
+}  // namespace bellwether::coord::raft

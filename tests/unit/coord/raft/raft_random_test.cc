@@ -1,0 +1,191 @@
+#include <cstdint>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/support/raft_cluster.h"
+
+namespace bellwether::coord::raft {
+namespace {
+
+// One ensemble under random faults; RaftCluster checks safety after every step.
+class RandomRun {
+ public:
+  explicit RandomRun(uint64_t seed)
+      : random_(seed),
+        servers_(static_cast<uint32_t>(random_.Chance(0.5) ? 3 : random_.Between(1, 5))),
+        cluster_(servers_, random_.Next(), RandomOptions()) {
+    drop_ = random_.Chance(0.5) ? 0.05 : 0;
+    duplicate_ = random_.Chance(0.5) ? 0.05 : 0;
+    reorder_ = random_.Chance(0.5) ? 0.2 : 0;
+    sync_ = random_.Chance(0.5) ? 0.9 : 0.2;
+    wipes_ = random_.Chance(0.5);
+  }
+
+  void Steps(int steps) {
+    for (int i = 0; i < steps; ++i) Step();
+  }
+
+  // Everything works again: within bounded time all servers apply what was acknowledged and more.
+  void HealAndConverge() {
+    cluster_.Heal();
+    for (uint32_t id = 1; id <= servers_; ++id) {
+      cluster_.ReleaseDisk(id);
+      if (!cluster_.IsUp(id)) cluster_.Restart(id);
+    }
+    for (int round = 0; round < 20 && !Converged(); ++round) {
+      cluster_.TickAll(20);
+      if (auto leader = cluster_.Leader()) (void)cluster_.Propose(*leader, {"last"});
+    }
+    cluster_.TickAll(10);
+    EXPECT_TRUE(Converged());
+  }
+
+  int proposed() const { return proposed_; }
+  int reads() const { return reads_; }
+  int wiped() const { return wiped_; }
+  int readmitted() const { return readmitted_; }
+  RaftCluster& cluster() { return cluster_; }
+
+ private:
+  Options RandomOptions() {
+    Options options;
+    options.election_timeout_ticks = 10;
+    options.heartbeat_ticks = 2;
+    if (random_.Chance(0.5)) {
+      options.append_bytes_max = 100;
+      options.inflight_appends_max = 2;
+      options.tail_bytes_max = 200;
+      options.unapplied_bytes_max = 100;
+      options.uncommitted_bytes_max = 50;
+      options.readmission_lag_entries = 3;
+    }
+    return options;
+  }
+
+  uint32_t RandomServer() { return static_cast<uint32_t>(random_.Between(1, servers_)); }
+
+  void Step() {
+    const uint32_t id = RandomServer();
+    if (random_.Chance(0.004)) return Fault(id);
+    if (!cluster_.IsUp(id)) {
+      if (random_.Chance(0.02)) cluster_.Restart(id);
+      return;
+    }
+    const uint64_t kind = random_.Below(100);
+    if (kind < 12) {
+      cluster_.Tick(id);
+    } else if (kind < 16) {
+      if (cluster_.Propose(id, {std::to_string(proposed_), "x"}).ok()) ++proposed_;
+    } else if (kind < 18) {
+      if (cluster_.Read(id, next_read_++).ok()) ++reads_;
+    } else if (kind < 45) {
+      cluster_.TakeReadys(id);
+    } else if (kind < 60) {
+      if (random_.Chance(sync_)) cluster_.SyncOne(id);
+    } else {
+      DeliverSome(RandomServer(), id);
+    }
+  }
+
+  void DeliverSome(uint32_t from, uint32_t to) {
+    auto edge = cluster_.in_flight().find({ServerId(from), ServerId(to)});
+    if (edge == cluster_.in_flight().end() || edge->second.empty()) return;
+    const size_t size = edge->second.size();
+    const size_t position = random_.Chance(reorder_) ? random_.Below(size) : 0;
+    if (random_.Chance(drop_)) {
+      cluster_.Cut(from, to);
+      cluster_.Deliver(from, to, position);
+      cluster_.Mend(from, to);
+    } else {
+      cluster_.Deliver(from, to, position, random_.Chance(duplicate_));
+    }
+  }
+
+  void Fault(uint32_t id) {
+    const uint64_t kind = random_.Below(10);
+    if (kind < 3) {
+      if (cluster_.IsUp(id)) cluster_.Crash(id, random_.Below(3));
+    } else if (kind < 5) {
+      cluster_.Heal();
+    } else if (kind < 7) {
+      std::set<uint32_t> one;
+      std::set<uint32_t> other;
+      for (uint32_t server = 1; server <= servers_; ++server) {
+        (random_.Chance(0.5) ? one : other).insert(server);
+      }
+      cluster_.Partition({one, other});
+    } else if (kind < 8) {
+      cluster_.Cut(id, RandomServer());
+    } else if (wipes_ && MayWipe(id)) {
+      cluster_.Wipe(id);
+      ++wiped_;
+    }
+  }
+
+  // Beyond a minority of wiped servers nothing is promised.
+  bool MayWipe(uint32_t id) {
+    uint32_t lost = 1;
+    for (uint32_t server = 1; server <= servers_; ++server) {
+      if (server == id) continue;
+      if (cluster_.disk(server).hard_state.standing == Standing::kAwaitingReadmission) ++lost;
+    }
+    const bool was_voter = cluster_.disk(id).hard_state.standing == Standing::kVoter;
+    if (was_voter && cluster_.disk(id).folder_id.low() > 1) ++readmitted_;
+    return lost <= (servers_ - 1) / 2;
+  }
+
+  bool Converged() {
+    if (!cluster_.Leader().has_value()) return false;
+    for (uint32_t id = 1; id <= servers_; ++id) {
+      if (cluster_.core(id).standing() != Standing::kVoter) return false;
+      if (cluster_.applied(id).size() != cluster_.newest_applied().value()) return false;
+      const auto commands = cluster_.AppliedCommands(id);
+      if (commands.empty() || commands.back() != "last") return false;
+    }
+    return true;
+  }
+
+  base::Random random_;
+  const uint32_t servers_;
+  RaftCluster cluster_;
+  double drop_ = 0;
+  double duplicate_ = 0;
+  double reorder_ = 0;
+  double sync_ = 1;
+  bool wipes_ = false;
+  uint64_t next_read_ = 1;
+  int proposed_ = 0;
+  int reads_ = 0;
+  int wiped_ = 0;
+  int readmitted_ = 0;
+};
+
+TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
+  int proposed = 0;
+  int reads = 0;
+  int wiped = 0;
+  int readmitted = 0;
+  for (uint64_t seed = 1; seed <= 300 / BELLWETHER_SEEDS_DIVISOR; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomRun run(seed);
+    run.Steps(4000);
+    proposed += run.proposed();
+    reads += run.reads();
+    wiped += run.wiped();
+    readmitted += run.readmitted();
+    run.HealAndConverge();
+    if (HasFailure()) {
+      ADD_FAILURE() << "seed " << seed << "\n" << run.cluster().TakeTrace().substr(0, 100000);
+      return;
+    }
+  }
+  RecordProperty("proposed", proposed);
+  // A run that did too little proves nothing.
+  EXPECT_GT(proposed, 3000 / BELLWETHER_SEEDS_DIVISOR);
+  EXPECT_GT(reads, 1000 / BELLWETHER_SEEDS_DIVISOR);
+  EXPECT_GT(wiped, 50 / BELLWETHER_SEEDS_DIVISOR);
+  EXPECT_GT(readmitted, 10 / BELLWETHER_SEEDS_DIVISOR);
+}
+
+}  // namespace
+}  // namespace bellwether::coord::raft
