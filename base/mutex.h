@@ -22,6 +22,7 @@ class ABSL_LOCKABLE Mutex {
   std::mutex mutex_;
 };
 
+// Holds a Mutex for a scope.
 class ABSL_SCOPED_LOCKABLE MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
@@ -35,6 +36,7 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex& mutex_;
 };
 
+// Waits, under a Mutex, for what another thread signals. Thread-safe.
 class CondVar {
  public:
   // Requires: the caller holds `mutex`. May wake without a signal: loop over the condition.
@@ -75,6 +77,7 @@ class ABSL_LOCKABLE SharedMutex {
   std::shared_mutex mutex_;
 };
 
+// Holds a SharedMutex alone for a scope.
 class ABSL_SCOPED_LOCKABLE WriterLock {
  public:
   explicit WriterLock(SharedMutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
@@ -88,6 +91,7 @@ class ABSL_SCOPED_LOCKABLE WriterLock {
   SharedMutex& mutex_;
 };
 
+// Holds a SharedMutex together with other readers for a scope.
 class ABSL_SCOPED_LOCKABLE ReaderLock {
  public:
   explicit ReaderLock(SharedMutex& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex) : mutex_(mutex) {
