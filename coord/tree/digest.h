@@ -11,10 +11,10 @@ namespace bellwether::coord::tree {
 class Hasher {
  public:
   // The seed tells kinds of members apart.
-  explicit Hasher(uint64_t seed) : state_(Mix(seed, kMultiplier)) {}
+  explicit Hasher(uint64_t seed) : state_(Mix(seed + kIncrement, kMultiplier)) {}
 
   Hasher& Number(uint64_t value) {
-    state_ = Mix(state_ ^ value, kMultiplier) + value;
+    state_ = Mix(state_ ^ value, kMultiplier) + value + kIncrement;
     return *this;
   }
   // Its length counts: ("ab", "c") and ("a", "bc") differ.
@@ -24,6 +24,8 @@ class Hasher {
 
  private:
   static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15;
+  // Keeps a run of zeros from leaving the state where it is.
+  static constexpr uint64_t kIncrement = 0xd1342543de82ef95;
 
   // Both halves of the 128-bit product, folded.
   static uint64_t Mix(uint64_t a, uint64_t b) {

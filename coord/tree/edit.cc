@@ -53,7 +53,8 @@ OperationResult Edit::Apply(const Create& operation) {
   std::string path = operation.path;
   if (IsSequential(operation.mode)) path += SequenceSuffix(parent->create_counter);
   if (!IsValidPath(path)) return Failed(ResultCode::kBadArguments);
-  if (tree_.Find(path) != nullptr) return Failed(ResultCode::kNodeExists);
+  const std::string_view name = SplitPath(path)->name;
+  if (path == "/" || parent->Child(name) != nullptr) return Failed(ResultCode::kNodeExists);
   if (parent->ephemeral_owner != SessionId()) {
     return Failed(ResultCode::kNoChildrenForEphemerals);
   }
@@ -67,7 +68,6 @@ OperationResult Edit::Apply(const Create& operation) {
     sessions_.AddEphemeral(context_.session, path);
   }
   const Znode& znode = *created;
-  const std::string_view name = SplitPath(path)->name;
   const Tree::ParentFields before = Tree::ParentFieldsOf(*parent);
   tree_.Insert(given->parent, *parent, name, std::move(created),
                {context_.zxid, NextCounter(before.create_counter)});
@@ -106,8 +106,8 @@ OperationResult Edit::Apply(const Delete& operation) {
   const std::optional<PathParts> parts = SplitPath(operation.path);
   if (!parts.has_value() || operation.path == "/") return Failed(ResultCode::kBadArguments);
   Znode* const parent = tree_.Find(parts->parent);
-  if (parent == nullptr || parent->children == nullptr) return Failed(ResultCode::kNoNode);
-  const Znode* const znode = parent->children->Find(parts->name);
+  if (parent == nullptr) return Failed(ResultCode::kNoNode);
+  const Znode* const znode = parent->Child(parts->name);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
   if (!VersionMatches(operation.expected_version, *znode)) return Failed(ResultCode::kBadVersion);
   if (znode->num_children() > 0) return Failed(ResultCode::kNotEmpty);

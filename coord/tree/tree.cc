@@ -49,9 +49,8 @@ const Znode* Tree::Find(std::string_view path) const {
   if (path.size() == 1) return znode;
   std::string_view rest = path.substr(1);
   while (true) {
-    if (znode->children == nullptr) return nullptr;
     const size_t slash = rest.find('/');
-    znode = znode->children->Find(rest.substr(0, slash));
+    znode = znode->Child(rest.substr(0, slash));
     if (znode == nullptr || slash == std::string_view::npos) return znode;
     rest.remove_prefix(slash + 1);
   }

@@ -56,11 +56,11 @@ enum class CreateMode : uint8_t {
 inline constexpr int32_t kAnyVersion = -1;
 
 // Limits. What exceeds one is refused with a result (kTooLarge, or kBadArguments for a path).
-inline constexpr size_t kDataBytesMax = 1 << 20;            // data of one znode
-inline constexpr size_t kPathBytesMax = 4096;               // a whole path, sequence suffix included
-inline constexpr size_t kTransactionItemsMax = 10'000;      // compares plus operations
-inline constexpr size_t kRecursiveDeleteZnodesMax = 100'000;  // removed by one command
+inline constexpr size_t kDataBytesMax = 1 << 20;              // data of one znode
+inline constexpr size_t kPathBytesMax = 4096;                 // sequence number included
+inline constexpr size_t kTransactionItemsMax = 10'000;        // compares plus operations
+inline constexpr size_t kRecursiveDeleteZnodesMax = 100'000;  // deleted by one command
 inline constexpr int64_t kSessionTimeoutMsMax = 24LL * 3600 * 1000;
-inline constexpr uint8_t kServerIdMax = 254;                // 255 is reserved in session ids (Z36)
+inline constexpr uint8_t kServerIdMax = 254;  // 255 is reserved in session ids (Z36)
 
 }  // namespace bellwether::coord::tree

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "coord/tree/child_table.h"
 #include "coord/tree/shared_bytes.h"
@@ -25,6 +27,10 @@ struct Znode {
   std::unique_ptr<ChildTable> children;  // null while there is none
 
   size_t num_children() const { return children == nullptr ? 0 : children->size(); }
+  // Null when there is none.
+  Znode* Child(std::string_view name) const {
+    return children == nullptr ? nullptr : children->Find(name);
+  }
   Stat ToStat() const;
 };
 

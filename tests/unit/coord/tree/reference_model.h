@@ -1,0 +1,248 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "coord/tree/command.h"
+#include "coord/tree/result.h"
+#include "coord/tree/types.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord::tree {
+
+// The rules written a second time, as plainly as they can be said: one flat map from path to znode,
+// children found by scanning it, a transaction run on a copy. Takes only the paths that the
+// property test makes: whether a path is valid is path_test's question.
+class ReferenceModel {
+ public:
+  struct Node {
+    Stat stat;  // data_length is kept by nobody: see Find()
+    SharedBytes data;
+    int32_t creations = 0;
+  };
+  struct Client {
+    SessionPassword password;
+    base::Uuid nonce;
+    int64_t timeout_ms = 0;
+    uint64_t generation = 1;
+    uint64_t last_sequence = 0;
+  };
+
+  ReferenceModel() { nodes["/"] = {}; }
+
+  // The code and, where the operation has one, the path it created.
+  std::pair<ResultCode, std::string> Apply(const Command& command, int64_t now_ms) {
+    ++zxid;
+    time_ms = now_ms > time_ms ? now_ms : time_ms;
+    created_.clear();
+    return {std::visit([&](const auto& operation) { return Run(command, operation); },
+                       command.operation),
+            created_};
+  }
+
+  // A client's view of a znode. Requires: it exists.
+  Stat StatOf(const std::string& path) const {
+    const Node& node = nodes.at(path);
+    Stat stat = node.stat;
+    stat.data_length = static_cast<int32_t>(node.data.size());
+    stat.num_children = static_cast<int32_t>(ChildrenOf(path).size());
+    return stat;
+  }
+
+  std::vector<std::string> ChildrenOf(const std::string& path) const {
+    std::vector<std::string> names;
+    for (const auto& [other, node] : nodes) {
+      if (other == "/" || ParentOf(other) != path) continue;
+      names.push_back(other.substr(other.rfind('/') + 1));
+    }
+    return names;
+  }
+
+  std::vector<std::string> EphemeralsOf(uint64_t session) const {
+    std::vector<std::string> paths;
+    for (const auto& [path, node] : nodes) {
+      if (node.stat.ephemeral_owner == SessionId(session)) paths.push_back(path);
+    }
+    return paths;
+  }
+
+  std::map<std::string, Node> nodes;
+  std::map<uint64_t, Client> clients;
+  int64_t zxid = 0;
+  int64_t time_ms = 0;
+
+ private:
+  static std::string ParentOf(const std::string& path) {
+    const size_t slash = path.rfind('/');
+    return slash == 0 ? "/" : path.substr(0, slash);
+  }
+
+  ResultCode Run(const Command&, const CreateSession& operation) {
+    for (const auto& [id, client] : clients) {
+      if (client.nonce == operation.nonce) return ResultCode::kOk;
+    }
+    const uint64_t id = uint64_t{operation.server_id} << 56 | static_cast<uint64_t>(zxid);
+    clients[id] = {operation.password, operation.nonce, operation.timeout_ms};
+    return ResultCode::kOk;
+  }
+
+  ResultCode Run(const Command&, const AttachSession& operation) {
+    const auto client = clients.find(operation.session.value());
+    if (client == clients.end() || client->second.password != operation.password) {
+      return ResultCode::kSessionExpired;
+    }
+    ++client->second.generation;
+    client->second.timeout_ms = operation.timeout_ms;
+    return ResultCode::kOk;
+  }
+
+  ResultCode Run(const Command&, const ExpireSession& operation) {
+    const auto client = clients.find(operation.session.value());
+    if (client == clients.end()) return ResultCode::kSessionExpired;
+    if (client->second.generation != operation.generation.value()) {
+      return ResultCode::kStaleGeneration;
+    }
+    End(operation.session.value());
+    return ResultCode::kOk;
+  }
+
+  ResultCode Run(const Command&, const SetEnsembleId&) { return ResultCode::kOk; }
+
+  template <typename SessionOperation>
+  ResultCode Run(const Command& command, const SessionOperation& operation) {
+    const auto client = clients.find(command.session.value());
+    if (client == clients.end()) return ResultCode::kSessionExpired;
+    if (client->second.generation != command.generation.value()) {
+      return ResultCode::kStaleGeneration;
+    }
+    if (client->second.last_sequence + 1 != command.sequence.value()) {
+      return ResultCode::kSequenceGap;
+    }
+    ++client->second.last_sequence;
+    return Do(command.session, operation);
+  }
+
+  ResultCode Do(SessionId session, const CloseSession&) {
+    End(session.value());
+    return ResultCode::kOk;
+  }
+
+  ResultCode Do(SessionId session, const Create& operation) {
+    const auto parent = nodes.find(ParentOf(operation.path));
+    if (parent == nodes.end()) return ResultCode::kNoNode;
+    const auto mode = static_cast<uint8_t>(operation.mode);
+    std::string path = operation.path;
+    if (mode & 2) path += fmt::format("{:010}", parent->second.creations);
+    if (nodes.contains(path)) return ResultCode::kNodeExists;
+    if (parent->second.stat.ephemeral_owner != SessionId()) {
+      return ResultCode::kNoChildrenForEphemerals;
+    }
+    ++parent->second.creations;
+    TouchParent(path);
+    Node node;
+    node.stat.czxid = node.stat.mzxid = node.stat.pzxid = Zxid(zxid);
+    node.stat.ctime_ms = node.stat.mtime_ms = time_ms;
+    node.data = operation.data;
+    if (mode & 1) node.stat.ephemeral_owner = session;
+    nodes[path] = node;
+    created_ = path;
+    return ResultCode::kOk;
+  }
+
+  ResultCode Do(SessionId, const SetData& operation) {
+    const auto node = nodes.find(operation.path);
+    if (node == nodes.end()) return ResultCode::kNoNode;
+    Stat& stat = node->second.stat;
+    if (operation.expected_version != -1 && operation.expected_version != stat.version) {
+      return ResultCode::kBadVersion;
+    }
+    ++stat.version;
+    stat.mzxid = Zxid(zxid);
+    stat.mtime_ms = time_ms;
+    node->second.data = operation.data;
+    return ResultCode::kOk;
+  }
+
+  ResultCode Do(SessionId, const Delete& operation) {
+    if (operation.path == "/") return ResultCode::kBadArguments;
+    const auto node = nodes.find(operation.path);
+    if (node == nodes.end()) return ResultCode::kNoNode;
+    if (operation.expected_version != -1 &&
+        operation.expected_version != node->second.stat.version) {
+      return ResultCode::kBadVersion;
+    }
+    if (!ChildrenOf(operation.path).empty()) return ResultCode::kNotEmpty;
+    Erase(operation.path);
+    return ResultCode::kOk;
+  }
+
+  ResultCode Do(SessionId, const DeleteRecursive& operation) {
+    if (!nodes.contains(operation.path)) return ResultCode::kNoNode;
+    const std::string prefix = operation.path == "/" ? "/" : operation.path + "/";
+    std::vector<std::string> below;
+    for (const auto& [path, node] : nodes) {
+      if (path.starts_with(prefix) && path != "/") below.push_back(path);
+    }
+    // Longer paths first: no znode goes before its children.
+    std::multimap<size_t, std::string, std::greater<>> by_length;
+    for (const std::string& path : below) by_length.emplace(path.size(), path);
+    for (const auto& [length, path] : by_length) Erase(path);
+    if (operation.path != "/") Erase(operation.path);
+    return ResultCode::kOk;
+  }
+
+  ResultCode Do(SessionId session, const Transaction& transaction) {
+    for (const Compare& compare : transaction.compares) {
+      if (!Holds(compare)) return ResultCode::kCompareFailed;
+    }
+    const std::map<std::string, Node> before = nodes;
+    for (const TransactionOperation& operation : transaction.operations) {
+      const ResultCode code =
+          std::visit([&](const auto& change) { return Do(session, change); }, operation);
+      if (code == ResultCode::kOk) continue;
+      nodes = before;
+      return code;
+    }
+    created_.clear();
+    return ResultCode::kOk;
+  }
+
+  bool Holds(const Compare& compare) const {
+    const auto node = nodes.find(compare.path);
+    const bool exists = node != nodes.end();
+    if (compare.field == Compare::Field::kExists) return compare.value == (exists ? 1 : 0);
+    if (!exists) return false;
+    const Stat& stat = node->second.stat;
+    const std::map<Compare::Field, int64_t> fields = {
+        {Compare::Field::kVersion, stat.version},
+        {Compare::Field::kCzxid, stat.czxid.value()},
+        {Compare::Field::kMzxid, stat.mzxid.value()},
+        {Compare::Field::kEphemeralOwner, static_cast<int64_t>(stat.ephemeral_owner.value())}};
+    return fields.at(compare.field) == compare.value;
+  }
+
+  void End(uint64_t session) {
+    for (const std::string& path : EphemeralsOf(session)) Erase(path);
+    clients.erase(session);
+  }
+
+  void Erase(const std::string& path) {
+    nodes.erase(path);
+    TouchParent(path);
+  }
+
+  void TouchParent(const std::string& path) {
+    Stat& parent = nodes.at(ParentOf(path)).stat;
+    ++parent.cversion;
+    parent.pzxid = Zxid(zxid);
+  }
+
+  std::string created_;
+};
+
+}  // namespace bellwether::coord::tree
