@@ -3,16 +3,17 @@
 import re
 
 _CLASS = re.compile(r"^(?:class|struct)\b[^;(){}=:]*\b(\w+)(?: final)?\s*(?::[^;{]*)?\{", re.MULTILINE)
-_ABOVE_CLASS = re.compile(r"^(?:template\b.*|\[\[.*\]\])$")
+_ABOVE_CLASS = re.compile(r"^\s*(?:template\b.*|\[\[.*\]\])$")
 _ACCESS = re.compile(r"^\s*(public|private|protected)\s*:")
 # Members whose meaning is fixed by the language.
 _SELF_EVIDENT = re.compile(
     r"=\s*(?:delete|default)\s*;|\boperator\b|^\s*(?:virtual\s+)?~|^\s*friend\b|^\s*using\b"
-    r"|\boverride\b|^\s*(?:class|struct)\s+\w+;|^\s*static_assert\b|^\s*[})]")
+    r"|\boverride\b|^\s*(?:class|struct|enum)\b|^\s*static_assert\b|^\s*[})]"
+    r"|^\s*template\b[^;]*$|^\s*static\s+std::unique_ptr<\w+>\s+Create\(")
 # Fields and accessors that say all by their names, or by naming their type.
 _PLAIN_NAMES = frozenset(
-    "code data headers host id key message name offset outcome partition path port stat topic value "
-    "version zxid".split())
+    "code data headers high_watermark host id kind key message name offset outcome partition path port "
+    "stat topic topic_id value version zxid".split())
 _FIELD_OR_ACCESSOR = re.compile(
     r"^\s*(?:const\s+)?([\w:]+(?:<[\w:<>, ]*>)?)\s*[&*]?\s+[&*]?(\w+)\s*(?:\(\)|=|;|\{)")
 _PROTO_ITEM = re.compile(
@@ -54,9 +55,8 @@ def _is_plain(code):
     match = _FIELD_OR_ACCESSOR.match(code)
     if not match:
         return False
-    type_words = match.group(1).split("::")[-1].rstrip(">").lower()
-    return match.group(2) in _PLAIN_NAMES or \
-        match.group(2).rstrip("s").replace("_", "") == type_words.rstrip("s")
+    one_word = match.group(2).replace("_", "").rstrip("s")  # `changes` of a vector<WatchChange>
+    return match.group(2) in _PLAIN_NAMES or one_word in match.group(1).lower()
 
 
 def _members(file, first, last):
@@ -72,13 +72,20 @@ def _members(file, first, last):
             continued = depth == 0 and not re.search(r"[;:}{]\s*$", code)
 
 
+def _public_client_headers(tree):
+    """Headers of client/ that the rest of the repository includes, as a user's program would."""
+    used = {header for file in tree.cpp if file.folder != "client" and not file.is_test
+            for header in re.findall(r'#\s*include\s*"(client/[^"/]+)"', file.text)}
+    return [file for file in tree.headers if file.path in used]
+
+
 def _check_public_members(file, match):
     """A member has a comment above it or behind it, or continues a group (no blank line) that
     begins with a comment."""
     is_public = file.code[match.start():].startswith("struct")
     first = file.line_of(match.end() - 1)
     last = file.line_of(_body_end(file.code, match.end() - 1)) - 1
-    described_through = -1
+    described = None  # the last member that a comment covers
     for index, code in _members(file, first, last):
         access = _ACCESS.match(code)
         if access:
@@ -88,10 +95,11 @@ def _check_public_members(file, match):
                 re.match(rf"^\s*(?:explicit\s+)?{match.group(1)}\s*\(", code):
             continue
         behind = "//" in file.lines[index]
-        above = index > 0 and _is_comment(file.lines[index - 1])
-        grouped = described_through == index - 1
+        above = _comment_above(file.lines, index)
+        grouped = described is not None and all(
+            line.strip() for line in file.lines[described:index])
         if behind or above or grouped:
-            described_through = index
+            described = index
         else:
             yield file.problem(index + 1, "public-comment",
                                f"say what '{code.strip()[:50]}' means: units, ranges, errors")
@@ -115,9 +123,9 @@ def check(tree):
         if file.is_test:
             continue
         problems += _check_classes(file)
-        if file.folder == "client":
-            for match in _CLASS.finditer(file.code):
-                problems += _check_public_members(file, match)
+    for file in _public_client_headers(tree):
+        for match in _CLASS.finditer(file.code):
+            problems += _check_public_members(file, match)
     for file in tree.protos:
         problems += _check_proto(file)
     return problems

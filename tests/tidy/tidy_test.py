@@ -20,6 +20,7 @@ coord/raft -> base
 coord/rpc -> base proto grpc
 coord -> coord/* base
 client -> base
+client/examples -> client
 tests/* -> *
 no-json -> coord/raft
 """
@@ -185,7 +186,9 @@ class ShapeTest(TidyTest):
 
 class CommentsTest(TidyTest):
     CLIENT = {"client/CMakeLists.txt": "bellwether_library(client)\n",
-              "client/c.cc": '#include "client/c.h"\n'}
+              "client/c.cc": '#include "client/c.h"\n',
+              "client/examples/CMakeLists.txt": "bellwether_program(e SOURCES e.cc)\n",
+              "client/examples/e.cc": '#include "client/c.h"\n'}
 
     def test_class(self):
         self.assert_fires("class-comment", "base/id.h", 3, {"base/id.h": "#pragma once\n\nclass Id {};\n"})
@@ -204,6 +207,10 @@ class CommentsTest(TidyTest):
         header = ("#pragma once\n// O.\nstruct O {\n  int wait = 1;  // ms\n  std::string path;\n"
                   "  Stat stat;\n  // First and last.\n  int first = 1;\n  int last = 2;\n};\n")
         self.assert_silent({**self.CLIENT, "client/c.h": header})
+
+    def test_inner_headers_of_the_client_may_be_brief(self):
+        header = "#pragma once\n// O.\nstruct O {\n  int wait = 1;\n};\n"
+        self.assert_silent({**self.CLIENT, "client/c.h": header, "client/examples/e.cc": "int a;\n"})
 
     def test_proto(self):
         good = ("package bellwether.x;\n// M.\nmessage M {\n  // Bytes.\n  int32 a = 1;\n"
