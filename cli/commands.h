@@ -1,0 +1,19 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace bellwether::cli {
+
+class Context;
+
+// Each adds its subcommands; what they do is left in context.command, for main to run.
+void RegisterBrokerCommands(CLI::App& app, Context& context);
+void RegisterClusterCommands(CLI::App& app, Context& context);
+void RegisterConsumeCommand(CLI::App& app, Context& context);
+void RegisterDevCommands(CLI::App& app, Context& context);
+void RegisterProduceCommand(CLI::App& app, Context& context);
+void RegisterTopicCommands(CLI::App& app, Context& context);
+
+}  // namespace bellwether::cli

@@ -1,0 +1,100 @@
+#include "cli/context.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "base/parse.h"
+#include "base/status.h"
+#include "cli/flags.h"
+#include "client/admin.h"
+#include "client/coord.h"
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+
+namespace bellwether::cli {
+namespace {
+
+constexpr char kDefaultCoord[] = "127.0.0.1:2191";
+
+absl::StatusOr<std::vector<std::string>> Addresses(const std::string& text,
+                                                   std::string_view source) {
+  auto parsed = base::ParseHostPorts(text);
+  if (!parsed.ok()) return base::Annotate(parsed.status(), source);
+  std::vector<std::string> addresses;
+  for (const base::HostPort& address : *parsed) addresses.push_back(address.ToString());
+  return addresses;
+}
+
+const char* Environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? nullptr : value;
+}
+
+// Addresses of the brokers whose znodes are below /brokers/ids.
+absl::StatusOr<std::vector<std::string>> RegisteredBrokers(client::Coord& coord) {
+  auto ids = coord.List("/brokers/ids");
+  if (!ids.ok() && !absl::IsNotFound(ids.status())) return ids.status();
+  std::vector<std::string> addresses;
+  if (ids.ok()) {
+    for (const std::string& id : ids->names) {
+      const auto znode = coord.Get("/brokers/ids/" + id);
+      if (!znode.ok() || !znode->data.has_value()) continue;  // gone since the list was made
+      const auto json = nlohmann::json::parse(*znode->data, nullptr, /*allow_exceptions=*/false);
+      if (json.is_object() && json.value("grpc", nlohmann::json()).is_string()) {
+        addresses.push_back(json["grpc"]);
+      }
+    }
+  }
+  if (addresses.empty()) {
+    return absl::UnavailableError(
+        "no broker is registered in coord; start one, or name one with --broker");
+  }
+  return addresses;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> Context::CoordAddresses() const {
+  if (!coord_flag_.empty()) return Addresses(coord_flag_, "--coord");
+  if (const char* const value = Environment("BELL_COORD")) return Addresses(value, "BELL_COORD");
+  return std::vector<std::string>{kDefaultCoord};
+}
+
+absl::StatusOr<std::vector<std::string>> Context::BrokerAddresses() const {
+  if (!broker_flag_.empty()) return Addresses(broker_flag_, "--broker");
+  if (const char* const value = Environment("BELL_BROKER")) return Addresses(value, "BELL_BROKER");
+  ASSIGN_OR_RETURN(const std::unique_ptr<client::Coord> coord, ConnectCoord());
+  auto addresses = RegisteredBrokers(*coord);
+  coord->CloseSession().IgnoreError();  // it would end by itself
+  return addresses;
+}
+
+absl::StatusOr<std::unique_ptr<client::Coord>> Context::ConnectCoord() const {
+  client::CoordOptions options;
+  ASSIGN_OR_RETURN(options.addresses, CoordAddresses());
+  options.request_timeout = RequestTimeout();
+  return client::Coord::Connect(std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<client::Admin>> Context::ConnectAdmin() const {
+  client::Admin::Options options;
+  ASSIGN_OR_RETURN(options.addresses, BrokerAddresses());
+  options.timeout = RequestTimeout();
+  return client::Admin::Create(std::move(options));
+}
+
+void AddGlobalFlags(CLI::App& app, Context& context) {
+  app.add_option("--coord", context.coord_flag_, "servers of the ensemble")->type_name("H:P[,H:P]");
+  app.add_option("--broker", context.broker_flag_, "brokers; default: found through coord")
+      ->type_name("H:P[,H:P]");
+  app.add_option_function<std::string>(
+         "-o,--output",
+         [&context](const std::string& format) { context.json = format == "json"; },
+         "output: table (for people) or json")
+      ->type_name("table|json")
+      ->check(CLI::IsMember({"table", "json"}));
+  AddDuration(app, "--timeout", "of each request, 10s unless the command says otherwise",
+              context.timeout);
+}
+
+}  // namespace bellwether::cli
