@@ -114,6 +114,9 @@ class CoordClient {
   // the session timeout. Thread-safe. Before the first attach: the past.
   absl::Duration SessionDeadline() const;
 
+  // What last stood in the way of a connection, with its address.
+  std::string LastFailure() const { return servers_.LastFailure(); }
+
   // The newest state seen by any answer or watch of this client. Thread-safe.
   Zxid HighestZxid() const { return servers_.highest_zxid(); }
 
@@ -123,8 +126,12 @@ class CoordClient {
  private:
   void Submit(coord::v1::Request request, absl::Duration deadline, RequestQueue::Answer answer);
   absl::Duration DeadlineAfter(std::optional<absl::Duration> timeout) const;
-  // Asks for the pages of a list, one after the other.
-  void ListPage(std::string after, bool recursive, std::shared_ptr<ListUnderWay> list);
+  // Asks for the page after that name.
+  void ListPage(std::string after, std::shared_ptr<ListUnderWay> list);
+  void SetReadOptions(const ReadOptions& options, coord::v1::Request& request) const;
+  // The answer, preceded by registering the watch when the server has set it.
+  RequestQueue::Answer WithWatch(OneShotWatches::Kind kind, std::string path, OneShotWatch watch,
+                                 RequestQueue::Answer answer);
   void SendPending();
   void ArmRequestTimer();
 
@@ -135,11 +142,14 @@ class CoordClient {
   void OnKeepAliveAck(uint64_t id);
   void Disconnect(const absl::Status& why);
   void Expire(const absl::Status& why);
-  void Close();
+  // Enters a final state: nothing is sent any more, everything fails with `why`.
+  void Finish(SessionState state, const absl::Status& why);
 
   void SendKeepAlive();
   void ExtendDeadline(absl::Duration sent_at);
+  // Follows from connection and deadline, until a final state.
   void UpdateState();
+  void SetState(SessionState state);
 
   const CoordOptions options_;
   base::Executor& executor_;
@@ -158,12 +168,14 @@ class CoordClient {
   bool attached_ = false;  // on call_
   bool closing_ = false;
   absl::Duration attach_sent_at_;
-  absl::Duration paused_until_;
+  absl::Duration attached_at_;
+  absl::Duration paused_until_;  // send nothing before
   std::deque<std::pair<uint64_t, absl::Duration>> keep_alives_;  // unanswered: id, when sent
   uint64_t next_keep_alive_ = 1;
   std::atomic<int64_t> deadline_ns_ = 0;
 
   SessionState state_ = SessionState::kConnecting;
+  absl::Status final_status_;  // an error once the state is final
   std::map<ListenerId, std::shared_ptr<StateListener>> listeners_;  // shared while being called
   ListenerId next_listener_ = 1;
 
@@ -171,6 +183,7 @@ class CoordClient {
   base::TimerId keep_alive_timer_ = 0;
   base::TimerId deadline_timer_ = 0;
   base::TimerId request_timer_ = 0;
+  absl::Duration request_timer_at_ = absl::InfiniteDuration();
   base::TimerId pause_timer_ = 0;
   std::shared_ptr<bool> alive_;  // shared with tasks that may outlive this
 };

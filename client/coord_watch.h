@@ -32,6 +32,9 @@ struct WatchCallbacks {
 // Memory: path and two zxids (about 100 bytes and the path) per znode of the watched part.
 class CoordWatch {
  public:
+  // Made by CoordClient::Watch.
+  CoordWatch(ServerList& servers, CoordConnector& connector, base::Executor& executor,
+             std::string path, WatchOptions options, WatchCallbacks callbacks);
   ~CoordWatch();
   CoordWatch(const CoordWatch&) = delete;
   CoordWatch& operator=(const CoordWatch&) = delete;
@@ -45,8 +48,6 @@ class CoordWatch {
   Zxid position() const { return position_; }
 
  private:
-  friend class CoordClient;
-
   // What was delivered of a znode.
   struct Known {
     Zxid czxid;
@@ -55,21 +56,17 @@ class CoordWatch {
     uint64_t round = 0;  // the State that mentioned it last
   };
 
-  CoordWatch(ServerList& servers, CoordConnector& connector, base::Executor& executor,
-             std::string path, WatchOptions options, WatchCallbacks callbacks);
-
   void Connect();
-  void OnEnd(absl::Status status);
+  // Gives the connection up and resumes elsewhere; ends for good when that can't help.
+  void OnEnd(const absl::Status& status);
   void OnFrame(coord::v1::WatchResponse frame);
-  void OnCompacted();
   void OnState(coord::v1::State state);
   void OnChanges(coord::v1::Changes changes);
-  void OnProgress(Zxid zxid);
-  // The part of a state that the owner has not seen, as a batch without its end.
+  // Appends what the owner has not seen of a znode of the state.
   void AddDifference(WatchChange znode, WatchBatch& batch);
+  // Appends, children first, the deletion of all that the state did not mention.
   void AddDeleted(WatchBatch& batch);
   void Remember(const WatchChange& change);
-  void Advance(Zxid zxid);
   void Deliver(WatchBatch batch);
   void ReadNext();
 
@@ -81,17 +78,19 @@ class CoordWatch {
   WatchCallbacks callbacks_;
 
   std::unique_ptr<WatchCall> call_;
-  std::string address_;             // of call_
+  uint64_t attempts_ = 0;           // connections opened
+  int failures_ = 0;                // in a row
   base::TimerId retry_timer_ = 0;
-  int failures_ = 0;                // in a row, for the backoff
+  base::TimerId silence_timer_ = 0;  // while a frame is awaited
   bool paused_ = false;
-  bool read_outstanding_ = false;
+  bool reading_ = false;            // a frame is awaited
+
   Zxid position_;
-  bool state_seen_ = false;         // known_ is complete: deletions can be told
-  bool resyncing_ = false;          // the state under way follows Compacted
-  uint64_t round_ = 0;
+  bool state_complete_ = false;     // known_ is all there is: deletions can be told
+  bool compacted_ = false;          // on this connection: the state that follows is a resync
+  uint64_t round_ = 0;              // counts states
+  bool in_state_ = false;           // between the chunks of one
   std::map<std::string, Known> known_;
-  std::shared_ptr<bool> alive_;     // shared with tasks that may outlive this
 };
 
 }  // namespace bellwether::client

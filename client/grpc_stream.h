@@ -17,10 +17,13 @@
 
 namespace bellwether::client {
 
+// When a stream's first frame may leave.
+enum class FirstFrame { kAfterOpening, kAtOnce };
+
 // The client's half of a bidirectional gRPC stream: queues writes, reads one frame at a time, and
-// moves gRPC's callbacks to an executor. Frames leave only once the server has answered the
-// opening of the stream, so that a stream that ends before has sent nothing: its end is then
-// rejected, else unknown (base::OutcomeOf).
+// moves gRPC's callbacks to an executor. With kAfterOpening frames leave only once the server has
+// answered the opening of the stream, so that a stream that ends before has sent nothing: its end is
+// then rejected, else unknown (base::OutcomeOf).
 // Owned by BidiHandle and, until gRPC is done with it, by itself. Threads: Send and Abandon on the
 // executor; the On... functions on gRPC's threads.
 template <typename Request, typename Response>
@@ -28,11 +31,12 @@ class BidiStream : public grpc::ClientBidiReactor<Request, Response>,
                    public std::enable_shared_from_this<BidiStream<Request, Response>> {
  public:
   BidiStream(std::string peer, base::Executor& executor, OutstandingCalls& outstanding,
-             StreamCallbacks<Response> callbacks)
+             StreamCallbacks<Response> callbacks, FirstFrame first = FirstFrame::kAfterOpening)
       : peer_(std::move(peer)),
         executor_(executor),
         outstanding_(outstanding),
-        callbacks_(std::move(callbacks)) {}
+        callbacks_(std::move(callbacks)),
+        opened_(first == FirstFrame::kAtOnce) {}
 
   // `open(context, reactor)` starts the call on a stub.
   template <typename Open>
@@ -62,7 +66,7 @@ class BidiStream : public grpc::ClientBidiReactor<Request, Response>,
 
   void OnReadInitialMetadataDone(bool ok) override {
     base::MutexLock lock(mutex_);
-    opened_ = ok;
+    opened_ = opened_ || ok;
     WriteNext();
   }
 
@@ -126,7 +130,7 @@ class BidiStream : public grpc::ClientBidiReactor<Request, Response>,
 
   base::Mutex mutex_;
   std::deque<Request> queue_ ABSL_GUARDED_BY(mutex_);
-  bool opened_ ABSL_GUARDED_BY(mutex_) = false;
+  bool opened_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool wrote_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

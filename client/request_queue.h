@@ -25,14 +25,13 @@ namespace bellwether::client {
 // and sent again, so that the order of the calls stands.
 //
 // Invariants:
-// - in the order of the calls: held, then in flight, then waiting (held and in flight may
-//   alternate in time, never in order)
+// - what is held was called before what is in flight, and that before what waits
 // - the numbers of the writes in flight are last_consumed + 1, + 2, ... unless there is a hole
 // - after an answer was given, the entry lives on only if its number is still unaccounted for
 class RequestQueue {
  public:
-  // Called exactly once with the response, or with the error that ended the request. Never called
-  // while the queue is being changed: it may add requests.
+  // Called exactly once with the response, or with the error that ended the request. It may add
+  // requests.
   using Answer = absl::AnyInvocable<void(absl::StatusOr<coord::v1::Response>)>;
 
   // What the owner has to do after a response.
@@ -45,9 +44,9 @@ class RequestQueue {
   RequestQueue(size_t outstanding_max, size_t bytes_max)
       : outstanding_max_(outstanding_max), bytes_max_(bytes_max) {}
 
-  // `deadline` is on the owner's monotonic clock. RESOURCE_EXHAUSTED, without calling `answer`,
-  // above the bounds.
-  absl::Status Add(coord::v1::Request request, absl::Duration deadline, Answer answer);
+  // `deadline` is on the owner's monotonic clock. RESOURCE_EXHAUSTED, leaving `answer` alone, above
+  // the bounds.
+  absl::Status Add(coord::v1::Request request, absl::Duration deadline, Answer& answer);
 
   // The next request to send on the present connection, numbered; nullopt when there is none or it
   // has to wait.
@@ -74,7 +73,12 @@ class RequestQueue {
   size_t outstanding() const { return outstanding_; }
 
  private:
-  enum class State { kWaiting, kInFlight, kHeld, kInDoubt };
+  enum class State {
+    kWaiting,   // to be sent
+    kInFlight,  // sent on this connection
+    kHeld,      // to be sent before what waits, once nothing is in flight
+    kInDoubt,   // was in flight when the connection was lost
+  };
 
   struct Entry {
     coord::v1::Request request;
@@ -87,14 +91,14 @@ class RequestQueue {
   };
   using Entries = std::list<Entry>;
 
+  Next OnRefused(Entries::iterator entry, int64_t zxid, const absl::Status& error);
+  // Takes the entry out of those in flight, to be sent again.
   void Hold(Entries::iterator entry);
+  // Once nothing is in flight, lets what is held go before all that waits.
   void FinishDraining();
-  // Takes the entry out and answers it.
-  void Finish(Entries& from, Entries::iterator entry, absl::StatusOr<coord::v1::Response> result);
+  // Takes the entry out of those in flight and answers it.
+  void Finish(Entries::iterator entry, absl::StatusOr<coord::v1::Response> result);
   Answer TakeAnswer(Entry& entry);
-  Next OnRefused(Entries::iterator entry, coord::v1::Response response, const absl::Status& error);
-  uint64_t AcknowledgedFloor() const;
-  Entries& ListOf(const Entry& entry);
 
   const size_t outstanding_max_;
   const size_t bytes_max_;

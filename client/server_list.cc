@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/check.h"
@@ -44,7 +45,9 @@ void ServerList::SawZxid(Zxid zxid) {
 }
 
 void ServerList::NoteFailure(const std::string& address, const absl::Status& status) {
-  last_failure_ = absl::StrCat(address, ": ", status.message());
+  const bool names_it = absl::StrContains(status.message(), address);
+  last_failure_ = names_it ? std::string(status.message())
+                           : absl::StrCat("coord ", address, ": ", status.message());
 }
 
 std::string ServerList::LastFailure() const {

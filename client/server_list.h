@@ -38,7 +38,7 @@ class ServerList {
   void SetEnsembleId(base::Uuid id) { ensemble_id_ = id; }
 
   void NoteFailure(const std::string& address, const absl::Status& status);
-  // "127.0.0.1:2191: connection refused", or the addresses when nothing failed yet.
+  // "coord 127.0.0.1:2191: connection refused", or the addresses when nothing failed yet.
   std::string LastFailure() const;
   uint64_t RandomWord() { return random_.Next(); }
 

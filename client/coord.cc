@@ -1,0 +1,205 @@
+#include "client/coord.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "client/one_result.h"
+
+namespace bellwether::client {
+namespace {
+
+constexpr size_t kUnreadBatchesMax = 256;
+
+CoordOptions WithSeed(CoordOptions options) {
+  if (options.seed == 0) options.seed = base::SystemRandom();
+  return options;
+}
+
+}  // namespace
+
+Coord::Coord(CoordOptions options)
+    : executor_("coord-client"),
+      connector_(executor_),
+      client_(std::make_unique<CoordClient>(WithSeed(std::move(options)), executor_,
+                                            base::SystemClock(), connector_)) {}
+
+Coord::~Coord() {
+  Run([this](CoordClient&) { client_.reset(); });
+}
+
+absl::StatusOr<std::unique_ptr<Coord>> Coord::Connect(CoordOptions options) {
+  if (options.addresses.empty()) {
+    return absl::InvalidArgumentError("no coord server is named; give at least one HOST:PORT");
+  }
+  const absl::Duration timeout = options.request_timeout;
+  std::unique_ptr<Coord> coord(new Coord(std::move(options)));
+  OneResult<SessionState> attached;
+  base::TimerId timer = 0;
+  coord->Run([&](CoordClient& client) {
+    auto setter = std::make_shared<Callback<SessionState>>(attached.Setter());
+    client.AddStateListener([setter](SessionState state) {
+      if (*setter) std::exchange(*setter, nullptr)(state);
+    });
+    timer = client.executor().RunAfter(timeout, [setter, timeout, &client] {
+      if (!*setter) return;
+      std::exchange(*setter, nullptr)(absl::UnavailableError(absl::StrCat(
+          "no coord server could open a session within ", absl::FormatDuration(timeout), " (",
+          client.LastFailure(), "); check the addresses and that most servers are up")));
+    });
+    client.Start();
+  });
+  const absl::StatusOr<SessionState> state = attached.Wait();
+  coord->executor_.Cancel(timer);
+  if (!state.ok()) return state.status();
+  return coord;
+}
+
+void Coord::Run(absl::AnyInvocable<void(CoordClient&)> task) {
+  OneResult<bool> done;
+  executor_.Post([this, &task, set = done.Setter()]() mutable {
+    task(*client_);
+    set(true);
+  });
+  (void)done.Wait();
+}
+
+template <typename T>
+absl::StatusOr<T> Coord::Await(absl::AnyInvocable<void(CoordClient&, Callback<T>)> start) {
+  OneResult<T> result;
+  executor_.Post([this, &start, set = result.Setter()]() mutable {
+    start(*client_, std::move(set));
+  });
+  return result.Wait();
+}
+
+absl::StatusOr<CreateResult> Coord::Create(std::string path, Data data, CreateMode mode,
+                                           CallOptions options) {
+  return Await<CreateResult>([&](CoordClient& client, Callback<CreateResult> done) {
+    client.Create(std::move(path), std::move(data), mode, options, std::move(done));
+  });
+}
+
+absl::StatusOr<SetResult> Coord::Set(std::string path, Data data, int32_t version,
+                                     CallOptions options) {
+  return Await<SetResult>([&](CoordClient& client, Callback<SetResult> done) {
+    client.Set(std::move(path), std::move(data), version, options, std::move(done));
+  });
+}
+
+absl::StatusOr<DeleteResult> Coord::Delete(std::string path, int32_t version, bool recursive,
+                                           CallOptions options) {
+  return Await<DeleteResult>([&](CoordClient& client, Callback<DeleteResult> done) {
+    client.Delete(std::move(path), version, recursive, options, std::move(done));
+  });
+}
+
+absl::StatusOr<TransactionResult> Coord::Commit(Transaction transaction, CallOptions options) {
+  return Await<TransactionResult>([&](CoordClient& client, Callback<TransactionResult> done) {
+    client.Commit(std::move(transaction), options, std::move(done));
+  });
+}
+
+absl::StatusOr<GetResult> Coord::Get(std::string path, ReadOptions options) {
+  return Await<GetResult>([&](CoordClient& client, Callback<GetResult> done) {
+    client.Get(std::move(path), std::move(options), std::move(done));
+  });
+}
+
+absl::StatusOr<StatResult> Coord::GetStat(std::string path, ReadOptions options) {
+  return Await<StatResult>([&](CoordClient& client, Callback<StatResult> done) {
+    client.GetStat(std::move(path), std::move(options), std::move(done));
+  });
+}
+
+absl::StatusOr<ListResult> Coord::List(std::string path, bool recursive, ReadOptions options) {
+  return Await<ListResult>([&](CoordClient& client, Callback<ListResult> done) {
+    client.List(std::move(path), recursive, std::move(options), std::move(done));
+  });
+}
+
+absl::StatusOr<SyncResult> Coord::Sync(CallOptions options) {
+  return Await<SyncResult>([&](CoordClient& client, Callback<SyncResult> done) {
+    client.Sync(options, std::move(done));
+  });
+}
+
+absl::Status Coord::CloseSession(CallOptions options) {
+  return Await<SyncResult>([&](CoordClient& client, Callback<SyncResult> done) {
+           client.CloseSession(options, std::move(done));
+         })
+      .status();
+}
+
+SessionState Coord::state() {
+  SessionState state = SessionState::kConnecting;
+  Run([&](CoordClient& client) { state = client.state(); });
+  return state;
+}
+
+SessionInfo Coord::session() {
+  SessionInfo session;
+  Run([&](CoordClient& client) { session = client.session(); });
+  return session;
+}
+
+std::unique_ptr<BlockingWatch> Coord::Watch(std::string path, WatchOptions options) {
+  return std::unique_ptr<BlockingWatch>(new BlockingWatch(*this, std::move(path), options));
+}
+
+BlockingWatch::BlockingWatch(Coord& coord, std::string path, WatchOptions options)
+    : coord_(coord) {
+  coord_.Run([&](CoordClient& client) {
+    WatchCallbacks callbacks;
+    callbacks.on_batch = [this](WatchBatch batch) { OnBatch(std::move(batch)); };
+    callbacks.on_end = [this](absl::Status status) { OnEnd(status); };
+    watch_ = client.Watch(std::move(path), options, std::move(callbacks));
+  });
+}
+
+BlockingWatch::~BlockingWatch() {
+  coord_.Run([this](CoordClient&) { watch_.reset(); });
+}
+
+void BlockingWatch::OnBatch(WatchBatch batch) {
+  {
+    base::MutexLock lock(mutex_);
+    batches_.push_back(std::move(batch));
+    changed_.SignalAll();
+    if (batches_.size() < kUnreadBatchesMax) return;
+    paused_ = true;
+  }
+  watch_->Pause();
+}
+
+void BlockingWatch::OnEnd(const absl::Status& status) {
+  base::MutexLock lock(mutex_);
+  end_ = status;
+  changed_.SignalAll();
+}
+
+absl::StatusOr<WatchBatch> BlockingWatch::Next(absl::Duration timeout) {
+  const absl::Duration deadline = base::SystemClock().Monotonic() + timeout;
+  bool resume = false;
+  WatchBatch batch;
+  {
+    base::MutexLock lock(mutex_);
+    while (batches_.empty()) {
+      if (!end_.ok()) return end_;
+      const absl::Duration left = deadline - base::SystemClock().Monotonic();
+      if (left <= absl::ZeroDuration()) {
+        return absl::DeadlineExceededError("nothing happened in time at what is watched");
+      }
+      // Bounded, since a condition variable can't wait for ever by a duration.
+      changed_.WaitFor(mutex_, std::min(left, absl::Hours(1)));
+    }
+    batch = std::move(batches_.front());
+    batches_.pop_front();
+    if (batches_.empty()) resume = std::exchange(paused_, false);
+  }
+  if (resume) coord_.Run([this](CoordClient&) { watch_->Resume(); });
+  return batch;
+}
+
+}  // namespace bellwether::client

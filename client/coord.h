@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/mutex.h"
+#include "base/thread_executor.h"
+#include "client/coord_client.h"
+#include "client/grpc_channel.h"
+
+namespace bellwether::client {
+
+class BlockingWatch;
+
+// A session with the ensemble for programs that may block: CoordClient on a thread of its own.
+// Thread-safe. Errors and order are those of CoordClient; the methods wait for the answer, at most
+// for the request's timeout.
+class Coord {
+ public:
+  // Waits until a session is attached, at most options.request_timeout. options.seed 0 takes one
+  // from the system. Errors: UNAVAILABLE that names the last failure.
+  static absl::StatusOr<std::unique_ptr<Coord>> Connect(CoordOptions options);
+
+  // The session lives on until its timeout, with its ephemeral znodes, unless CloseSession was
+  // called. Requires: all its watches were destroyed.
+  ~Coord();
+  Coord(const Coord&) = delete;
+  Coord& operator=(const Coord&) = delete;
+
+  absl::StatusOr<CreateResult> Create(std::string path, Data data,
+                                      CreateMode mode = CreateMode::kPersistent,
+                                      CallOptions options = {});
+  absl::StatusOr<SetResult> Set(std::string path, Data data, int32_t version = kAnyVersion,
+                                CallOptions options = {});
+  absl::StatusOr<DeleteResult> Delete(std::string path, int32_t version = kAnyVersion,
+                                      bool recursive = false, CallOptions options = {});
+  absl::StatusOr<TransactionResult> Commit(Transaction transaction, CallOptions options = {});
+  absl::StatusOr<GetResult> Get(std::string path, ReadOptions options = {});
+  absl::StatusOr<StatResult> GetStat(std::string path, ReadOptions options = {});
+  absl::StatusOr<ListResult> List(std::string path, bool recursive = false,
+                                  ReadOptions options = {});
+  absl::StatusOr<SyncResult> Sync(CallOptions options = {});
+  absl::Status CloseSession(CallOptions options = {});
+
+  std::unique_ptr<BlockingWatch> Watch(std::string path, WatchOptions options = {});
+
+  SessionState state();
+  SessionInfo session();
+
+  // For recipes and whatever needs the asynchronous client: `task` runs on its executor; returns
+  // when it has run. Not from the executor itself.
+  void Run(absl::AnyInvocable<void(CoordClient&)> task);
+
+ private:
+  friend class BlockingWatch;
+
+  explicit Coord(CoordOptions options);
+
+  template <typename T>
+  absl::StatusOr<T> Await(absl::AnyInvocable<void(CoordClient&, Callback<T>)> start);
+
+  base::ThreadExecutor executor_;
+  GrpcConnector connector_;
+  std::unique_ptr<CoordClient> client_;  // used on the executor
+};
+
+// A watch read by a thread. Holds at most 256 batches that were not read; then the server's are left
+// unread. Thread-safe. Must not outlive its Coord.
+class BlockingWatch {
+ public:
+  ~BlockingWatch();
+  BlockingWatch(const BlockingWatch&) = delete;
+  BlockingWatch& operator=(const BlockingWatch&) = delete;
+
+  // The next batch. Errors: DEADLINE_EXCEEDED when none came within `timeout`; the watch's own end,
+  // then again at every call.
+  absl::StatusOr<WatchBatch> Next(absl::Duration timeout);
+
+ private:
+  friend class Coord;
+
+  BlockingWatch(Coord& coord, std::string path, WatchOptions options);
+
+  void OnBatch(WatchBatch batch);
+  void OnEnd(const absl::Status& status);
+
+  Coord& coord_;
+  std::unique_ptr<CoordWatch> watch_;  // used on the executor
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  std::deque<WatchBatch> batches_ ABSL_GUARDED_BY(mutex_);
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);
+  bool paused_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace bellwether::client

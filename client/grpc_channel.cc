@@ -1,0 +1,185 @@
+#include "client/grpc_channel.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "bellwether/coord/v1/coord.grpc.pb.h"
+#include "client/grpc_stream.h"
+
+namespace bellwether::client {
+namespace {
+
+using coord::v1::Coord;
+using coord::v1::SessionRequest;
+using coord::v1::SessionResponse;
+using coord::v1::StatusRequest;
+using coord::v1::StatusResponse;
+using coord::v1::WatchRequest;
+using coord::v1::WatchResponse;
+
+// All changes of one zxid come in one frame: a recursive delete can be large.
+constexpr int kReceiveBytesMax = 64 << 20;
+
+std::unique_ptr<Coord::Stub> OpenStub(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // how long one attempt may take
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetMaxReceiveMessageSize(kReceiveBytesMax);
+  arguments.SetMaxSendMessageSize(-1);
+  return Coord::NewStub(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+}
+
+// A Watch stream: reads one frame each time it is asked to. Owned by WatchHandle and, until gRPC is
+// done with it, by itself. Threads: Next and Abandon on the executor; the On... functions on gRPC's.
+class WatchStream : public grpc::ClientReadReactor<WatchResponse>,
+                    public std::enable_shared_from_this<WatchStream> {
+ public:
+  WatchStream(const std::string& address, base::Executor& executor, OutstandingCalls& outstanding,
+              WatchRequest request, StreamCallbacks<WatchResponse> callbacks)
+      : peer_(absl::StrCat("coord ", address)),
+        executor_(executor),
+        outstanding_(outstanding),
+        request_(std::move(request)),
+        callbacks_(std::move(callbacks)) {}
+
+  void Start(Coord::Stub& stub) {
+    self_ = shared_from_this();
+    outstanding_.Add(context_);
+    stub.async()->Watch(&context_, &request_, this);
+    AddHold();  // for reads that are started outside of gRPC's callbacks
+    StartCall();
+  }
+
+  void Next() {
+    base::MutexLock lock(mutex_);
+    if (ended_) return;
+    response_.Clear();
+    StartRead(&response_);
+  }
+
+  // No callbacks from now on.
+  void Abandon() {
+    abandoned_ = true;
+    context_.TryCancel();
+    StopReading();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return StopReading();
+    executor_.Post([keep = shared_from_this()] {
+      if (!keep->abandoned_) keep->callbacks_.on_frame(std::move(keep->response_));
+    });
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    const std::shared_ptr<WatchStream> keep = std::move(self_);
+    executor_.Post([keep, status] {
+      if (!keep->abandoned_) keep->callbacks_.on_end(FromGrpc(status, keep->peer_));
+    });
+    outstanding_.Remove(context_);
+  }
+
+ private:
+  // The hold ends with the last read that may be started from outside.
+  void StopReading() {
+    base::MutexLock lock(mutex_);
+    if (!std::exchange(ended_, true)) RemoveHold();
+  }
+
+  const std::string peer_;
+  base::Executor& executor_;
+  OutstandingCalls& outstanding_;
+  const WatchRequest request_;
+  StreamCallbacks<WatchResponse> callbacks_;  // the executor's
+  bool abandoned_ = false;                    // the executor's
+  grpc::ClientContext context_;
+  WatchResponse response_;             // being read, or being given to on_frame
+  std::shared_ptr<WatchStream> self_;  // keeps it alive until OnDone
+
+  base::Mutex mutex_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+class WatchHandle : public WatchCall {
+ public:
+  explicit WatchHandle(std::shared_ptr<WatchStream> stream) : stream_(std::move(stream)) {}
+  ~WatchHandle() override { stream_->Abandon(); }
+  void Next() override { stream_->Next(); }
+
+ private:
+  const std::shared_ptr<WatchStream> stream_;  // gRPC holds it as well
+};
+
+struct UnaryStatus {
+  grpc::ClientContext context;
+  StatusRequest request;
+  StatusResponse response;
+  absl::AnyInvocable<void(absl::StatusOr<StatusResponse>)> callback;
+};
+
+}  // namespace
+
+struct GrpcConnector::State {
+  explicit State(base::Executor& e) : executor(e) {}
+
+  Coord::Stub& StubOf(const std::string& address) {
+    std::unique_ptr<Coord::Stub>& stub = stubs[address];
+    if (stub == nullptr) stub = OpenStub(address);
+    return *stub;
+  }
+
+  base::Executor& executor;
+  std::map<std::string, std::unique_ptr<Coord::Stub>> stubs;
+  OutstandingCalls outstanding;  // last: destroyed, and waited for, first
+};
+
+GrpcConnector::GrpcConnector(base::Executor& executor)
+    : state_(std::make_unique<State>(executor)) {}
+
+GrpcConnector::~GrpcConnector() = default;
+
+std::unique_ptr<SessionCall> GrpcConnector::OpenSession(
+    const std::string& address, StreamCallbacks<SessionResponse> callbacks) {
+  auto stream = std::make_shared<BidiStream<SessionRequest, SessionResponse>>(
+      absl::StrCat("coord ", address), state_->executor, state_->outstanding, std::move(callbacks),
+      FirstFrame::kAtOnce);
+  stream->Start([&](grpc::ClientContext* context, auto* reactor) {
+    state_->StubOf(address).async()->Session(context, reactor);
+  });
+  return std::make_unique<BidiHandle<SessionCall, SessionRequest, SessionResponse>>(
+      std::move(stream));
+}
+
+std::unique_ptr<WatchCall> GrpcConnector::OpenWatch(const std::string& address,
+                                                    WatchRequest request,
+                                                    StreamCallbacks<WatchResponse> callbacks) {
+  auto stream = std::make_shared<WatchStream>(address, state_->executor, state_->outstanding,
+                                              std::move(request), std::move(callbacks));
+  stream->Start(state_->StubOf(address));
+  return std::make_unique<WatchHandle>(std::move(stream));
+}
+
+void GrpcConnector::Status(const std::string& address, absl::Duration timeout,
+                           absl::AnyInvocable<void(absl::StatusOr<StatusResponse>)> callback) {
+  auto call = std::make_shared<UnaryStatus>();  // shared by gRPC's callback and the posted task
+  call->callback = std::move(callback);
+  call->context.set_deadline(absl::ToChronoTime(base::SystemClock().Wall() + timeout));
+  state_->outstanding.Add(call->context);
+  state_->StubOf(address).async()->Status(
+      &call->context, &call->request, &call->response,
+      [this, call, peer = absl::StrCat("coord ", address)](grpc::Status status) {
+        state_->executor.Post([call, status, peer] {
+          if (!status.ok()) return call->callback(FromGrpc(status, peer));
+          call->callback(std::move(call->response));
+        });
+        state_->outstanding.Remove(call->context);
+      });
+}
+
+}  // namespace bellwether::client

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/executor.h"
+#include "client/coord_channel.h"
+
+namespace bellwether::client {
+
+// Calls of coord over gRPC, one connection per address. Callbacks are posted to the executor, which
+// outlives it. Used on that executor. Destruction cancels what is open and waits until gRPC has let
+// go of it; not on a thread of gRPC's.
+class GrpcConnector : public CoordConnector {
+ public:
+  explicit GrpcConnector(base::Executor& executor);
+  ~GrpcConnector() override;
+
+  std::unique_ptr<SessionCall> OpenSession(
+      const std::string& address,
+      StreamCallbacks<coord::v1::SessionResponse> callbacks) override;
+  std::unique_ptr<WatchCall> OpenWatch(const std::string& address, coord::v1::WatchRequest request,
+                                       StreamCallbacks<coord::v1::WatchResponse> callbacks) override;
+  void Status(
+      const std::string& address, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::StatusResponse>)> callback) override;
+
+ private:
+  struct State;  // what gRPC's headers are needed for
+
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace bellwether::client

@@ -1,0 +1,222 @@
+#include "client/wire.h"
+
+#include <utility>
+
+#include "base/status.h"
+#include "client/errors.h"
+
+namespace bellwether::client {
+namespace {
+
+absl::Status WrongResult() {
+  return absl::InternalError(
+      "the server answered with another kind of result; client and servers are of different "
+      "versions: use those of one release");
+}
+
+coord::v1::CreateMode ModeOf(CreateMode mode) {
+  switch (mode) {
+    case CreateMode::kEphemeral:
+      return coord::v1::CREATE_MODE_EPHEMERAL;
+    case CreateMode::kPersistentSequential:
+      return coord::v1::CREATE_MODE_PERSISTENT_SEQUENTIAL;
+    case CreateMode::kEphemeralSequential:
+      return coord::v1::CREATE_MODE_EPHEMERAL_SEQUENTIAL;
+    case CreateMode::kPersistent:
+      break;
+  }
+  return coord::v1::CREATE_MODE_PERSISTENT;
+}
+
+ServerRole RoleOf(coord::v1::Role role) {
+  switch (role) {
+    case coord::v1::ROLE_FOLLOWER:
+      return ServerRole::kFollower;
+    case coord::v1::ROLE_CANDIDATE:
+      return ServerRole::kCandidate;
+    case coord::v1::ROLE_LEADER:
+      return ServerRole::kLeader;
+    case coord::v1::ROLE_LEARNER:
+      return ServerRole::kLearner;
+    default:
+      return ServerRole::kUnknown;
+  }
+}
+
+template <typename Message>
+Data TakeData(Message& message) {
+  if (!message.has_data()) return std::nullopt;
+  return std::move(*message.mutable_data());
+}
+
+CreateResult CreateResultOf(coord::v1::CreateResult& result, Zxid zxid) {
+  return {std::move(*result.mutable_path()), FromWire(result.stat()), zxid};
+}
+
+coord::v1::Compare ToWire(const Compare& compare) {
+  coord::v1::Compare wire;
+  wire.set_path(compare.path);
+  if (compare.exists.has_value()) wire.set_exists(*compare.exists);
+  if (compare.version.has_value()) wire.set_version(*compare.version);
+  if (compare.czxid.has_value()) wire.set_czxid(compare.czxid->value());
+  if (compare.mzxid.has_value()) wire.set_mzxid(compare.mzxid->value());
+  if (compare.ephemeral_owner.has_value()) {
+    wire.set_ephemeral_owner(compare.ephemeral_owner->value());
+  }
+  return wire;
+}
+
+}  // namespace
+
+Stat FromWire(const coord::v1::Stat& wire) {
+  Stat stat;
+  stat.czxid = Zxid(wire.czxid());
+  stat.mzxid = Zxid(wire.mzxid());
+  stat.pzxid = Zxid(wire.pzxid());
+  stat.ctime_ms = wire.ctime_ms();
+  stat.mtime_ms = wire.mtime_ms();
+  stat.version = wire.version();
+  stat.cversion = wire.cversion();
+  stat.aversion = wire.aversion();
+  stat.ephemeral_owner = SessionId(wire.ephemeral_owner());
+  stat.data_length = wire.data_length();
+  stat.num_children = wire.num_children();
+  return stat;
+}
+
+WatchEventType FromWire(coord::v1::ChangeType type) {
+  switch (type) {
+    case coord::v1::CHANGE_TYPE_CREATED:
+      return WatchEventType::kCreated;
+    case coord::v1::CHANGE_TYPE_DELETED:
+      return WatchEventType::kDeleted;
+    case coord::v1::CHANGE_TYPE_CHILDREN:
+      return WatchEventType::kChildren;
+    default:
+      return WatchEventType::kChanged;
+  }
+}
+
+WatchEvent FromWire(const coord::v1::WatchEvent& event) {
+  return {FromWire(event.type()), event.path(), Zxid(event.zxid())};
+}
+
+WatchChange FromWire(coord::v1::Znode znode) {
+  return {WatchEventType::kCreated, std::move(*znode.mutable_path()), TakeData(znode),
+          FromWire(znode.stat())};
+}
+
+WatchChange FromWire(coord::v1::Change change) {
+  return {FromWire(change.type()), std::move(*change.mutable_path()), TakeData(change),
+          FromWire(change.stat())};
+}
+
+ServerStatus FromWire(const coord::v1::StatusResponse& response) {
+  ServerStatus status;
+  status.ensemble_id = base::Uuid::FromBytes(response.ensemble_id()).value_or(base::Uuid());
+  status.server_id = response.server_id();
+  status.role = RoleOf(response.role());
+  status.leader_id = response.leader_id();
+  status.term = response.term();
+  status.commit_index = response.commit_index();
+  status.applied_index = response.applied_index();
+  status.zxid = Zxid(response.zxid());
+  status.digest = response.digest();
+  status.log_bytes = response.log_bytes();
+  status.log_entries = response.log_entries();
+  status.version = response.version();
+  for (const coord::v1::ServerInfo& server : response.servers()) {
+    status.servers.push_back({server.id(), server.peer(), server.grpc(), server.connected()});
+  }
+  status.znodes = response.znodes();
+  status.sessions = response.sessions();
+  status.watches = response.watches();
+  status.ready = response.ready();
+  status.not_ready_reason = response.not_ready_reason();
+  status.disk_free_bytes = response.disk_free_bytes();
+  return status;
+}
+
+absl::StatusOr<CreateResult> CreateResultOf(coord::v1::Response response) {
+  if (!response.has_create()) return WrongResult();
+  return CreateResultOf(*response.mutable_create(), Zxid(response.zxid()));
+}
+
+absl::StatusOr<SetResult> SetResultOf(const coord::v1::Response& response) {
+  if (!response.has_set_data()) return WrongResult();
+  return SetResult{FromWire(response.set_data().stat()), Zxid(response.zxid())};
+}
+
+absl::StatusOr<DeleteResult> DeleteResultOf(const coord::v1::Response& response) {
+  if (!response.has_delete_()) return WrongResult();
+  return DeleteResult{response.delete_().deleted(), Zxid(response.zxid())};
+}
+
+absl::StatusOr<GetResult> GetResultOf(coord::v1::Response response) {
+  if (!response.has_get()) return WrongResult();
+  return GetResult{TakeData(*response.mutable_get()), FromWire(response.get().stat()),
+                   Zxid(response.zxid())};
+}
+
+absl::StatusOr<StatResult> StatResultOf(const coord::v1::Response& response) {
+  if (!response.has_stat()) return WrongResult();
+  return StatResult{FromWire(response.stat().stat()), Zxid(response.zxid())};
+}
+
+absl::StatusOr<TransactionResult> TransactionResultOf(coord::v1::Response response) {
+  if (!response.has_transaction()) return WrongResult();
+  TransactionResult result;
+  result.zxid = Zxid(response.zxid());
+  for (coord::v1::OperationResult& one : *response.mutable_transaction()->mutable_results()) {
+    if (one.has_create()) {
+      result.results.emplace_back(CreateResultOf(*one.mutable_create(), result.zxid));
+    } else if (one.has_set_data()) {
+      result.results.emplace_back(SetResult{FromWire(one.set_data().stat()), result.zxid});
+    } else {
+      result.results.emplace_back(DeleteResult{one.delete_().deleted(), result.zxid});
+    }
+  }
+  return result;
+}
+
+coord::v1::CreateRequest ToWire(CreateOperation operation) {
+  coord::v1::CreateRequest wire;
+  wire.set_path(std::move(operation.path));
+  if (operation.data.has_value()) wire.set_data(*std::move(operation.data));
+  wire.set_mode(ModeOf(operation.mode));
+  return wire;
+}
+
+coord::v1::SetDataRequest ToWire(SetOperation operation) {
+  coord::v1::SetDataRequest wire;
+  wire.set_path(std::move(operation.path));
+  if (operation.data.has_value()) wire.set_data(*std::move(operation.data));
+  wire.set_version(operation.version);
+  return wire;
+}
+
+coord::v1::DeleteRequest ToWire(DeleteOperation operation) {
+  coord::v1::DeleteRequest wire;
+  wire.set_path(std::move(operation.path));
+  wire.set_version(operation.version);
+  wire.set_recursive(operation.recursive);
+  return wire;
+}
+
+coord::v1::TransactionRequest ToWire(Transaction transaction) {
+  coord::v1::TransactionRequest wire;
+  for (const Compare& compare : transaction.compares) *wire.add_compares() = ToWire(compare);
+  for (Operation& operation : transaction.operations) {
+    coord::v1::TransactionOperation& added = *wire.add_operations();
+    if (auto* create = std::get_if<CreateOperation>(&operation)) {
+      *added.mutable_create() = ToWire(std::move(*create));
+    } else if (auto* set = std::get_if<SetOperation>(&operation)) {
+      *added.mutable_set_data() = ToWire(std::move(*set));
+    } else {
+      *added.mutable_delete_() = ToWire(std::get<DeleteOperation>(std::move(operation)));
+    }
+  }
+  return wire;
+}
+
+}  // namespace bellwether::client

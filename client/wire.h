@@ -1,0 +1,30 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "bellwether/coord/v1/coord.pb.h"
+#include "client/coord_types.h"
+
+// Between the protobufs and the plain values of the public headers.
+namespace bellwether::client {
+
+Stat FromWire(const coord::v1::Stat& stat);
+WatchEvent FromWire(const coord::v1::WatchEvent& event);
+WatchEventType FromWire(coord::v1::ChangeType type);
+WatchChange FromWire(coord::v1::Znode znode);
+WatchChange FromWire(coord::v1::Change change);
+ServerStatus FromWire(const coord::v1::StatusResponse& response);
+
+// A result of another kind than the request's gives INTERNAL.
+absl::StatusOr<CreateResult> CreateResultOf(coord::v1::Response response);
+absl::StatusOr<SetResult> SetResultOf(const coord::v1::Response& response);
+absl::StatusOr<DeleteResult> DeleteResultOf(const coord::v1::Response& response);
+absl::StatusOr<GetResult> GetResultOf(coord::v1::Response response);
+absl::StatusOr<StatResult> StatResultOf(const coord::v1::Response& response);
+absl::StatusOr<TransactionResult> TransactionResultOf(coord::v1::Response response);
+
+coord::v1::CreateRequest ToWire(CreateOperation operation);
+coord::v1::SetDataRequest ToWire(SetOperation operation);
+coord::v1::DeleteRequest ToWire(DeleteOperation operation);
+coord::v1::TransactionRequest ToWire(Transaction transaction);
+
+}  // namespace bellwether::client
