@@ -23,16 +23,23 @@ struct PeerAddress {
   friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
 };
 
+// The part of a server's data folder in the ensemble.
+enum class FolderState {
+  kEmpty,     // has none yet: never promised anything
+  kMember,    // votes and counts
+  kAwaiting,  // was emptied, and neither votes nor counts until it is readmitted
+};
+
 // What a server says of itself whenever it connects.
 struct Hello {
   base::Uuid ensemble_id;  // nil while none is known
   ServerId server_id;
   base::Uuid folder_id;
-  uint64_t process_id = 0;            // random, per process
-  std::vector<PeerAddress> servers;   // its configured ensemble, sorted by id
-  std::string grpc;                   // advertised address for clients
-  bool folder_empty = false;          // it never had a part in an ensemble
-  std::vector<ServerId> heard_empty;  // who has told it that their folder was empty
+  uint64_t process_id = 0;           // random, per process
+  std::vector<PeerAddress> servers;  // its configured ensemble, sorted by id
+  std::string grpc;                  // advertised address for clients
+  FolderState folder = FolderState::kEmpty;
+  std::vector<ServerId> heard_empty;  // who has told it that their folder promised nothing
 };
 
 // Commands for the leader, appended in order, accepted or refused as a whole (peer.proto).

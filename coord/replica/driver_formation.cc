@@ -1,0 +1,191 @@
+// Who this server is to the others: the forming of the ensemble, and whether peers belong to it.
+
+#include <utility>
+
+#include "base/log.h"
+#include "coord/replica/hello_check.h"
+#include "coord/replica/replica_driver.h"
+
+namespace bellwether::coord {
+namespace {
+
+// Election timeouts that a server that disagrees with its peers has to find a quorum that agrees.
+constexpr int kDisagreementElections = 10;
+
+}  // namespace
+
+const ReplicaDriver::Peer* ReplicaDriver::FindPeer(ServerId server) const {
+  auto found = peers_.find(server);
+  return found == peers_.end() ? nullptr : &found->second;
+}
+
+ReplicaDriver::Peer* ReplicaDriver::FindPeer(ServerId server) {
+  auto found = peers_.find(server);
+  return found == peers_.end() ? nullptr : &found->second;
+}
+
+Hello ReplicaDriver::MakeHello() const {
+  Hello hello;
+  hello.ensemble_id = ensemble_id_;
+  hello.server_id = options_.id;
+  hello.folder_id = options_.folder_id;
+  hello.process_id = process_id_;
+  hello.servers = options_.servers;
+  hello.grpc = options_.grpc;
+  hello.folder = folder_;
+  hello.heard_empty = told_heard_empty_;
+  return hello;
+}
+
+void ReplicaDriver::SetEnsembleId(base::Uuid ensemble_id) {
+  if (ensemble_id_ == ensemble_id) return;
+  LOG_INFO("ensemble known id={} ensemble_id={}", options_.id, ensemble_id.ToString());
+  ensemble_id_ = ensemble_id;
+  if (running_) deps_.transport.UpdateHello(MakeHello());
+}
+
+// --- Forming
+
+void ReplicaDriver::BeginOrForm() {
+  if (std::optional<raft::HardState> hard_state = deps_.log.InitialHardState()) {
+    const bool voter = hard_state->standing == raft::Standing::kVoter;
+    folder_ = voter ? FolderState::kMember : FolderState::kAwaiting;
+    return StartCore(*hard_state);
+  }
+  if (!ensemble_id_.IsNil()) {
+    if (peers_.empty()) {
+      return Fail(absl::DataLossError(fmt::format(
+          "the data folder belongs to ensemble {} but its log is gone; restore the log, or empty "
+          "the folder to begin a new ensemble",
+          ensemble_id_.ToString())));
+    }
+    return JoinAs(raft::Standing::kAwaitingReadmission);
+  }
+  if (absl::Status status = formation_.Restore(deps_.log.InitialFormation()); !status.ok()) {
+    return Fail(std::move(status));
+  }
+  told_heard_empty_ = formation_.heard_empty();
+  if (formation_.verdict() == Formation::Verdict::kVoter) {
+    JoinAs(raft::Standing::kVoter);
+  } else {
+    LOG_INFO("forming id={} state=\"{}\"", options_.id, formation_.WaitingFor());
+  }
+}
+
+// From now on the folder has a part in an ensemble; durable before the core may promise anything.
+void ReplicaDriver::JoinAs(raft::Standing standing) {
+  if (std::exchange(joining_, true)) return;
+  const raft::HardState hard_state{Term(), ServerId(), standing};
+  PersistRequest request;
+  request.hard_state = hard_state;
+  deps_.log.Persist(std::move(request),
+                    [weak = weak_from_this(), hard_state](absl::Status status) {
+    std::shared_ptr<ReplicaDriver> self = weak.lock();
+    if (self == nullptr || !self->running_) return;
+    if (!status.ok()) return self->Fail(std::move(status));
+    const bool voter = hard_state.standing == raft::Standing::kVoter;
+    self->folder_ = voter ? FolderState::kMember : FolderState::kAwaiting;
+    LOG_INFO("{} id={}", voter ? "formed as a voter" : "awaits readmission to the ensemble",
+             self->options_.id);
+    self->StartCore(hard_state);
+    if (self->running_) self->deps_.transport.UpdateHello(self->MakeHello());
+  });
+}
+
+void ReplicaDriver::StartCore(const raft::HardState& hard_state) {
+  raft::Options options;
+  options.self = options_.id;
+  for (const PeerAddress& server : options_.servers) options.voters.push_back(server.id);
+  options.folder_id = options_.folder_id;
+  options.election_timeout_ticks =
+      static_cast<uint32_t>(options_.election_timeout / options_.tick);
+  options.heartbeat_ticks = static_cast<uint32_t>(options_.heartbeat / options_.tick);
+  options.uncommitted_bytes_max = options_.uncommitted_bytes_max;
+  auto core = raft::RaftCore::Create(options, hard_state, deps_.log, random_);
+  if (!core.ok()) return Fail(core.status());
+  core_ = *std::move(core);
+  RequestPump();
+}
+
+void ReplicaDriver::RememberFormation() {
+  PersistRequest request;
+  request.formation = formation_.Encode();
+  deps_.log.Persist(std::move(request), [weak = weak_from_this(),
+                                         heard = formation_.heard_empty()](absl::Status status) {
+    std::shared_ptr<ReplicaDriver> self = weak.lock();
+    if (self == nullptr || !self->running_) return;
+    if (!status.ok()) return self->Fail(std::move(status));
+    if (self->told_heard_empty_ != heard) {
+      self->told_heard_empty_ = heard;
+      self->deps_.transport.UpdateHello(self->MakeHello());
+    }
+    if (self->core_ == nullptr && self->formation_.verdict() == Formation::Verdict::kVoter) {
+      self->JoinAs(raft::Standing::kVoter);
+    }
+  });
+}
+
+// --- Peers
+
+void ReplicaDriver::OnConnected(const Hello& hello) {
+  if (!running_) return;
+  LOG_INFO("peer connected id={} peer={}", options_.id, hello.server_id);
+  OnHello(hello);
+}
+
+void ReplicaDriver::OnHello(const Hello& hello) {
+  Peer* peer = FindPeer(hello.server_id);
+  if (peer == nullptr) return;
+  const bool was_reachable = Reachable(hello.server_id);
+  peer->hello = hello;
+  peer->grpc = hello.grpc;
+  absl::Status same = CheckSameEnsemble(MakeHello(), hello);
+  if (!same.ok()) {
+    if (peer->refused.ok()) {
+      peer->refused_at = deps_.clock.Monotonic();
+      LOG_WARN("peer refused id={} peer={} reason=\"{}\"", options_.id, hello.server_id, same);
+    }
+    peer->refused = std::move(same);
+    return;
+  }
+  peer->refused = absl::OkStatus();
+  if (!was_reachable && hello.server_id == leadership_.leader) OpenForwardStream();
+  if (core_ != nullptr || joining_) return;
+  const bool more = formation_.OnHello(hello);
+  if (formation_.verdict() == Formation::Verdict::kAwaitReadmission) {
+    JoinAs(raft::Standing::kAwaitingReadmission);
+  } else if (more) {
+    RememberFormation();
+  }
+}
+
+void ReplicaDriver::OnDisconnected(ServerId server) {
+  Peer* peer = FindPeer(server);
+  if (!running_ || peer == nullptr) return;
+  LOG_INFO("peer disconnected id={} peer={}", options_.id, server);
+  peer->hello.reset();
+  peer->refused = absl::OkStatus();
+  forward_receiver_.Forget(server);
+  if (server == forward_sender_.leader()) {
+    BreakForwardStream("the connection to the leader broke");
+  }
+}
+
+// A server that disagrees with its peers gives them time to show that it is they who are wrong.
+void ReplicaDriver::CheckRefusals(absl::Duration now) {
+  if (InContact(now)) return;
+  size_t agree = 0;
+  size_t disagree = 0;
+  const Peer* overdue = nullptr;
+  for (const auto& [id, peer] : peers_) {
+    if (!peer.hello.has_value()) continue;
+    ++(peer.refused.ok() ? agree : disagree);
+    if (!peer.refused.ok() &&
+        now - peer.refused_at > kDisagreementElections * options_.election_timeout) {
+      overdue = &peer;
+    }
+  }
+  if (overdue != nullptr && disagree > agree) Fail(overdue->refused);
+}
+
+}  // namespace bellwether::coord

@@ -1,0 +1,365 @@
+// What callers and other servers ask of this server: proposals, forwards, reads, notes.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "coord/replica/entry_payload.h"
+#include "coord/replica/replica_driver.h"
+
+namespace bellwether::coord {
+namespace {
+
+constexpr size_t kCommandOverhead = 32;   // counted for each command in byte bounds
+constexpr size_t kOwnRoundsMax = 4;       // read rounds under way; more readers share the next
+constexpr size_t kWaitingReadersMax = 65536;
+constexpr int kForwardTimeoutElections = 10;  // election timeouts until an answer counts as lost
+
+absl::Status NoLeader() {
+  return absl::UnavailableError("no leader is known or connected; try again");
+}
+
+// The core's refusal as callers of Propose and RequestRead know it; always rejected.
+absl::Status RefusalOf(const absl::Status& status) {
+  if (absl::IsFailedPrecondition(status)) return NoLeader();
+  return status;
+}
+
+}  // namespace
+
+bool ReplicaDriver::Reachable(ServerId server) const {
+  const Peer* peer = FindPeer(server);
+  return peer != nullptr && peer->hello.has_value() && peer->refused.ok();
+}
+
+// --- Proposals
+
+void ReplicaDriver::Propose(std::vector<std::string> commands,
+                            absl::AnyInvocable<void(absl::Status)> done) {
+  Proposal proposal;
+  for (const std::string& command : commands) proposal.bytes += command.size() + kCommandOverhead;
+  proposal.commands = std::move(commands);
+  proposal.done = std::move(done);
+  const size_t bytes = proposal.bytes;
+  if (proposal_inbox_.Add(proposal, bytes)) return RequestPump();
+  instruments_.proposals_refused.Add();
+  PostSelf([done = std::move(proposal.done)](ReplicaDriver& driver) mutable {
+    done(driver.running_
+             ? absl::ResourceExhaustedError("too many proposals are queued here; try again later")
+             : absl::UnavailableError("this server is stopping"));
+  });
+}
+
+void ReplicaDriver::DrainProposals() {
+  std::vector<Proposal> proposals = proposal_inbox_.TakeAll();
+  instruments_.proposals.Add(proposals.size());
+  if (core_ != nullptr && leadership_.role == Role::kLeader) {
+    for (Proposal& proposal : proposals) {
+      leader_items_.push_back(LeaderItem{.proposal = std::move(proposal)});
+    }
+  } else if (!proposals.empty()) {
+    ForwardToLeader(std::move(proposals));
+  }
+  if (!leader_items_.empty()) ProposeAsLeader();
+}
+
+void ReplicaDriver::ProposeAsLeader() {
+  std::vector<LeaderItem> items;
+  items.swap(leader_items_);
+  if (absl::Status room = deps_.log.RoomToGrow(); !room.ok()) {
+    for (LeaderItem& item : items) AnswerItem(item, room);
+    return;
+  }
+  std::vector<LeaderItem> group;
+  size_t bytes = 0;
+  for (LeaderItem& item : items) {
+    if (!group.empty() && bytes + item.proposal.bytes > options_.entry_bytes_max) {
+      AppendGroup(std::move(group));
+      group.clear();
+      bytes = 0;
+    }
+    bytes += item.proposal.bytes;
+    group.push_back(std::move(item));
+  }
+  AppendGroup(std::move(group));
+}
+
+// One entry.
+void ReplicaDriver::AppendGroup(std::vector<LeaderItem> group) {
+  std::vector<std::string> commands;
+  for (LeaderItem& item : group) {
+    std::move(item.proposal.commands.begin(), item.proposal.commands.end(),
+              std::back_inserter(commands));
+  }
+  std::vector<std::string> payloads;
+  payloads.push_back(EncodeEntryPayload(deps_.clock.WallMillis(), commands));
+  const absl::StatusOr<raft::Proposed> proposed = core_->Propose(std::move(payloads));
+  for (LeaderItem& item : group) {
+    if (proposed.ok()) {
+      AnswerItem(item, absl::OkStatus(), proposed->term, proposed->first);
+    } else {
+      AnswerItem(item, RefusalOf(proposed.status()));
+    }
+  }
+}
+
+void ReplicaDriver::AnswerItem(LeaderItem& item, absl::Status status, Term term, LogIndex index) {
+  if (!status.ok()) instruments_.proposals_refused.Add();
+  if (item.asker == ServerId()) return item.proposal.done(std::move(status));
+  ForwardReply reply;
+  reply.stream_id = item.stream_id;
+  reply.position = item.position;
+  reply.status = std::move(status);
+  reply.term = term;
+  reply.index = index;
+  if (Reachable(item.asker)) deps_.transport.Send(item.asker, std::move(reply));
+}
+
+// --- Forwards
+
+void ReplicaDriver::OpenForwardStream() {
+  const ServerId leader = leadership_.leader;
+  const bool can_forward = leader != options_.id && Reachable(leader);
+  forward_sender_.Open(random_.Next(), can_forward ? leader : ServerId(), leadership_.term);
+}
+
+void ReplicaDriver::ForwardToLeader(std::vector<Proposal> proposals) {
+  std::vector<Proposal> group;
+  size_t bytes = 0;
+  for (Proposal& proposal : proposals) {
+    if (forward_sender_.leader() == ServerId()) {
+      instruments_.proposals_refused.Add();
+      proposal.done(NoLeader());
+      continue;
+    }
+    const size_t outstanding = forward_sender_.bytes() + bytes;
+    if (outstanding > 0 && outstanding + proposal.bytes > options_.forward_bytes_max) {
+      instruments_.proposals_refused.Add();
+      proposal.done(absl::ResourceExhaustedError("the leader is behind in answering; try later"));
+      continue;
+    }
+    if (!group.empty() && bytes + proposal.bytes > options_.entry_bytes_max) {
+      SendForward(std::exchange(group, {}));
+      bytes = 0;
+    }
+    bytes += proposal.bytes;
+    group.push_back(std::move(proposal));
+  }
+  if (!group.empty()) SendForward(std::move(group));
+}
+
+void ReplicaDriver::SendForward(std::vector<Proposal> group) {
+  const ServerId leader = forward_sender_.leader();
+  deps_.transport.Send(leader, forward_sender_.Add(std::move(group), deps_.clock.Monotonic()));
+}
+
+void ReplicaDriver::BreakForwardStream(std::string_view why) {
+  if (forward_sender_.bytes() > 0) instruments_.forwards_broken.Add();
+  forward_sender_.Break(why);
+}
+
+void ReplicaDriver::OnForward(ServerId from, Forward forward) {
+  LeaderItem item;
+  item.asker = from;
+  item.stream_id = forward.stream_id;
+  item.position = forward.position;
+  if (core_->role() != raft::Role::kLeader || core_->term() != forward.term) {
+    return AnswerItem(item, absl::UnavailableError("not the leader of that term; try again"));
+  }
+  if (absl::Status next = forward_receiver_.Accept(from, forward); !next.ok()) {
+    return AnswerItem(item, std::move(next));
+  }
+  for (const std::string& command : forward.commands) {
+    item.proposal.bytes += command.size() + kCommandOverhead;
+  }
+  item.proposal.commands = std::move(forward.commands);
+  leader_items_.push_back(std::move(item));
+}
+
+void ReplicaDriver::OnForwardReply(ServerId from, ForwardReply reply) {
+  if (from != forward_sender_.leader()) return;
+  if (forward_sender_.OnReply(std::move(reply))) return;
+  BreakForwardStream("a message to or from the leader was lost");
+  OpenForwardStream();
+}
+
+// --- Reads
+
+void ReplicaDriver::RequestRead(std::string note,
+                                absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) {
+  const size_t bytes = note.size() + kCommandOverhead;
+  ReadCaller caller{std::move(note), std::move(done)};
+  if (read_inbox_.Add(caller, bytes)) return RequestPump();
+  PostSelf([done = std::move(caller.done)](ReplicaDriver& driver) mutable {
+    done(driver.running_
+             ? absl::ResourceExhaustedError("too many reads are queued here; try again later")
+             : absl::UnavailableError("this server is stopping"));
+  });
+}
+
+void ReplicaDriver::DrainReads() {
+  for (ReadCaller& caller : read_inbox_.TakeAll()) {
+    if (waiting_readers_.size() < kWaitingReadersMax) {
+      waiting_readers_.push_back(std::move(caller));
+    } else {
+      caller.done(absl::ResourceExhaustedError("too many reads wait for the leader; try later"));
+    }
+  }
+  if (waiting_readers_.empty() || reads_.own() >= kOwnRoundsMax) return;
+  ReadTable::Round round;
+  round.started = deps_.clock.Monotonic();
+  round.callers.swap(waiting_readers_);
+  const ServerId leader = leadership_.leader;
+  if (core_ != nullptr && leadership_.role == Role::kLeader) {
+    for (ReadCaller& caller : round.callers) {
+      if (!caller.note.empty()) {
+        deps_.state_machine.OnNote(options_.id, std::move(caller.note));
+      }
+    }
+    return StartReadAsLeader(std::move(round));
+  }
+  if (!Reachable(leader)) return AnswerRound(std::move(round), NoLeader());
+  ReadIndexRequest request;
+  for (ReadCaller& caller : round.callers) {
+    if (!caller.note.empty()) request.notes.push_back(std::move(caller.note));
+  }
+  request.id = reads_.Add(std::move(round));
+  deps_.transport.Send(leader, std::move(request));
+}
+
+void ReplicaDriver::StartReadAsLeader(ReadTable::Round round) {
+  const uint64_t id = reads_.Add(std::move(round));
+  if (absl::Status status = core_->RequestRead(raft::ReadId(id)); !status.ok()) {
+    FinishRead(id, RefusalOf(status));
+  }
+}
+
+// At the leader, by the core.
+void ReplicaDriver::FinishRead(uint64_t id, absl::StatusOr<LogIndex> index) {
+  ReadTable::Round round;
+  if (!reads_.Take(id, round)) return;  // given up
+  if (index.ok()) NoteContact(round.started);
+  AnswerRound(std::move(round), index);
+}
+
+void ReplicaDriver::AnswerRound(ReadTable::Round round, const absl::StatusOr<LogIndex>& index) {
+  if (round.asker != ServerId() && Reachable(round.asker)) {
+    ReadIndexReply reply;
+    reply.id = round.asker_id;
+    reply.ok = index.ok();
+    if (index.ok()) reply.index = *index;
+    deps_.transport.Send(round.asker, reply);
+  }
+  for (ReadCaller& caller : round.callers) caller.done(index);
+  if (!waiting_readers_.empty()) RequestPump();
+}
+
+void ReplicaDriver::OnReadIndexRequest(ServerId from, ReadIndexRequest request) {
+  ReadTable::Round round;
+  round.started = deps_.clock.Monotonic();
+  round.asker = from;
+  round.asker_id = request.id;
+  if (leadership_.role != Role::kLeader || core_->role() != raft::Role::kLeader) {
+    return AnswerRound(std::move(round), NoLeader());
+  }
+  for (std::string& note : request.notes) deps_.state_machine.OnNote(from, std::move(note));
+  StartReadAsLeader(std::move(round));
+}
+
+void ReplicaDriver::OnReadIndexReply(ServerId from, ReadIndexReply reply) {
+  ReadTable::Round round;
+  if (from != leadership_.leader || !reads_.Take(reply.id, round)) return;
+  if (reply.ok) {
+    AnswerRound(std::move(round), reply.index);
+  } else {
+    AnswerRound(std::move(round), NoLeader());
+  }
+}
+
+// --- Notes
+
+void ReplicaDriver::SendNote(std::string note) {
+  const size_t bytes = note.size() + kCommandOverhead;
+  if (note_inbox_.Add(note, bytes)) RequestPump();
+}
+
+void ReplicaDriver::DrainNotes() {
+  std::vector<std::string> notes = note_inbox_.TakeAll();
+  for (std::string& note : notes) {
+    if (leadership_.role == Role::kLeader) {
+      deps_.state_machine.OnNote(options_.id, std::move(note));
+    } else if (Reachable(leadership_.leader)) {
+      deps_.transport.Send(leadership_.leader, Note{std::move(note)});
+    }
+  }
+}
+
+// --- Messages
+
+void ReplicaDriver::OnMessage(ServerId from, PeerMessage message) {
+  if (!running_) return;
+  if (const Hello* hello = std::get_if<Hello>(&message)) return OnHello(*hello);
+  if (core_ == nullptr || !Reachable(from)) return;
+  if (auto* raft = std::get_if<raft::Message>(&message)) {
+    OnRaftMessage(from, std::move(*raft));
+  } else if (auto* forward = std::get_if<Forward>(&message)) {
+    OnForward(from, std::move(*forward));
+  } else if (auto* forward_reply = std::get_if<ForwardReply>(&message)) {
+    OnForwardReply(from, std::move(*forward_reply));
+  } else if (auto* read = std::get_if<ReadIndexRequest>(&message)) {
+    OnReadIndexRequest(from, std::move(*read));
+  } else if (auto* read_reply = std::get_if<ReadIndexReply>(&message)) {
+    OnReadIndexReply(from, *read_reply);
+  } else if (auto* note = std::get_if<Note>(&message)) {
+    if (leadership_.role == Role::kLeader) {
+      deps_.state_machine.OnNote(from, std::move(note->note));
+    }
+  }
+  RequestPump();
+}
+
+void ReplicaDriver::OnRaftMessage(ServerId from, raft::Message message) {
+  if (message.from != from) return;
+  const Term term = message.term;
+  const auto* append = std::get_if<raft::AppendRequest>(&message.body);
+  const bool is_append = append != nullptr;
+  if (is_append && !append->entries.empty() && !deps_.log.RoomToGrow().ok()) {
+    instruments_.appends_refused_disk.Add();
+    return;  // as if the network had lost it: the leader asks again
+  }
+  core_->Step(std::move(message));
+  if (is_append && core_->leader() == from && core_->term() == term) {
+    NoteContact(deps_.clock.Monotonic());
+  }
+}
+
+// --- Ends
+
+void ReplicaDriver::ExpireRequests(absl::Duration now) {
+  for (ReadTable::Round& round : reads_.TakeStartedBefore(now - 2 * options_.election_timeout)) {
+    AnswerRound(std::move(round), absl::UnavailableError("the leader did not confirm in time"));
+  }
+  if (now - forward_sender_.oldest() > kForwardTimeoutElections * options_.election_timeout) {
+    BreakForwardStream("the leader did not answer in time");
+    OpenForwardStream();
+  }
+}
+
+void ReplicaDriver::FailAllRequests(const absl::Status& rejected) {
+  proposal_inbox_.Close();
+  read_inbox_.Close();
+  note_inbox_.Close();
+  for (Proposal& proposal : proposal_inbox_.TakeAll()) proposal.done(rejected);
+  std::vector<LeaderItem> items;
+  items.swap(leader_items_);
+  for (LeaderItem& item : items) AnswerItem(item, rejected);
+  BreakForwardStream(base::StdView(rejected.message()));
+  for (ReadTable::Round& round : reads_.TakeAll()) AnswerRound(std::move(round), rejected);
+  std::vector<ReadCaller> readers = read_inbox_.TakeAll();
+  std::move(waiting_readers_.begin(), waiting_readers_.end(), std::back_inserter(readers));
+  waiting_readers_.clear();
+  for (ReadCaller& reader : readers) reader.done(rejected);
+}
+
+}  // namespace bellwether::coord

@@ -1,0 +1,42 @@
+#include "coord/replica/replica.h"
+
+#include <utility>
+
+#include "coord/replica/replica_driver.h"
+
+namespace bellwether::coord {
+
+Replica::Replica(ReplicaOptions options, base::Uuid ensemble_id, Dependencies deps)
+    : driver_(std::make_shared<ReplicaDriver>(std::move(options), ensemble_id, std::move(deps))) {}
+
+Replica::~Replica() = default;
+
+void Replica::Start() {
+  driver_->PostSelf([](ReplicaDriver& driver) { driver.Start(); });
+}
+
+void Replica::Stop() {
+  driver_->PostSelf([](ReplicaDriver& driver) { driver.Stop(); });
+}
+
+void Replica::Propose(std::vector<std::string> commands,
+                      absl::AnyInvocable<void(absl::Status)> done) {
+  driver_->Propose(std::move(commands), std::move(done));
+}
+
+void Replica::RequestRead(std::string note,
+                          absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) {
+  driver_->RequestRead(std::move(note), std::move(done));
+}
+
+void Replica::SendNote(std::string note) { driver_->SendNote(std::move(note)); }
+
+void Replica::SetEnsembleId(base::Uuid ensemble_id) {
+  driver_->PostSelf([ensemble_id](ReplicaDriver& driver) { driver.SetEnsembleId(ensemble_id); });
+}
+
+void Replica::OnApplied(LogIndex index) { driver_->OnApplied(index); }
+
+ReplicaStatus Replica::status() const { return driver_->status(); }
+
+}  // namespace bellwether::coord

@@ -1,0 +1,368 @@
+#include "coord/replica/replica_driver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace bellwether::coord {
+namespace {
+
+// The core's time never runs faster than this after the process was held up, so that messages that
+// came meanwhile are heard before it decides that nobody is there.
+constexpr int64_t kTicksAtOnceMax = 5;
+constexpr uint64_t kLogEntriesWarn = 1'000'000;
+constexpr absl::Duration kStatusInterval = absl::Seconds(1);
+constexpr size_t kApplyRangeBytesMax = 1 << 20;
+
+std::vector<ServerId> IdsOf(const std::vector<PeerAddress>& servers) {
+  std::vector<ServerId> ids;
+  for (const PeerAddress& server : servers) ids.push_back(server.id);
+  return ids;
+}
+
+Role RoleOf(const raft::SoftState& soft_state, raft::Standing standing) {
+  if (standing == raft::Standing::kAwaitingReadmission) return Role::kLearner;
+  switch (soft_state.role) {
+    case raft::Role::kFollower:
+      return Role::kFollower;
+    case raft::Role::kPreCandidate:
+    case raft::Role::kCandidate:
+      return Role::kCandidate;
+    case raft::Role::kLeader:
+      return Role::kLeader;
+  }
+  return Role::kFollower;
+}
+
+const char* NameOf(Role role) {
+  switch (role) {
+    case Role::kFollower:
+      return "follower";
+    case Role::kCandidate:
+      return "candidate";
+    case Role::kLeader:
+      return "leader";
+    case Role::kLearner:
+      return "learner";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+ReplicaDriver::Instruments ReplicaDriver::MakeInstruments(base::Metrics& metrics) {
+  return {
+      .term = metrics.AddGauge("bell_raft_term", "Current term."),
+      .is_leader = metrics.AddGauge("bell_raft_is_leader", "1 while this server leads."),
+      .commit_index = metrics.AddGauge("bell_raft_commit_index", "Last entry known committed."),
+      .applied_index = metrics.AddGauge("bell_raft_applied_index", "Last entry applied."),
+      .last_index = metrics.AddGauge("bell_raft_last_index", "Last entry of the log."),
+      .leader_changes = metrics.AddCounter("bell_raft_leader_changes_total",
+                                           "Leaders that this server has seen begin."),
+      .proposals = metrics.AddCounter("bell_raft_proposals_total",
+                                      "Proposals made at this server."),
+      .proposals_refused = metrics.AddCounter("bell_raft_proposals_refused_total",
+                                              "Proposals refused: no leader, or over a limit."),
+      .forwards_broken = metrics.AddCounter(
+          "bell_raft_forward_streams_broken_total",
+          "Forward streams ended early: connection, leader or message lost."),
+      .appends_refused_disk = metrics.AddCounter(
+          "bell_raft_appends_refused_disk_total",
+          "Entries from the leader not taken because the disk is nearly full."),
+  };
+}
+
+ReplicaDriver::ReplicaDriver(ReplicaOptions options, base::Uuid ensemble_id,
+                             Replica::Dependencies deps)
+    : options_(std::move(options)),
+      deps_(std::move(deps)),
+      process_id_(base::Random(deps_.seed).Next()),
+      instruments_(MakeInstruments(deps_.metrics)),
+      proposal_inbox_(options_.uncommitted_bytes_max),
+      read_inbox_(options_.forward_bytes_max),
+      note_inbox_(options_.forward_bytes_max),
+      random_(deps_.seed),
+      ensemble_id_(ensemble_id),
+      formation_(options_.id, IdsOf(options_.servers)),
+      applier_(deps_.state_machine, deps_.apply_executor, kApplyRangeBytesMax,
+               [this](absl::Status status) {
+                 PostSelf([status](ReplicaDriver& driver) { driver.Fail(status); });
+               }) {
+  for (const PeerAddress& server : options_.servers) {
+    if (server.id != options_.id) peers_[server.id].address = server;
+  }
+}
+
+void ReplicaDriver::PostSelf(absl::AnyInvocable<void(ReplicaDriver&)> task) {
+  deps_.executor.Post([weak = weak_from_this(), task = std::move(task)]() mutable {
+    if (std::shared_ptr<ReplicaDriver> self = weak.lock()) task(*self);
+  });
+}
+
+void ReplicaDriver::Start() {
+  running_ = true;
+  last_tick_ = deps_.clock.Monotonic();
+  BeginOrForm();
+  if (!running_) return;
+  deps_.transport.Start(MakeHello(), *this);
+  PublishStatus();
+  ScheduleTick();
+  RequestPump();
+}
+
+void ReplicaDriver::Stop() {
+  if (!running_) return;
+  running_ = false;
+  deps_.executor.Cancel(tick_timer_);
+  FailAllRequests(absl::UnavailableError("this server is stopping"));
+}
+
+void ReplicaDriver::Fail(absl::Status status) {
+  if (std::exchange(failed_, true)) return;
+  LOG_ERROR("replica stops id={} reason=\"{}\"", options_.id, status);
+  running_ = false;
+  deps_.executor.Cancel(tick_timer_);
+  FailAllRequests(absl::UnavailableError("this server is stopping"));
+  deps_.on_fatal(std::move(status));
+}
+
+void ReplicaDriver::OnApplied(LogIndex index) {
+  reported_applied_.store(index.value());
+  RequestPump();
+}
+
+ReplicaStatus ReplicaDriver::status() const {
+  base::MutexLock lock(status_mutex_);
+  return status_;
+}
+
+// --- Rounds
+
+void ReplicaDriver::RequestPump() {
+  if (pump_requested_.exchange(true)) return;
+  PostSelf([](ReplicaDriver& driver) { driver.Pump(); });
+}
+
+void ReplicaDriver::Pump() {
+  pump_requested_.store(false);
+  if (!running_) return;
+  if (core_ != nullptr) {
+    const LogIndex applied(std::min(reported_applied_.load(), committed_.value()));
+    if (applied > applied_told_) {
+      applied_told_ = applied;
+      core_->OnApplied(applied);
+      applier_.OnApplied(applied);
+    }
+    // What is proposed next must go where the state machine believes that it goes.
+    const bool leads = core_->role() == raft::Role::kLeader;
+    if (core_->term() != leadership_.term || core_->leader() != leadership_.leader ||
+        leads != (leadership_.role == Role::kLeader)) {
+      HandleReady();
+    }
+  }
+  if (!running_) return;
+  DrainNotes();
+  DrainProposals();
+  DrainReads();
+  if (core_ != nullptr) HandleReady();
+}
+
+// The proof of order: nothing else executes a Ready. The numbers are those of raft::Ready.
+void ReplicaDriver::HandleReady() {
+  while (running_) {
+    std::optional<raft::Ready> ready = core_->TakeReady();
+    if (!ready.has_value()) break;
+    // 0. Who leads is known before anything that follows from it.
+    if (ready->hard_state.has_value()) OnHardState(*ready->hard_state);
+    if (ready->soft_state.has_value()) OnSoftState(*ready->soft_state);
+    // 1. What promises nothing leaves while the disk works.
+    SendAll(ready->messages);
+    // 2. and 3. What promises something leaves when it is durable, and all before it.
+    PersistReady(*ready);
+    // 4. What is committed is applied, in order, on the applier's own thread.
+    if (!ready->committed.empty()) {
+      committed_ = ready->committed.back()->index;
+      applier_.Add(std::move(ready->committed));
+    }
+    // 5. Readers learn up to where they must wait.
+    for (const raft::ReadResult& read : ready->reads) FinishRead(read.id.value(), read.index);
+    for (raft::ReadId id : ready->lost_reads) {
+      FinishRead(id.value(), absl::UnavailableError("the leader changed; try again"));
+    }
+  }
+  if (running_ && !core_->status().ok()) Fail(core_->status());
+}
+
+void ReplicaDriver::PersistReady(raft::Ready& ready) {
+  Unpersisted& pending = unpersisted_.emplace_back();
+  pending.id = ready.id;
+  pending.messages_after = std::move(ready.messages_after_persist);
+  if (!ready.NeedsPersist()) {
+    pending.durable = true;
+    ReleasePersisted();
+    return;
+  }
+  PersistRequest request;
+  request.truncate_from = ready.truncate_from;
+  request.entries = std::move(ready.entries);
+  request.hard_state = ready.hard_state;
+  deps_.log.Persist(std::move(request),
+                    [weak = weak_from_this(), id = ready.id](absl::Status status) {
+                      std::shared_ptr<ReplicaDriver> self = weak.lock();
+                      if (self == nullptr || !self->running_) return;
+                      if (!status.ok()) return self->Fail(std::move(status));
+                      self->OnReadyPersisted(id);
+                    });
+}
+
+void ReplicaDriver::OnReadyPersisted(raft::ReadyId id) {
+  for (Unpersisted& pending : unpersisted_) {
+    if (pending.id == id) pending.durable = true;
+  }
+  ReleasePersisted();
+  RequestPump();
+}
+
+void ReplicaDriver::ReleasePersisted() {
+  raft::ReadyId last;
+  while (!unpersisted_.empty() && unpersisted_.front().durable) {
+    last = unpersisted_.front().id;
+    SendAll(unpersisted_.front().messages_after);
+    unpersisted_.pop_front();
+  }
+  if (last != raft::ReadyId()) core_->OnPersisted(last);
+}
+
+void ReplicaDriver::SendAll(std::vector<raft::Message>& messages) {
+  for (raft::Message& message : messages) {
+    const ServerId to = message.to;
+    if (Reachable(to)) deps_.transport.Send(to, std::move(message));
+  }
+}
+
+void ReplicaDriver::OnHardState(const raft::HardState& hard_state) {
+  if (folder_ == FolderState::kAwaiting && hard_state.standing == raft::Standing::kVoter) {
+    LOG_INFO("readmitted to the ensemble id={} term={}", options_.id, hard_state.term);
+    folder_ = FolderState::kMember;
+    deps_.transport.UpdateHello(MakeHello());
+  }
+}
+
+void ReplicaDriver::OnSoftState(const raft::SoftState& soft_state) {
+  Leadership now;
+  now.term = soft_state.term;
+  now.leader = soft_state.leader;
+  now.role = RoleOf(soft_state, core_->standing());
+  if (now == leadership_) return;
+  const bool same_leader = now.term == leadership_.term && now.leader == leadership_.leader;
+  LOG_INFO("raft state id={} role={} term={} leader={}", options_.id, NameOf(now.role), now.term,
+           now.leader);
+  leadership_ = now;
+  instruments_.term.Set(static_cast<int64_t>(now.term.value()));
+  instruments_.is_leader.Set(now.role == Role::kLeader ? 1 : 0);
+  if (!same_leader && now.leader != ServerId()) instruments_.leader_changes.Add();
+  state_machine_tick_ = deps_.clock.Monotonic();
+  contact_asked_ = -absl::InfiniteDuration();
+  deps_.state_machine.OnLeadership(now);
+  forward_receiver_.Clear();
+  OpenForwardStream();
+  for (ReadTable::Round& round : reads_.TakeAll()) {
+    AnswerRound(std::move(round), absl::UnavailableError("the leader changed; try again"));
+  }
+  PublishStatus();
+}
+
+// --- Time
+
+void ReplicaDriver::ScheduleTick() {
+  tick_timer_ = deps_.executor.RunAfter(options_.tick, [weak = weak_from_this()] {
+    if (std::shared_ptr<ReplicaDriver> self = weak.lock()) self->Tick();
+  });
+}
+
+void ReplicaDriver::Tick() {
+  if (!running_) return;
+  const absl::Duration now = deps_.clock.Monotonic();
+  if (core_ != nullptr) TickCore(now - last_tick_);
+  last_tick_ = now;
+  ExpireRequests(now);
+  CheckRefusals(now);
+  if (!running_) return;
+  if (leadership_.role == Role::kLeader && InContact(now)) {
+    deps_.state_machine.OnTick(now - state_machine_tick_);
+    state_machine_tick_ = now;
+  }
+  PublishStatus();
+  ScheduleTick();
+  Pump();
+}
+
+void ReplicaDriver::TickCore(absl::Duration since_last) {
+  tick_remainder_ += since_last;
+  const int64_t due = tick_remainder_ / options_.tick;
+  tick_remainder_ -= due * options_.tick;
+  for (int64_t i = 0; i < std::min(due, kTicksAtOnceMax); ++i) core_->Tick();
+
+  const absl::Duration now = last_tick_ + since_last;
+  if (leadership_.role == Role::kLeader && now - contact_asked_ >= options_.heartbeat) {
+    contact_asked_ = now;
+    ReadTable::Round round;
+    round.started = now;
+    StartReadAsLeader(std::move(round));
+  }
+  if (!warned_of_log_size_ && core_->last_index().value() >= kLogEntriesWarn) {
+    warned_of_log_size_ = true;
+    LOG_WARN("log is long and is not compacted in this version id={} entries={} bytes={}",
+             options_.id, core_->last_index(), deps_.log.Bytes());
+  }
+}
+
+void ReplicaDriver::NoteContact(absl::Duration when) { contact_ = std::max(contact_, when); }
+
+bool ReplicaDriver::InContact(absl::Duration now) const {
+  return core_ != nullptr && leadership_.leader != ServerId() &&
+         now - contact_ <= 2 * options_.election_timeout;
+}
+
+std::string ReplicaDriver::NotInContactReason() const {
+  if (core_ == nullptr) return formation_.WaitingFor();
+  size_t connected = 0;
+  for (const auto& [id, peer] : peers_) connected += peer.hello.has_value() ? 1 : 0;
+  return fmt::format("no leader confirmed within {}; connected to {} of {} other servers",
+                     absl::FormatDuration(2 * options_.election_timeout), connected, peers_.size());
+}
+
+void ReplicaDriver::PublishStatus() {
+  const absl::Duration now = deps_.clock.Monotonic();
+  ReplicaStatus status;
+  status.leadership = leadership_;
+  status.ensemble_id = ensemble_id_;
+  if (core_ != nullptr) {
+    status.commit_index = core_->commit();
+    status.last_index = core_->last_index();
+  }
+  status.applied_index = applier_.applied();
+  status.in_contact = InContact(now);
+  if (!status.in_contact) status.not_in_contact_reason = NotInContactReason();
+  for (const PeerAddress& server : options_.servers) {
+    const Peer* peer = FindPeer(server.id);
+    ReplicaStatus::Peer& said = status.servers.emplace_back();
+    said.address = server;
+    said.grpc = peer == nullptr ? options_.grpc : peer->grpc;
+    said.connected = peer == nullptr || peer->hello.has_value();
+  }
+  if (now - log_measured_ >= kStatusInterval) {
+    log_measured_ = now;
+    log_bytes_ = deps_.log.Bytes();
+  }
+  status.log_bytes = log_bytes_;
+  instruments_.commit_index.Set(static_cast<int64_t>(status.commit_index.value()));
+  instruments_.applied_index.Set(static_cast<int64_t>(status.applied_index.value()));
+  instruments_.last_index.Set(static_cast<int64_t>(status.last_index.value()));
+  base::MutexLock lock(status_mutex_);
+  status_ = std::move(status);
+}
+
+}  // namespace bellwether::coord

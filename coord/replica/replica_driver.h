@@ -1,0 +1,199 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/random.h"
+#include "coord/raft/raft_core.h"
+#include "coord/replica/applier.h"
+#include "coord/replica/formation.h"
+#include "coord/replica/forwarding.h"
+#include "coord/replica/inbox.h"
+#include "coord/replica/read_table.h"
+#include "coord/replica/replica.h"
+
+namespace bellwether::coord {
+
+// The inside of Replica: see there. Inputs (messages, ticks, finished writes, calls from outside)
+// change the core or an inbox and ask for a round; Pump is that round.
+// Threads: all but the functions marked so run on the replica's executor.
+//
+// Invariants:
+// - only HandleReady takes and executes a Ready
+// - a message that waits for persistence leaves after every write taken before it is durable
+// - leadership_ is what the state machine was told last; nothing is proposed or forwarded while the
+//   core is ahead of it
+class ReplicaDriver : public Transport::Handler,
+                      public std::enable_shared_from_this<ReplicaDriver> {
+ public:
+  ReplicaDriver(ReplicaOptions options, base::Uuid ensemble_id, Replica::Dependencies deps);
+
+  void Start();
+  void Stop();
+  void SetEnsembleId(base::Uuid ensemble_id);
+
+  // From any thread.
+  void Propose(std::vector<std::string> commands, absl::AnyInvocable<void(absl::Status)> done);
+  void RequestRead(std::string note, absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done);
+  void SendNote(std::string note);
+  void OnApplied(LogIndex index);
+  ReplicaStatus status() const;
+
+  // Runs `task` on the executor unless the driver is gone by then. From any thread.
+  void PostSelf(absl::AnyInvocable<void(ReplicaDriver&)> task);
+
+  // Transport::Handler
+  void OnConnected(const Hello& hello) override;
+  void OnDisconnected(ServerId peer) override;
+  void OnMessage(ServerId from, PeerMessage message) override;
+
+ private:
+  // A Ready whose writes, or those of one before it, are not yet durable.
+  struct Unpersisted {
+    raft::ReadyId id;
+    bool durable = false;
+    std::vector<raft::Message> messages_after;
+  };
+
+  // Commands to be appended by this leader in the next round, and who is to be told.
+  struct LeaderItem {
+    Proposal proposal;    // commands; done is set for this server's own
+    ServerId asker;       // 0, or the server that forwarded
+    uint64_t stream_id = 0;
+    uint64_t position = 0;
+  };
+
+  struct Peer {
+    PeerAddress address;
+    std::optional<Hello> hello;  // while connected
+    std::string grpc;            // last heard
+    absl::Status refused;        // why its messages are not taken
+    absl::Duration refused_at;
+  };
+
+  struct Instruments {
+    base::Gauge& term;
+    base::Gauge& is_leader;
+    base::Gauge& commit_index;
+    base::Gauge& applied_index;
+    base::Gauge& last_index;
+    base::Counter& leader_changes;
+    base::Counter& proposals;
+    base::Counter& proposals_refused;
+    base::Counter& forwards_broken;
+    base::Counter& appends_refused_disk;
+  };
+  static Instruments MakeInstruments(base::Metrics& metrics);
+
+  // replica_driver.cc: start, stop, rounds.
+  void RequestPump();  // from any thread
+  void Pump();
+  void HandleReady();
+  void PersistReady(raft::Ready& ready);
+  void OnReadyPersisted(raft::ReadyId id);
+  void ReleasePersisted();
+  void SendAll(std::vector<raft::Message>& messages);
+  void OnSoftState(const raft::SoftState& soft_state);
+  void OnHardState(const raft::HardState& hard_state);
+  void ScheduleTick();
+  void Tick();
+  void TickCore(absl::Duration since_last);
+  void Fail(absl::Status status);
+  void PublishStatus();
+  void NoteContact(absl::Duration when);
+  bool InContact(absl::Duration now) const;
+  std::string NotInContactReason() const;
+
+  // driver_requests.cc: proposals, forwards, reads, notes.
+  void DrainProposals();
+  void ProposeAsLeader();
+  void AppendGroup(std::vector<LeaderItem> group);
+  void AnswerItem(LeaderItem& item, absl::Status status, Term term = Term(),
+                  LogIndex index = LogIndex());
+  void ForwardToLeader(std::vector<Proposal> proposals);
+  void SendForward(std::vector<Proposal> group);
+  void DrainReads();
+  void StartReadAsLeader(ReadTable::Round round);
+  void FinishRead(uint64_t id, absl::StatusOr<LogIndex> index);
+  void AnswerRound(ReadTable::Round round, const absl::StatusOr<LogIndex>& index);
+  void DrainNotes();
+  void OpenForwardStream();
+  void BreakForwardStream(std::string_view why);
+  void ExpireRequests(absl::Duration now);
+  void FailAllRequests(const absl::Status& rejected);
+  void OnForward(ServerId from, Forward forward);
+  void OnForwardReply(ServerId from, ForwardReply reply);
+  void OnReadIndexRequest(ServerId from, ReadIndexRequest request);
+  void OnReadIndexReply(ServerId from, ReadIndexReply reply);
+  void OnRaftMessage(ServerId from, raft::Message message);
+  bool Reachable(ServerId server) const;
+
+  // driver_formation.cc: who this server is to the others.
+  void BeginOrForm();
+  void JoinAs(raft::Standing standing);
+  void StartCore(const raft::HardState& hard_state);
+  void OnHello(const Hello& hello);
+  void RememberFormation();
+  void CheckRefusals(absl::Duration now);
+  Hello MakeHello() const;
+  Peer* FindPeer(ServerId server);
+  const Peer* FindPeer(ServerId server) const;
+
+  // Constant after construction.
+  const ReplicaOptions options_;
+  Replica::Dependencies deps_;
+  const uint64_t process_id_;
+  Instruments instruments_;
+
+  // Thread-safe.
+  Inbox<Proposal> proposal_inbox_;
+  Inbox<ReadCaller> read_inbox_;
+  Inbox<std::string> note_inbox_;
+  std::atomic<bool> pump_requested_ = false;
+  std::atomic<uint64_t> reported_applied_ = 0;
+  mutable base::Mutex status_mutex_;
+  ReplicaStatus status_ ABSL_GUARDED_BY(status_mutex_);
+
+  // Owned by the executor from here on.
+  base::Random random_;
+  bool running_ = false;
+  bool failed_ = false;
+  base::TimerId tick_timer_ = 0;
+  absl::Duration last_tick_;
+  absl::Duration tick_remainder_;
+  absl::Duration state_machine_tick_;  // when it, or the leadership, was told last
+  absl::Duration log_measured_ = -absl::InfiniteDuration();
+  uint64_t log_bytes_ = 0;
+  bool warned_of_log_size_ = false;
+
+  base::Uuid ensemble_id_;
+  FolderState folder_ = FolderState::kEmpty;
+  Formation formation_;
+  bool joining_ = false;  // its first hard state is being written
+  std::vector<ServerId> told_heard_empty_;  // durable, so the others may know
+  std::map<ServerId, Peer> peers_;
+
+  std::unique_ptr<raft::RaftCore> core_;  // null while forming
+  Leadership leadership_;
+  std::deque<Unpersisted> unpersisted_;
+  Applier applier_;
+  LogIndex applied_told_;  // to the core
+  LogIndex committed_;     // highest handed out
+
+  std::vector<LeaderItem> leader_items_;
+  ForwardSender forward_sender_;
+  ForwardReceiver forward_receiver_;
+  ReadTable reads_;
+  std::vector<ReadCaller> waiting_readers_;  // for a round to end, when too many are under way
+  absl::Duration contact_ = -absl::InfiniteDuration();
+  absl::Duration contact_asked_ = -absl::InfiniteDuration();
+};
+
+}  // namespace bellwether::coord

@@ -1,0 +1,375 @@
+#include "coord/storage/rocks_log_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "coord/storage/log_format.h"
+#include "rocksdb/db.h"
+#include "rocksdb/write_batch.h"
+
+namespace bellwether::coord {
+namespace {
+
+constexpr const char* kHardStateKey = "hard_state";
+constexpr const char* kFormationKey = "formation";
+constexpr const char* kRejoin =
+    "move the data folder away and start this server with an empty one: the others send it the "
+    "log again";
+
+std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// A status of RocksDB in our terms: what was attempted, on which folder, what to do.
+absl::Status FromRocks(const rocksdb::Status& status, std::string_view action,
+                       const std::string& folder) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string text = status.ToString();
+  const std::string what = fmt::format("cannot {} the log in '{}': {}", action, folder, text);
+  if (text.find("lock") != std::string::npos) {
+    return absl::FailedPreconditionError(what + "; another process uses this folder: stop it first");
+  }
+  if (text.find("Permission denied") != std::string::npos ||
+      text.find("Read-only file system") != std::string::npos) {
+    return absl::PermissionDeniedError(what + "; give this user write access to the folder");
+  }
+  if (status.IsNoSpace()) return absl::ResourceExhaustedError(what + "; free some space");
+  if (status.IsCorruption()) return absl::DataLossError(fmt::format("{}; {}", what, kRejoin));
+  return absl::InternalError(what + "; check the disk");
+}
+
+rocksdb::Options DatabaseOptions() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  // Only an incomplete tail is tolerated: damage before it fails the open.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.paranoid_checks = true;
+  options.max_background_jobs = 2;
+  options.max_total_wal_size = 256 << 20;
+  options.max_open_files = 256;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 4 << 20;
+  options.avoid_unnecessary_blocking_io = true;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions EntriesFamilyOptions() {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = 32 << 20;
+  options.compression = rocksdb::kNoCompression;
+  // Keys only grow, so files don't overlap and nothing is gained by rewriting them.
+  options.disable_auto_compactions = true;
+  options.level0_slowdown_writes_trigger = 1 << 20;
+  options.level0_stop_writes_trigger = 1 << 20;
+  options.soft_pending_compaction_bytes_limit = 0;
+  options.hard_pending_compaction_bytes_limit = 0;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions MetaFamilyOptions() {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = 1 << 20;
+  return options;
+}
+
+bool Ahead(const raft::HardState& file, const raft::HardState& database) {
+  if (file.term != database.term) return file.term > database.term;
+  if (file.standing != database.standing) return file.standing == raft::Standing::kVoter;
+  return file.vote != database.vote && file.vote != raft::ServerId();
+}
+
+}  // namespace
+
+RocksLogStore::RocksLogStore(RocksLogStoreOptions options, base::Executor& executor,
+                             base::Clock& clock, base::Metrics& metrics)
+    : options_(std::move(options)),
+      executor_(executor),
+      clock_(clock),
+      sync_seconds_(metrics.AddHistogram("bell_raft_log_sync_seconds",
+                                         "One synced write of the Raft log.")),
+      syncs_(metrics.AddCounter("bell_raft_log_syncs_total", "Synced writes of the Raft log.")),
+      entries_written_(metrics.AddCounter("bell_raft_log_entries_written_total",
+                                          "Entries written to the Raft log.")),
+      cache_(options_.cache_bytes_max),
+      alive_(std::make_shared<bool>(true)) {}
+
+RocksLogStore::~RocksLogStore() {
+  {
+    base::MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.Signal();
+  }
+  thread_.reset();
+  for (rocksdb::ColumnFamilyHandle* family : {meta_, entries_}) {
+    if (family != nullptr) db_->DestroyColumnFamilyHandle(family);
+  }
+}
+
+absl::StatusOr<std::unique_ptr<RocksLogStore>> RocksLogStore::Open(
+    const RocksLogStoreOptions& options, base::Executor& executor, base::Clock& clock,
+    base::Metrics& metrics) {
+  RETURN_IF_ERROR(base::CreateFolder(options.folder));
+  std::unique_ptr<RocksLogStore> store(new RocksLogStore(options, executor, clock, metrics));
+  RETURN_IF_ERROR(store->OpenDatabase());
+  RETURN_IF_ERROR(store->LoadMeta());
+  RETURN_IF_ERROR(store->CheckVoteFile());
+  RETURN_IF_ERROR(store->LoadEntries());
+  store->thread_.emplace("raft-log", [raw = store.get()] { raw->RunLogThread(); });
+  return store;
+}
+
+// --- Opening
+
+absl::Status RocksLogStore::OpenDatabase() {
+  const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
+      {rocksdb::kDefaultColumnFamilyName, MetaFamilyOptions()},
+      {"entries", EntriesFamilyOptions()},
+  };
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(DatabaseOptions(), options_.folder + "/db", families, &handles, &db);
+  RETURN_IF_ERROR(FromRocks(status, "open", options_.folder));
+  db_.reset(db);
+  meta_ = handles[0];
+  entries_ = handles[1];
+  return absl::OkStatus();
+}
+
+absl::Status RocksLogStore::LoadMeta() {
+  std::string record;
+  rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), meta_, kHardStateKey, &record);
+  if (status.ok()) {
+    absl::StatusOr<raft::HardState> hard_state = DecodeHardState(record);
+    if (!hard_state.ok()) return Damaged("its term and vote", hard_state.status());
+    initial_hard_state_ = *hard_state;
+  } else if (!status.IsNotFound()) {
+    return FromRocks(status, "read", options_.folder);
+  }
+  status = db_->Get(rocksdb::ReadOptions(), meta_, kFormationKey, &record);
+  if (status.ok()) {
+    absl::StatusOr<std::string_view> formation = DecodeRecord(record);
+    if (!formation.ok()) return Damaged("the record of its forming", formation.status());
+    initial_formation_ = std::string(*formation);
+  } else if (!status.IsNotFound()) {
+    return FromRocks(status, "read", options_.folder);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RocksLogStore::CheckVoteFile() const {
+  const absl::StatusOr<std::string> record = base::ReadFile(VoteFile());
+  if (absl::IsNotFound(record.status())) return absl::OkStatus();  // crashed before the first one
+  RETURN_IF_ERROR(record.status());
+  const absl::StatusOr<raft::HardState> file = DecodeHardState(*record);
+  if (!file.ok()) return Damaged(fmt::format("'{}'", VoteFile()), file.status());
+  if (!initial_hard_state_.has_value() || Ahead(*file, *initial_hard_state_)) {
+    return Damaged("its end", absl::DataLossError(fmt::format(
+                                  "the database has lost what was written last: '{}' is of term {}",
+                                  VoteFile(), file->term)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RocksLogStore::LoadEntries() {
+  rocksdb::ReadOptions read_options;
+  read_options.fill_cache = false;
+  std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(read_options, entries_));
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+    const raft::LogIndex expected = last_index_ + 1;
+    absl::StatusOr<raft::Entry> entry =
+        DecodeEntry(ViewOf(iterator->key()), ViewOf(iterator->value()));
+    if (!entry.ok()) return Damaged(fmt::format("entry {}", expected), entry.status());
+    if (entry->index != expected) {
+      return Damaged(fmt::format("entry {}", expected), absl::DataLossError("it is missing"));
+    }
+    last_index_ = expected;
+    cache_.Append(std::make_shared<const raft::Entry>(*std::move(entry)));
+    cache_.Evict(last_index_);
+  }
+  if (!iterator->status().ok()) {
+    return Damaged(fmt::format("entry {}", last_index_ + 1),
+                   FromRocks(iterator->status(), "read", options_.folder));
+  }
+  durable_ = last_index_;
+  written_last_index_ = last_index_;
+  return absl::OkStatus();
+}
+
+absl::Status RocksLogStore::Damaged(std::string_view part, const absl::Status& why) const {
+  return absl::Status(why.code(), fmt::format("the log in '{}' is damaged at {}: {}; {}",
+                                              options_.folder, part, base::StdView(why.message()),
+                                              kRejoin));
+}
+
+// --- Writing
+
+void RocksLogStore::Persist(PersistRequest request, Done done) {
+  if (request.truncate_from != raft::LogIndex()) {
+    CHECK(request.truncate_from <= last_index_ + 1);
+    const raft::LogIndex kept = request.truncate_from - 1;
+    cache_.TruncateFrom(request.truncate_from);
+    last_index_ = std::min(last_index_, kept);
+    durable_ = std::min(durable_, kept);
+    for (Outstanding& write : outstanding_) write.last_index = std::min(write.last_index, kept);
+  }
+  for (const raft::EntryPtr& entry : request.entries) {
+    CHECK(entry->index == last_index_ + 1);
+    cache_.Append(entry);
+    last_index_ = entry->index;
+  }
+  outstanding_.push_back({++last_number_, last_index_});
+  Write write{std::move(request), [this, alive = std::weak_ptr<bool>(alive_),
+                                   number = last_number_,
+                                   done = std::move(done)](absl::Status status) mutable {
+                if (alive.expired()) return;
+                if (status.ok()) OnWritten(number);
+                done(std::move(status));
+              }};
+  base::MutexLock lock(mutex_);
+  queue_.push_back(std::move(write));
+  if (queue_.size() == 1) wake_.Signal();
+}
+
+void RocksLogStore::OnWritten(uint64_t number) {
+  while (!outstanding_.empty() && outstanding_.front().number <= number) {
+    durable_ = std::max(durable_, outstanding_.front().last_index);
+    outstanding_.pop_front();
+  }
+  cache_.Evict(durable_);
+}
+
+void RocksLogStore::RunLogThread() {
+  while (true) {
+    std::vector<Write> writes;
+    {
+      base::MutexLock lock(mutex_);
+      while (queue_.empty() && !stopping_) wake_.Wait(mutex_);
+      if (queue_.empty()) return;
+      writes.swap(queue_);
+    }
+    if (failure_.ok()) failure_ = WriteAll(writes);
+    executor_.Post([writes = std::move(writes), status = failure_]() mutable {
+      for (Write& write : writes) write.done(status);
+    });
+  }
+}
+
+absl::Status RocksLogStore::WriteAll(const std::vector<Write>& writes) {
+  rocksdb::WriteBatch batch;
+  const raft::HardState* hard_state = nullptr;
+  for (const Write& write : writes) {
+    RETURN_IF_ERROR(FromRocks(AddToBatch(write.request, batch), "write", options_.folder));
+    if (write.request.hard_state.has_value()) hard_state = &*write.request.hard_state;
+  }
+  rocksdb::WriteOptions write_options;
+  write_options.sync = true;
+  const absl::Duration start = clock_.Monotonic();
+  const rocksdb::Status status = db_->Write(write_options, &batch);
+  sync_seconds_.Observe(clock_.Monotonic() - start);
+  syncs_.Add();
+  RETURN_IF_ERROR(FromRocks(status, "write", options_.folder));
+  if (hard_state == nullptr) return absl::OkStatus();
+  return base::WriteFileDurably(VoteFile(), EncodeHardState(*hard_state));
+}
+
+rocksdb::Status RocksLogStore::AddToBatch(const PersistRequest& request,
+                                          rocksdb::WriteBatch& batch) {
+  rocksdb::Status status;
+  if (request.truncate_from != raft::LogIndex()) {
+    while (written_last_index_ >= request.truncate_from && status.ok()) {
+      status = batch.Delete(entries_, EncodeEntryKey(written_last_index_));
+      written_last_index_ = written_last_index_ - 1;
+    }
+  }
+  for (const raft::EntryPtr& entry : request.entries) {
+    const std::string key = EncodeEntryKey(entry->index);
+    if (status.ok()) status = batch.Put(entries_, key, EncodeEntryValue(key, *entry));
+    written_last_index_ = entry->index;
+    entries_written_.Add();
+  }
+  if (request.hard_state.has_value() && status.ok()) {
+    status = batch.Put(meta_, kHardStateKey, EncodeHardState(*request.hard_state));
+  }
+  if (request.formation.has_value() && status.ok()) {
+    status = batch.Put(meta_, kFormationKey, EncodeRecord(*request.formation));
+  }
+  return status;
+}
+
+absl::Status RocksLogStore::RoomToGrow() const {
+  ASSIGN_OR_RETURN(const uint64_t free_bytes, base::FreeBytes(options_.folder));
+  if (free_bytes >= options_.free_bytes_reserve) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("the disk of '{}' is nearly full ({} bytes free, {} are kept in reserve); free "
+                  "some space, writing then goes on by itself",
+                  options_.folder, free_bytes, options_.free_bytes_reserve));
+}
+
+uint64_t RocksLogStore::Bytes() const {
+  uint64_t files = 0;
+  uint64_t memory = 0;  // is in the write-ahead log on disk
+  db_->GetIntProperty(entries_, rocksdb::DB::Properties::kTotalSstFilesSize, &files);
+  db_->GetIntProperty(entries_, rocksdb::DB::Properties::kSizeAllMemTables, &memory);
+  return files + memory;
+}
+
+// --- Reading
+
+absl::StatusOr<raft::Term> RocksLogStore::TermAt(raft::LogIndex index) {
+  ASSIGN_OR_RETURN(const std::vector<raft::EntryPtr> entries, Read(index, index + 1, 0));
+  return entries.front()->term;
+}
+
+absl::StatusOr<std::vector<raft::EntryPtr>> RocksLogStore::Read(raft::LogIndex begin,
+                                                                raft::LogIndex end,
+                                                                size_t bytes_max) {
+  CHECK(begin.value() >= 1 && begin < end && end <= last_index_ + 1);
+  std::vector<raft::EntryPtr> out;
+  size_t bytes = 0;
+  const raft::LogIndex cached = cache_.empty() ? last_index_ + 1 : cache_.first_index();
+  if (begin < cached) {
+    RETURN_IF_ERROR(ReadFromDisk(begin, std::min(end, cached), bytes_max, bytes, out));
+    if (out.back()->index + 1 < std::min(end, cached)) return out;  // the bound was reached
+  }
+  for (raft::LogIndex index = begin + out.size(); index < end; ++index) {
+    raft::EntryPtr entry = cache_.Find(index);
+    bytes += raft::EntryBytes(*entry);
+    if (bytes > bytes_max && !out.empty()) break;
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+absl::Status RocksLogStore::ReadFromDisk(raft::LogIndex begin, raft::LogIndex end,
+                                         size_t bytes_max, size_t& bytes,
+                                         std::vector<raft::EntryPtr>& out) const {
+  rocksdb::ReadOptions read_options;
+  read_options.fill_cache = false;
+  const std::string end_key = EncodeEntryKey(end);
+  const rocksdb::Slice upper_bound(end_key);
+  read_options.iterate_upper_bound = &upper_bound;
+  std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(read_options, entries_));
+  iterator->Seek(EncodeEntryKey(begin));
+  for (raft::LogIndex index = begin; index < end; ++index, iterator->Next()) {
+    const std::string part = fmt::format("entry {}", index);
+    if (!iterator->Valid()) {
+      const absl::Status status = FromRocks(iterator->status(), "read", options_.folder);
+      return Damaged(part, status.ok() ? absl::DataLossError("it is missing") : status);
+    }
+    absl::StatusOr<raft::Entry> entry =
+        DecodeEntry(ViewOf(iterator->key()), ViewOf(iterator->value()));
+    if (!entry.ok()) return Damaged(part, entry.status());
+    if (entry->index != index) return Damaged(part, absl::DataLossError("it is missing"));
+    const size_t entry_bytes = raft::EntryBytes(*entry);
+    if (!out.empty() && bytes + entry_bytes > bytes_max) return absl::OkStatus();
+    bytes += entry_bytes;
+    out.push_back(std::make_shared<const raft::Entry>(*std::move(entry)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace bellwether::coord

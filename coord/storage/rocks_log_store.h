@@ -1,0 +1,131 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "base/thread.h"
+#include "coord/replica/log_store.h"
+#include "coord/storage/entry_cache.h"
+
+namespace rocksdb {
+class ColumnFamilyHandle;
+class DB;
+class Status;
+class WriteBatch;
+}  // namespace rocksdb
+
+namespace bellwether::coord {
+
+struct RocksLogStoreOptions {
+  std::string folder;                      // created when missing; this store's alone
+  size_t cache_bytes_max = 64 << 20;       // of the newest entries, in memory
+  uint64_t free_bytes_reserve = 64 << 20;  // below this much free disk the log may not grow
+};
+
+// The LogStore on RocksDB (formats: log_format.h). One thread writes: everything asked for during
+// a sync goes into the next WriteBatch, so one fsync serves many rounds. Term and vote are also in a
+// small file, written after the database and before `done`; a file that is ahead of the database at
+// open means that the database lost something. Opening reads and checks the whole log.
+// Must not know what entries mean.
+// Threads: LogStore's; `done` is posted to `executor`. The store outlives the replica's use of it;
+// its destructor finishes what was asked and joins the thread.
+// Limits: requests that wait for the disk are bounded by their owner (the core's windows).
+class RocksLogStore : public LogStore {
+ public:
+  // `executor`, `clock` and `metrics` outlive the store. Errors name the folder, the entry if it is
+  // one, and the next step: DATA_LOSS (damaged), FAILED_PRECONDITION (in use by another process),
+  // PERMISSION_DENIED, UNIMPLEMENTED (a later format).
+  static absl::StatusOr<std::unique_ptr<RocksLogStore>> Open(const RocksLogStoreOptions& options,
+                                                             base::Executor& executor,
+                                                             base::Clock& clock,
+                                                             base::Metrics& metrics);
+  ~RocksLogStore() override;
+
+  // LogStore
+  std::optional<raft::HardState> InitialHardState() const override { return initial_hard_state_; }
+  std::string InitialFormation() const override { return initial_formation_; }
+  void Persist(PersistRequest request, Done done) override;
+  absl::Status RoomToGrow() const override;
+  uint64_t Bytes() const override;
+
+  // raft::LogReader
+  raft::LogIndex FirstIndex() const override { return raft::LogIndex(1); }
+  raft::LogIndex LastIndex() const override { return last_index_; }
+  absl::StatusOr<raft::Term> TermAt(raft::LogIndex index) override;
+  absl::StatusOr<std::vector<raft::EntryPtr>> Read(raft::LogIndex begin, raft::LogIndex end,
+                                                   size_t bytes_max) override;
+
+ private:
+  struct Write {
+    PersistRequest request;
+    Done done;
+  };
+  // A write not yet durable, and the last entry that is durable once it is.
+  struct Outstanding {
+    uint64_t number;
+    raft::LogIndex last_index;
+  };
+
+  RocksLogStore(RocksLogStoreOptions options, base::Executor& executor, base::Clock& clock,
+                base::Metrics& metrics);
+
+  absl::Status OpenDatabase();
+  absl::Status LoadMeta();
+  absl::Status CheckVoteFile() const;
+  absl::Status LoadEntries();
+  std::string VoteFile() const { return options_.folder + "/vote"; }
+
+  // On the log thread.
+  void RunLogThread();
+  absl::Status WriteAll(const std::vector<Write>& writes);
+  rocksdb::Status AddToBatch(const PersistRequest& request, rocksdb::WriteBatch& batch);
+
+  // On the executor, after write `number` ended.
+  void OnWritten(uint64_t number);
+  absl::Status ReadFromDisk(raft::LogIndex begin, raft::LogIndex end, size_t bytes_max,
+                            size_t& bytes, std::vector<raft::EntryPtr>& out) const;
+  // DATA_LOSS that names the folder, the damaged part and the next step.
+  absl::Status Damaged(std::string_view part, const absl::Status& why) const;
+
+  // Constant after Open.
+  const RocksLogStoreOptions options_;
+  base::Executor& executor_;
+  base::Clock& clock_;
+  base::Histogram& sync_seconds_;
+  base::Counter& syncs_;
+  base::Counter& entries_written_;
+  std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::ColumnFamilyHandle* meta_ = nullptr;     // owned by db_
+  rocksdb::ColumnFamilyHandle* entries_ = nullptr;  // likewise
+  std::optional<raft::HardState> initial_hard_state_;
+  std::string initial_formation_;
+
+  // Owned by the executor.
+  EntryCache cache_;
+  raft::LogIndex last_index_;  // as Persist was told
+  raft::LogIndex durable_;     // last entry of last_index_'s log that is durable
+  uint64_t last_number_ = 0;
+  std::deque<Outstanding> outstanding_;
+  // Posted completions do nothing to this object once it is gone: they share this flag with it.
+  const std::shared_ptr<bool> alive_;
+
+  // Owned by the log thread.
+  raft::LogIndex written_last_index_;
+  absl::Status failure_;  // final
+
+  base::Mutex mutex_;
+  base::CondVar wake_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<Write> queue_ ABSL_GUARDED_BY(mutex_);
+  std::optional<base::Thread> thread_;  // absent when Open failed
+};
+
+}  // namespace bellwether::coord

@@ -1,0 +1,116 @@
+#include "tests/support/sim_log_store.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace bellwether::coord {
+namespace {
+
+void ApplyEntries(const PersistRequest& request, std::vector<raft::EntryPtr>& entries) {
+  if (request.truncate_from != raft::LogIndex()) {
+    CHECK(request.truncate_from.value() <= entries.size() + 1);
+    entries.resize(request.truncate_from.value() - 1);
+  }
+  for (const raft::EntryPtr& entry : request.entries) {
+    CHECK(entry->index.value() == entries.size() + 1);
+    entries.push_back(entry);
+  }
+}
+
+}  // namespace
+
+void SimDisk::Content::Apply(const PersistRequest& request) {
+  ApplyEntries(request, entries);
+  if (request.hard_state.has_value()) hard_state = request.hard_state;
+  if (request.formation.has_value()) formation = *request.formation;
+}
+
+void SimDisk::Crash() {
+  const size_t kept = scheduler_.random().Below(volatile_.size() + 1);
+  for (size_t i = 0; i < kept; ++i) durable_.Apply(volatile_[i]);
+  volatile_.clear();
+}
+
+void SimDisk::Wipe() {
+  durable_ = Content();
+  volatile_.clear();
+}
+
+SimLogStore::SimLogStore(SimScheduler& scheduler, SimDisk& disk, base::Executor& executor)
+    : scheduler_(scheduler),
+      disk_(disk),
+      executor_(executor),
+      initial_(disk.durable_),
+      entries_(disk.durable_.entries),
+      alive_(std::make_shared<bool>(true)) {
+  CHECK(disk.volatile_.empty(), "the process before this one did not crash");
+}
+
+SimLogStore::~SimLogStore() = default;
+
+void SimLogStore::Persist(PersistRequest request, Done done) {
+  ApplyEntries(request, entries_);
+  disk_.volatile_.push_back(std::move(request));
+  waiting_.push_back(std::move(done));
+  if (!syncing_) StartSync();
+}
+
+void SimLogStore::StartSync() {
+  syncing_ = true;
+  scheduler_.After(scheduler_.RandomDuration(disk_.sync_first, disk_.sync_last),
+                   [this, alive = std::weak_ptr<bool>(alive_), requests = waiting_.size()] {
+                     if (!alive.expired()) FinishSync(requests);
+                   });
+}
+
+void SimLogStore::FinishSync(size_t requests) {
+  ++disk_.syncs_;
+  if (disk_.failing_ && failure_.ok()) {
+    failure_ = absl::InternalError("cannot write the log: Input/output error; check the disk");
+  }
+  for (size_t i = 0; i < requests; ++i) {
+    if (failure_.ok()) disk_.durable_.Apply(disk_.volatile_.front());
+    disk_.volatile_.pop_front();
+    executor_.Post([alive = std::weak_ptr<bool>(alive_), done = std::move(waiting_.front()),
+                    status = failure_]() mutable {
+      if (!alive.expired()) done(std::move(status));
+    });
+    waiting_.pop_front();
+  }
+  syncing_ = false;
+  if (!waiting_.empty()) StartSync();
+}
+
+absl::Status SimLogStore::RoomToGrow() const {
+  if (!disk_.full_) return absl::OkStatus();
+  return absl::ResourceExhaustedError("the disk is nearly full; free some space");
+}
+
+uint64_t SimLogStore::Bytes() const {
+  uint64_t bytes = 0;
+  for (const raft::EntryPtr& entry : entries_) bytes += raft::EntryBytes(*entry);
+  return bytes;
+}
+
+absl::StatusOr<raft::Term> SimLogStore::TermAt(raft::LogIndex index) {
+  CHECK(index.value() >= 1 && index <= LastIndex());
+  return entries_[index.value() - 1]->term;
+}
+
+absl::StatusOr<std::vector<raft::EntryPtr>> SimLogStore::Read(raft::LogIndex begin,
+                                                              raft::LogIndex end,
+                                                              size_t bytes_max) {
+  CHECK(begin.value() >= 1 && begin < end && end <= LastIndex() + 1);
+  std::vector<raft::EntryPtr> out;
+  size_t bytes = 0;
+  for (raft::LogIndex index = begin; index < end; ++index) {
+    const raft::EntryPtr& entry = entries_[index.value() - 1];
+    bytes += raft::EntryBytes(*entry);
+    if (bytes > bytes_max && !out.empty()) break;
+    out.push_back(entry);
+  }
+  return out;
+}
+
+}  // namespace bellwether::coord

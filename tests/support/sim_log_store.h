@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coord/replica/log_store.h"
+#include "tests/support/sim_executor.h"
+
+namespace bellwether::coord {
+
+// A server's disk: outlives the processes that use it, one at a time. Fault model, that of LogStore:
+// - a sync takes between sync_first and sync_last; what is asked during one shares the next
+// - Crash keeps what was durable and a random prefix of the requests after that, each whole
+// - FailWrites: the next sync and all after it fail, and what they carried is lost
+// - SetFull: RoomToGrow fails; writes still succeed, as they have the reserve
+// - Wipe: the folder is empty again
+class SimDisk {
+ public:
+  explicit SimDisk(SimScheduler& scheduler) : scheduler_(scheduler) {}
+
+  absl::Duration sync_first = absl::Microseconds(50);
+  absl::Duration sync_last = absl::Milliseconds(2);
+
+  // With the process; before a new store is opened on it.
+  void Crash();
+  void Wipe();
+  void FailWrites() { failing_ = true; }
+  void SetFull(bool full) { full_ = full; }
+
+  uint64_t syncs() const { return syncs_; }
+  // What a process started now would find.
+  const std::optional<raft::HardState>& durable_hard_state() const { return durable_.hard_state; }
+  const std::vector<raft::EntryPtr>& durable_entries() const { return durable_.entries; }
+
+ private:
+  friend class SimLogStore;
+  struct Content {
+    std::optional<raft::HardState> hard_state;
+    std::string formation;
+    std::vector<raft::EntryPtr> entries;  // from index 1
+
+    void Apply(const PersistRequest& request);
+  };
+
+  SimScheduler& scheduler_;
+  Content durable_;
+  std::deque<PersistRequest> volatile_;  // asked, not yet durable
+  uint64_t syncs_ = 0;
+  bool failing_ = false;
+  bool full_ = false;
+};
+
+// A LogStore on a SimDisk. Belongs to one process; destroyed with it, its writes end there.
+class SimLogStore : public LogStore {
+ public:
+  SimLogStore(SimScheduler& scheduler, SimDisk& disk, base::Executor& executor);
+  ~SimLogStore() override;
+
+  std::optional<raft::HardState> InitialHardState() const override { return initial_.hard_state; }
+  std::string InitialFormation() const override { return initial_.formation; }
+  void Persist(PersistRequest request, Done done) override;
+  absl::Status RoomToGrow() const override;
+  uint64_t Bytes() const override;
+
+  raft::LogIndex FirstIndex() const override { return raft::LogIndex(1); }
+  raft::LogIndex LastIndex() const override { return raft::LogIndex(entries_.size()); }
+  absl::StatusOr<raft::Term> TermAt(raft::LogIndex index) override;
+  absl::StatusOr<std::vector<raft::EntryPtr>> Read(raft::LogIndex begin, raft::LogIndex end,
+                                                   size_t bytes_max) override;
+
+ private:
+  void StartSync();
+  void FinishSync(size_t requests);
+
+  SimScheduler& scheduler_;
+  SimDisk& disk_;
+  base::Executor& executor_;
+  SimDisk::Content initial_;
+  std::vector<raft::EntryPtr> entries_;  // as Persist was told
+  std::deque<Done> waiting_;             // one per volatile request of the disk
+  bool syncing_ = false;
+  absl::Status failure_;
+  const std::shared_ptr<bool> alive_;  // shared with scheduled events, which end with the store
+};
+
+}  // namespace bellwether::coord

@@ -1,0 +1,199 @@
+#include "tests/support/sim_network.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+
+namespace bellwether::coord {
+
+// --- Links
+
+SimNetwork::Cut SimNetwork::CutOf(ServerId a, ServerId b) const {
+  auto found = cuts_.find(PairOf(a, b));
+  return found == cuts_.end() ? Cut::kNone : found->second;
+}
+
+void SimNetwork::SetLink(ServerId a, ServerId b, Cut cut) {
+  cuts_[PairOf(a, b)] = cut;
+  if (cut == Cut::kBroken) {
+    Break(a, b);
+  } else if (cut == Cut::kNone) {
+    ScheduleConnect(a, b);
+  }
+}
+
+void SimNetwork::Isolate(ServerId server, Cut cut) {
+  // Also from those that start later.
+  for (uint32_t other = 1; other <= 9; ++other) {
+    if (ServerId(other) != server) SetLink(server, ServerId(other), cut);
+  }
+}
+
+void SimNetwork::HealAll() {
+  const std::map<Pair, Cut> cuts = std::exchange(cuts_, {});
+  for (const auto& [pair, cut] : cuts) {
+    if (cut != Cut::kNone) ScheduleConnect(pair.first, pair.second);
+  }
+}
+
+// --- Connections
+
+void SimNetwork::Attach(ServerId id, SimTransport* transport) {
+  CHECK(transports_.emplace(id, transport).second, "two processes are server {}", id);
+  for (const auto& [other, unused] : transports_) {
+    if (other != id) ScheduleConnect(id, other);
+  }
+}
+
+void SimNetwork::Detach(ServerId id) {
+  transports_.erase(id);
+  std::vector<Pair> pairs;
+  for (const auto& [pair, connection] : connections_) {
+    if (pair.first == id || pair.second == id) pairs.push_back(pair);
+  }
+  for (const Pair& pair : pairs) Break(pair.first, pair.second);
+}
+
+void SimNetwork::ScheduleConnect(ServerId a, ServerId b) {
+  scheduler_.After(scheduler_.RandomDuration(absl::ZeroDuration(), reconnect_last),
+                   [this, a, b] { Connect(a, b); });
+}
+
+void SimNetwork::Connect(ServerId a, ServerId b) {
+  if (!transports_.contains(a) || !transports_.contains(b)) return;  // starts later, then tries
+  if (connections_.contains(PairOf(a, b))) return;
+  if (CutOf(a, b) != Cut::kNone) return;  // healing tries again
+  auto connection = std::make_shared<Connection>();
+  connections_[PairOf(a, b)] = connection;
+  for (const auto& [near, far] : {std::pair(a, b), std::pair(b, a)}) {
+    const absl::Duration delay = Latency();
+    connection->last_delivery[near] = scheduler_.now() + delay;
+    scheduler_.After(delay, [this, connection, near = near, far = far,
+                             hello = transports_[far]->hello_] {
+      auto found = transports_.find(near);
+      if (found == transports_.end() || !connection->open) return;
+      found->second->Connected(far, connection, hello);
+    });
+  }
+}
+
+void SimNetwork::Break(ServerId a, ServerId b) {
+  auto found = connections_.find(PairOf(a, b));
+  if (found == connections_.end()) return;
+  ++counts_.broken;
+  const std::shared_ptr<Connection> connection = found->second;
+  connections_.erase(found);
+  connection->open = false;
+  for (const auto& [near, far] : {std::pair(a, b), std::pair(b, a)}) {
+    scheduler_.After(Latency(), [this, connection, near = near, far = far] {
+      auto transport = transports_.find(near);
+      if (transport != transports_.end()) transport->second->Disconnected(far, connection);
+    });
+  }
+  ScheduleConnect(a, b);
+}
+
+// --- Messages
+
+void SimNetwork::Send(const std::shared_ptr<Connection>& connection, ServerId from, ServerId to,
+                      PeerMessage message) {
+  if (!connection->open || CutOf(from, to) != Cut::kNone || scheduler_.random().Chance(loss_chance)) {
+    ++counts_.lost;
+    return;
+  }
+  if (scheduler_.random().Chance(break_chance)) Break(from, to);
+  bool in_order = true;
+  if (std::holds_alternative<raft::Message>(message)) {
+    if (scheduler_.random().Chance(duplicate_chance)) {
+      ++counts_.duplicated;
+      Deliver(connection, from, to, Latency() * 5, false, message);
+    }
+    if (scheduler_.random().Chance(reorder_chance)) {
+      ++counts_.reordered;
+      in_order = false;
+    }
+  }
+  const absl::Duration delay = in_order ? Latency() : Latency() * 10;
+  Deliver(connection, from, to, delay, in_order, std::move(message));
+}
+
+void SimNetwork::Deliver(const std::shared_ptr<Connection>& connection, ServerId from, ServerId to,
+                         absl::Duration delay, bool in_order, PeerMessage message) {
+  absl::Duration due = scheduler_.now() + delay;
+  if (in_order) {
+    due = std::max(due, connection->last_delivery[to]);
+    connection->last_delivery[to] = due;
+  }
+  scheduler_.After(due - scheduler_.now(),
+                   [this, connection, from, to, message = std::move(message)]() mutable {
+                     auto receiver = transports_.find(to);
+                     if (receiver == transports_.end() || CutOf(from, to) != Cut::kNone) {
+                       ++counts_.lost;
+                       return;
+                     }
+                     ++counts_.delivered;
+                     receiver->second->Received(from, connection, std::move(message));
+                   });
+}
+
+// --- One end
+
+SimTransport::~SimTransport() {
+  alive_.reset();
+  if (handler_ != nullptr) network_.Detach(hello_.server_id);
+}
+
+void SimTransport::Start(Hello hello, Handler& handler) {
+  hello_ = std::move(hello);
+  handler_ = &handler;
+  network_.Attach(hello_.server_id, this);
+}
+
+void SimTransport::UpdateHello(Hello hello) {
+  hello_ = std::move(hello);
+  for (const auto& [peer, connection] : connected_) {
+    network_.Send(connection, hello_.server_id, peer, hello_);
+  }
+}
+
+void SimTransport::Send(ServerId to, PeerMessage message) {
+  auto found = connected_.find(to);
+  if (found == connected_.end()) return;
+  network_.Send(found->second, hello_.server_id, to, std::move(message));
+}
+
+void SimTransport::Call(base::Task call) {
+  executor_.Post([alive = std::weak_ptr<bool>(alive_), call = std::move(call)]() mutable {
+    if (!alive.expired()) call();
+  });
+}
+
+void SimTransport::Connected(ServerId peer, ConnectionPtr connection, Hello hello) {
+  Call([this, peer, connection = std::move(connection), hello = std::move(hello)] {
+    ConnectionPtr& current = connected_[peer];
+    if (current != nullptr) handler_->OnDisconnected(peer);
+    current = connection;
+    handler_->OnConnected(hello);
+  });
+}
+
+void SimTransport::Disconnected(ServerId peer, ConnectionPtr connection) {
+  Call([this, peer, connection = std::move(connection)] {
+    auto found = connected_.find(peer);
+    if (found == connected_.end() || found->second != connection) return;
+    connected_.erase(found);
+    handler_->OnDisconnected(peer);
+  });
+}
+
+void SimTransport::Received(ServerId from, ConnectionPtr connection, PeerMessage message) {
+  Call([this, from, connection = std::move(connection), message = std::move(message)]() mutable {
+    auto found = connected_.find(from);
+    if (found == connected_.end() || found->second != connection) return;
+    handler_->OnMessage(from, std::move(message));
+  });
+}
+
+}  // namespace bellwether::coord

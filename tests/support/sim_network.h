@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "coord/replica/transport.h"
+#include "tests/support/sim_executor.h"
+
+namespace bellwether::coord {
+
+class SimTransport;
+
+// The network between the servers of an ensemble. Fault model, that of Transport and of the core:
+// - each direction of a connection delivers in order, after latency_first to latency_last; two
+//   connections are independent, so messages of different servers overtake each other
+// - a message is lost with loss_chance; connections break by themselves with break_chance per
+//   message sent
+// - messages of the core (and only they: it says that it bears it) are delivered twice with
+//   duplicate_chance, and delayed past later ones with reorder_chance
+// - a cut link carries nothing. A broken cut ends the connection at both ends; a silent one lets
+//   both ends believe in it, as when a switch loses packets, until it is healed
+// - nothing of a connection is delivered after OnDisconnected; when it ends, each end hears so after
+//   a latency of its own
+class SimNetwork {
+ public:
+  explicit SimNetwork(SimScheduler& scheduler) : scheduler_(scheduler) {}
+
+  absl::Duration latency_first = absl::Microseconds(30);
+  absl::Duration latency_last = absl::Microseconds(300);
+  absl::Duration reconnect_last = absl::Milliseconds(100);
+  double loss_chance = 0;
+  double break_chance = 0;
+  double duplicate_chance = 0;
+  double reorder_chance = 0;
+
+  enum class Cut { kNone, kBroken, kSilent };
+  void SetLink(ServerId a, ServerId b, Cut cut);
+  // Cuts every link between `server` and the others.
+  void Isolate(ServerId server, Cut cut);
+  void HealAll();
+
+  struct Counts {
+    uint64_t delivered = 0;
+    uint64_t lost = 0;
+    uint64_t duplicated = 0;
+    uint64_t reordered = 0;
+    uint64_t broken = 0;
+  };
+  const Counts& counts() const { return counts_; }
+
+ private:
+  friend class SimTransport;
+  using Pair = std::pair<ServerId, ServerId>;  // lower id first
+
+  // Both ends of one connection; ends once, and never comes back.
+  struct Connection {
+    bool open = true;
+    std::map<ServerId, absl::Duration> last_delivery;  // by receiver
+  };
+
+  static Pair PairOf(ServerId a, ServerId b) { return a < b ? Pair(a, b) : Pair(b, a); }
+  Cut CutOf(ServerId a, ServerId b) const;
+  absl::Duration Latency() { return scheduler_.RandomDuration(latency_first, latency_last); }
+  void Attach(ServerId id, SimTransport* transport);
+  void Detach(ServerId id);
+  void ScheduleConnect(ServerId a, ServerId b);
+  void Connect(ServerId a, ServerId b);
+  void Break(ServerId a, ServerId b);
+  void Send(const std::shared_ptr<Connection>& connection, ServerId from, ServerId to,
+            PeerMessage message);
+  void Deliver(const std::shared_ptr<Connection>& connection, ServerId from, ServerId to,
+               absl::Duration delay, bool in_order, PeerMessage message);
+
+  SimScheduler& scheduler_;
+  std::map<ServerId, SimTransport*> transports_;              // of live processes
+  std::map<Pair, std::shared_ptr<Connection>> connections_;  // shared with what is on its way
+  std::map<Pair, Cut> cuts_;
+  Counts counts_;
+};
+
+// One process's end of the network. Destroying it is the end of the process: its connections break.
+class SimTransport : public Transport {
+ public:
+  SimTransport(SimNetwork& network, base::Executor& executor)
+      : network_(network), executor_(executor), alive_(std::make_shared<bool>(true)) {}
+  ~SimTransport() override;
+
+  void Start(Hello hello, Handler& handler) override;
+  void UpdateHello(Hello hello) override;
+  void Send(ServerId to, PeerMessage message) override;
+
+ private:
+  friend class SimNetwork;
+  using ConnectionPtr = std::shared_ptr<SimNetwork::Connection>;  // shared as in SimNetwork
+
+  // By the network; the handler hears of it on the executor.
+  void Connected(ServerId peer, ConnectionPtr connection, Hello hello);
+  void Disconnected(ServerId peer, ConnectionPtr connection);
+  void Received(ServerId from, ConnectionPtr connection, PeerMessage message);
+  // Runs `call` on the executor if this process still lives then.
+  void Call(base::Task call);
+
+  SimNetwork& network_;
+  base::Executor& executor_;
+  Handler* handler_ = nullptr;
+  Hello hello_;
+  std::map<ServerId, ConnectionPtr> connected_;  // as the handler knows
+  std::shared_ptr<bool> alive_;  // weakly shared with tasks on the executor
+};
+
+}  // namespace bellwether::coord

@@ -1,0 +1,150 @@
+#include "tests/unit/coord/replica/ensemble.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace bellwether::coord {
+
+void RecordingStateMachine::Apply(std::vector<CommittedBatch> batches) {
+  ++apply_calls;
+  for (CommittedBatch& batch : batches) {
+    CHECK(batch.index == applied + 1, "applied {} after {}", batch.index, applied);
+    applied = batch.index;
+    for (std::string& command : batch.commands) commands.push_back(std::move(command));
+  }
+  if (!hold_applied) replica->OnApplied(applied);
+}
+
+Process::Process(SimScheduler& scheduler, SimNetwork& network, SimDisk& disk,
+                 ReplicaOptions options, base::Uuid ensemble_id)
+    : clock(scheduler),
+      executor(scheduler),
+      apply_executor(scheduler),
+      log(scheduler, disk, executor),
+      transport(network, executor),
+      replica(std::move(options), ensemble_id,
+              Replica::Dependencies{
+                  .log = log,
+                  .transport = transport,
+                  .state_machine = state_machine,
+                  .clock = clock,
+                  .executor = executor,
+                  .apply_executor = apply_executor,
+                  .metrics = metrics,
+                  .seed = scheduler.random().Next(),
+                  .on_fatal = [this](absl::Status status) { fatal = std::move(status); }}) {
+  state_machine.replica = &replica;
+}
+
+Ensemble::Ensemble(uint32_t servers, uint64_t seed) : scheduler(seed), network(scheduler) {
+  std::vector<PeerAddress> addresses;
+  for (uint32_t id = 1; id <= servers; ++id) {
+    addresses.push_back({ServerId(id), "host" + std::to_string(id) + ":2192"});
+  }
+  for (uint32_t id = 1; id <= servers; ++id) {
+    Machine& machine = machines_[id];
+    machine.options.id = ServerId(id);
+    machine.options.servers = addresses;
+    machine.options.grpc = "host" + std::to_string(id) + ":2191";
+    machine.options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
+    machine.disk = std::make_unique<SimDisk>(scheduler);
+  }
+}
+
+void Ensemble::Start(uint32_t id) {
+  Machine& machine = machines_.at(id);
+  CHECK(machine.process == nullptr);
+  machine.process = std::make_unique<Process>(scheduler, network, *machine.disk, machine.options,
+                                              machine.ensemble_id);
+  machine.process->replica.Start();
+}
+
+void Ensemble::StartAll() {
+  for (const auto& [id, machine] : machines_) {
+    if (machine.process == nullptr) Start(id);
+  }
+}
+
+void Ensemble::Crash(uint32_t id) {
+  Machine& machine = machines_.at(id);
+  machine.process.reset();
+  machine.disk->Crash();
+}
+
+void Ensemble::CrashAndWipe(uint32_t id) {
+  Crash(id);
+  Machine& machine = machines_.at(id);
+  machine.disk->Wipe();
+  machine.options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
+}
+
+uint32_t Ensemble::Leader() {
+  for (const auto& [id, machine] : machines_) {
+    if (machine.process == nullptr) continue;
+    const ReplicaStatus status = machine.process->replica.status();
+    if (status.leadership.role == Role::kLeader && status.in_contact) return id;
+  }
+  return 0;
+}
+
+uint32_t Ensemble::WaitForLeader(absl::Duration limit) {
+  Until([this] { return Leader() != 0; }, limit);
+  return Leader();
+}
+
+uint32_t Ensemble::WaitForFollower(uint32_t leader) {
+  uint32_t follower = 0;
+  Until([&] {
+    for (const auto& [id, machine] : machines_) {
+      if (machine.process == nullptr || id == leader) continue;
+      const ReplicaStatus status = machine.process->replica.status();
+      if (status.in_contact && status.leadership.leader == ServerId(leader)) follower = id;
+    }
+    return follower != 0;
+  });
+  return follower;
+}
+
+Ensemble::ProposeResult Ensemble::Propose(uint32_t id, std::string command) {
+  auto result = std::make_shared<std::optional<absl::Status>>();
+  std::vector<std::string> commands;
+  commands.push_back(std::move(command));
+  at(id).replica.Propose(std::move(commands), [result](absl::Status status) {
+    CHECK(!result->has_value(), "a proposal was answered twice");
+    *result = std::move(status);
+  });
+  return result;
+}
+
+Ensemble::ReadResult Ensemble::Read(uint32_t id, std::string note) {
+  auto result = std::make_shared<std::optional<absl::StatusOr<LogIndex>>>();
+  at(id).replica.RequestRead(std::move(note), [result](absl::StatusOr<LogIndex> index) {
+    CHECK(!result->has_value(), "a read was answered twice");
+    *result = std::move(index);
+  });
+  return result;
+}
+
+absl::Status Ensemble::ProposeAndWait(uint32_t id, std::string command) {
+  const ProposeResult result = Propose(id, std::move(command));
+  if (!Until([&] { return result->has_value(); })) return absl::DeadlineExceededError("no answer");
+  return **result;
+}
+
+absl::StatusOr<LogIndex> Ensemble::ReadAndWait(uint32_t id, std::string note) {
+  const ReadResult result = Read(id, std::move(note));
+  if (!Until([&] { return result->has_value(); })) return absl::DeadlineExceededError("no answer");
+  return **result;
+}
+
+bool Ensemble::AllApplied(const std::vector<std::string>& commands) {
+  for (const auto& [id, machine] : machines_) {
+    if (machine.process != nullptr && machine.process->state_machine.commands != commands) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace bellwether::coord

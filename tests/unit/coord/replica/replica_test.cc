@@ -1,0 +1,267 @@
+#include "coord/replica/replica.h"
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/coord/replica/ensemble.h"
+
+namespace bellwether::coord {
+namespace {
+
+using ::testing::ElementsAre;
+
+std::vector<std::string> Numbered(int count) {
+  std::vector<std::string> commands;
+  for (int i = 0; i < count; ++i) commands.push_back("c" + std::to_string(i));
+  return commands;
+}
+
+TEST(Replica, OfOneFormsLeadsAndApplies) {
+  Ensemble ensemble(1, 1);
+  ensemble.StartAll();
+  ASSERT_EQ(ensemble.WaitForLeader(), 1u);
+  EXPECT_TRUE(ensemble.ProposeAndWait(1, "a").ok());
+  EXPECT_TRUE(ensemble.ProposeAndWait(1, "b").ok());
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"a", "b"}); }));
+}
+
+TEST(Replica, OfOneAppliesItsLogAgainAfterACrash) {
+  Ensemble ensemble(1, 2);
+  ensemble.StartAll();
+  ASSERT_EQ(ensemble.WaitForLeader(), 1u);
+  ASSERT_TRUE(ensemble.ProposeAndWait(1, "a").ok());
+  ASSERT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"a"}); }));
+  ensemble.Crash(1);
+  ensemble.Start(1);
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"a"}); }));
+}
+
+TEST(Replica, NothingIsAppliedBeforeItIsDurable) {
+  Ensemble ensemble(1, 3);
+  ensemble.StartAll();
+  ASSERT_EQ(ensemble.WaitForLeader(), 1u);
+  ensemble.disk(1).sync_first = ensemble.disk(1).sync_last = absl::Seconds(1);
+  ASSERT_TRUE(ensemble.ProposeAndWait(1, "a").ok());
+  ensemble.scheduler.RunFor(absl::Milliseconds(500));
+  EXPECT_TRUE(ensemble.AllApplied({}));
+  ensemble.scheduler.RunFor(absl::Seconds(2));
+  EXPECT_TRUE(ensemble.AllApplied({"a"}));
+}
+
+TEST(Replica, ProposalsOfOneMomentShareAnEntry) {
+  Ensemble ensemble(1, 4);
+  ensemble.StartAll();
+  ASSERT_EQ(ensemble.WaitForLeader(), 1u);
+  const LogIndex before = ensemble.at(1).replica.status().last_index;
+  const std::vector<std::string> commands = Numbered(100);
+  for (const std::string& command : commands) ensemble.Propose(1, command);
+  ASSERT_TRUE(ensemble.Until([&] { return ensemble.AllApplied(commands); }));
+  ensemble.scheduler.RunFor(absl::Milliseconds(20));
+  EXPECT_EQ(ensemble.at(1).replica.status().last_index - before, 1u);
+}
+
+TEST(Replica, FollowerForwardsInOrder) {
+  Ensemble ensemble(3, 5);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  ASSERT_NE(leader, 0u);
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  ASSERT_NE(follower, 0u);
+  const std::vector<std::string> commands = Numbered(200);
+  std::vector<Ensemble::ProposeResult> results;
+  for (const std::string& command : commands) {
+    results.push_back(ensemble.Propose(follower, command));
+    ensemble.scheduler.RunFor(absl::Microseconds(30));
+  }
+  ASSERT_TRUE(ensemble.Until([&] { return ensemble.AllApplied(commands); }));
+  for (const auto& result : results) EXPECT_TRUE(result->has_value() && (*result)->ok());
+}
+
+TEST(Replica, WithoutALeaderProposalsAndReadsAreRejectedAtOnce) {
+  Ensemble ensemble(3, 6);
+  ensemble.Start(1);
+  const auto proposed = ensemble.Propose(1, "a");
+  const auto read = ensemble.Read(1);
+  ensemble.scheduler.RunFor(absl::Milliseconds(1));
+  ASSERT_TRUE(proposed->has_value());
+  EXPECT_TRUE(absl::IsUnavailable(**proposed));
+  EXPECT_EQ(base::OutcomeOf(**proposed), base::Outcome::kRejected);
+  ASSERT_TRUE(read->has_value());
+  EXPECT_TRUE(absl::IsUnavailable((*read)->status()));
+}
+
+TEST(Replica, ForwardsInFlightAreUnknownWhenTheLeaderDies) {
+  Ensemble ensemble(3, 7);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  ensemble.at(leader).executor.Pause();
+  const auto result = ensemble.Propose(follower, "a");
+  ensemble.scheduler.RunFor(absl::Milliseconds(20));
+  EXPECT_FALSE(result->has_value());
+  ensemble.Crash(leader);
+  ASSERT_TRUE(ensemble.Until([&] { return result->has_value(); }));
+  EXPECT_EQ(base::OutcomeOf(**result), base::Outcome::kUnknown);
+  const uint32_t next = ensemble.WaitForLeader();
+  ASSERT_NE(next, 0u);
+  EXPECT_TRUE(ensemble.ProposeAndWait(next, "b").ok());
+}
+
+TEST(Replica, LinearizableReadSeesEveryAnsweredWrite) {
+  Ensemble ensemble(3, 8);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  ASSERT_TRUE(ensemble.ProposeAndWait(leader, "a").ok());
+  ASSERT_TRUE(ensemble.Until(
+      [&] { return ensemble.at(leader).state_machine.commands.size() == 1; }));
+  const LogIndex written = ensemble.at(leader).state_machine.applied;
+  for (uint32_t server : {leader, follower}) {
+    const absl::StatusOr<LogIndex> index = ensemble.ReadAndWait(server);
+    ASSERT_TRUE(index.ok()) << index.status();
+    EXPECT_GE(*index, written);
+  }
+}
+
+TEST(Replica, NoteReachesTheLeaderBeforeItsReadIsConfirmed) {
+  Ensemble ensemble(3, 9);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  ASSERT_TRUE(ensemble.ReadAndWait(follower, "touch 1").ok());
+  ASSERT_TRUE(ensemble.ReadAndWait(leader, "touch 2").ok());
+  EXPECT_THAT(ensemble.at(leader).state_machine.notes,
+              ElementsAre(std::pair(ServerId(follower), "touch 1"),
+                          std::pair(ServerId(leader), "touch 2")));
+  ensemble.at(follower).replica.SendNote("touch 3");
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.at(leader).state_machine.notes.size() == 3; }));
+}
+
+TEST(Replica, LeaderThatWasPausedDoesNotConfirmReads) {
+  Ensemble ensemble(3, 10);
+  ensemble.StartAll();
+  const uint32_t old_leader = ensemble.WaitForLeader();
+  ensemble.at(old_leader).executor.Pause();
+  uint32_t leader = 0;
+  ASSERT_TRUE(ensemble.Until([&] {
+    leader = ensemble.Leader();
+    return leader != 0 && leader != old_leader;
+  }));
+  ASSERT_TRUE(ensemble.ProposeAndWait(leader, "new").ok());
+  ASSERT_TRUE(ensemble.Until(
+      [&] { return ensemble.at(leader).state_machine.commands.size() == 1; }));
+  const LogIndex written = ensemble.at(leader).state_machine.applied;
+  const auto read = ensemble.Read(old_leader);
+  ensemble.at(old_leader).executor.Resume();
+  ASSERT_TRUE(ensemble.Until([&] { return read->has_value(); }));
+  if ((*read)->ok()) {
+    EXPECT_GE(***read, written);
+  }
+}
+
+TEST(Replica, LeaderWithoutAQuorumLosesContactAndRejectsReads) {
+  Ensemble ensemble(3, 11);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  ensemble.network.Isolate(ServerId(leader), SimNetwork::Cut::kSilent);
+  const auto read = ensemble.Read(leader);
+  ASSERT_TRUE(ensemble.Until([&] { return read->has_value(); }, absl::Seconds(1)));
+  EXPECT_TRUE(absl::IsUnavailable((*read)->status()));
+  EXPECT_TRUE(ensemble.Until([&] { return !ensemble.at(leader).replica.status().in_contact; },
+                             absl::Seconds(1)));
+  EXPECT_FALSE(ensemble.at(leader).replica.status().not_in_contact_reason.empty());
+}
+
+TEST(Replica, TicksTellThePauseThatPassed) {
+  Ensemble ensemble(1, 12);
+  ensemble.StartAll();
+  ensemble.WaitForLeader();
+  ensemble.scheduler.RunFor(absl::Milliseconds(100));
+  ensemble.at(1).executor.Pause();
+  ensemble.scheduler.RunFor(absl::Seconds(5));
+  ensemble.at(1).state_machine.ticks.clear();
+  ensemble.at(1).executor.Resume();
+  ensemble.scheduler.RunFor(absl::Milliseconds(200));
+  ASSERT_FALSE(ensemble.at(1).state_machine.ticks.empty());
+  EXPECT_GE(ensemble.at(1).state_machine.ticks.front(), absl::Seconds(5));
+}
+
+TEST(Replica, ApplierGetsTheNextRangeWhenItHasCaughtUp) {
+  Ensemble ensemble(1, 13);
+  ensemble.StartAll();
+  ensemble.WaitForLeader();
+  ensemble.scheduler.RunFor(absl::Milliseconds(50));
+  RecordingStateMachine& state_machine = ensemble.at(1).state_machine;
+  state_machine.hold_applied = true;
+  const size_t calls = state_machine.apply_calls;
+  for (const std::string& command : Numbered(20)) {
+    ASSERT_TRUE(ensemble.ProposeAndWait(1, command).ok());
+    ensemble.scheduler.RunFor(absl::Milliseconds(10));
+  }
+  EXPECT_EQ(state_machine.apply_calls, calls + 1);
+  state_machine.hold_applied = false;
+  ensemble.at(1).replica.OnApplied(state_machine.applied);
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied(Numbered(20)); }));
+}
+
+TEST(Replica, FailedWriteStopsTheServer) {
+  Ensemble ensemble(1, 14);
+  ensemble.StartAll();
+  ensemble.WaitForLeader();
+  ensemble.disk(1).FailWrites();
+  ensemble.Propose(1, "a");
+  ASSERT_TRUE(ensemble.Until([&] { return ensemble.at(1).fatal.has_value(); }));
+  EXPECT_TRUE(ensemble.AllApplied({}));
+  EXPECT_TRUE(absl::IsUnavailable(ensemble.ProposeAndWait(1, "b")));
+}
+
+TEST(Replica, NearlyFullDiskRejectsProposalsUntilThereIsRoom) {
+  Ensemble ensemble(1, 15);
+  ensemble.StartAll();
+  ensemble.WaitForLeader();
+  ensemble.disk(1).SetFull(true);
+  const absl::Status refused = ensemble.ProposeAndWait(1, "a");
+  EXPECT_TRUE(absl::IsResourceExhausted(refused));
+  EXPECT_EQ(base::OutcomeOf(refused), base::Outcome::kRejected);
+  EXPECT_TRUE(ensemble.ReadAndWait(1).ok());
+  ensemble.disk(1).SetFull(false);
+  EXPECT_TRUE(ensemble.ProposeAndWait(1, "b").ok());
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"b"}); }));
+}
+
+TEST(Replica, ForwardsBeyondTheBoundAreRejected) {
+  Ensemble ensemble(3, 16);
+  for (uint32_t id = 1; id <= 3; ++id) ensemble.options(id).forward_bytes_max = 1000;
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  ensemble.at(leader).executor.Pause();
+  const auto first = ensemble.Propose(follower, std::string(600, 'a'));
+  const auto second = ensemble.Propose(follower, std::string(600, 'b'));
+  ensemble.scheduler.RunFor(absl::Milliseconds(5));
+  EXPECT_FALSE(first->has_value());
+  ASSERT_TRUE(second->has_value());
+  EXPECT_TRUE(absl::IsResourceExhausted(**second));
+}
+
+TEST(Replica, StopAnswersWhatIsOutstanding) {
+  Ensemble ensemble(3, 17);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  ensemble.at(leader).executor.Pause();
+  const auto proposed = ensemble.Propose(follower, "a");
+  const auto read = ensemble.Read(follower);
+  ensemble.scheduler.RunFor(absl::Milliseconds(5));
+  ensemble.at(follower).replica.Stop();
+  ensemble.scheduler.RunFor(absl::Milliseconds(5));
+  ASSERT_TRUE(proposed->has_value() && read->has_value());
+  EXPECT_EQ(base::OutcomeOf(**proposed), base::Outcome::kUnknown);
+  EXPECT_TRUE(absl::IsUnavailable((*read)->status()));
+}
+
+}  // namespace
+}  // namespace bellwether::coord
