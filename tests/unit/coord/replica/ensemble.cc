@@ -80,12 +80,18 @@ void Ensemble::CrashAndWipe(uint32_t id) {
 }
 
 uint32_t Ensemble::Leader() {
+  uint32_t leader = 0;
+  Term term;
   for (const auto& [id, machine] : machines_) {
     if (machine.process == nullptr) continue;
     const ReplicaStatus status = machine.process->replica.status();
-    if (status.leadership.role == Role::kLeader && status.in_contact) return id;
+    if (status.leadership.role == Role::kLeader && status.in_contact &&
+        status.leadership.term > term) {
+      leader = id;
+      term = status.leadership.term;
+    }
   }
-  return 0;
+  return leader;
 }
 
 uint32_t Ensemble::WaitForLeader(absl::Duration limit) {

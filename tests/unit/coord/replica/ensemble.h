@@ -73,7 +73,7 @@ class Ensemble {
 
   // The server that leads and is in contact with a quorum; 0 when none does within `limit`.
   uint32_t WaitForLeader(absl::Duration limit = absl::Seconds(10));
-  uint32_t Leader();
+  uint32_t Leader();  // of several that believe so (one is paused), that of the highest term
   // Some server that follows a leader it hears.
   uint32_t WaitForFollower(uint32_t leader);
   bool Until(const std::function<bool()>& condition, absl::Duration limit = absl::Seconds(10)) {
