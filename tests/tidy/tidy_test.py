@@ -140,7 +140,8 @@ class BansTest(TidyTest):
         self.assert_silent({"coord/raft/core.cc": '#include "base/id.h"\n'
                             "// Unlike absl::Now() and rand().\n/* throw */\n"
                             'auto text = "sleep(1)"; char quote = \'"\'; int ten = 10\'000;\n'
-                            "static_assert(true); void F() { operand(1); }\n"})
+                            "static_assert(true); void F() { operand(1); }\n"
+                            "void G() { throw CLI::ValidationError(1); }\n"})
 
     def test_unfinished(self):
         for word in ("TODO", "FIXME", "XXX", "HACK"):
