@@ -150,7 +150,7 @@ void RaftCore::OnVoteRequest(const Message& message, const VoteRequest& request)
     }
   }
   Send(message.from, VoteResponse{request.pre_vote, request.campaign_term, granted},
-       request.pre_vote ? Leaves::kAtOnce : Leaves::kAfterPersist);
+       Leaves::kAtOnce);
 }
 
 void RaftCore::OnVoteResponse(const Message& message, const VoteResponse& response) {
@@ -203,7 +203,7 @@ void RaftCore::RequestVotes(bool pre_vote) {
   request.last_term = log_.last_term();
   for (ServerId server : voters_.members()) {
     if (server == options_.self) continue;
-    Send(server, request, pre_vote ? Leaves::kAtOnce : Leaves::kAfterPersist);
+    Send(server, request, Leaves::kAtOnce);
   }
 }
 
@@ -268,7 +268,7 @@ void RaftCore::OnAppendRequest(const Message& message, const AppendRequest& requ
   // durable by now, so that heartbeats and read rounds don't wait for the disk.
   const bool wait = !request.entries.empty() && log_.durable() < verified;
   response.match = wait ? verified : std::min(verified, log_.durable());
-  Send(message.from, response, wait ? Leaves::kAfterPersist : Leaves::kAtOnce);
+  Send(message.from, response, wait ? Leaves::kAfterEntries : Leaves::kAtOnce);
 }
 
 // Output.
@@ -320,8 +320,8 @@ void RaftCore::TakeCommitted(Ready& ready) {
   }
 }
 
-// Nothing leaves before the term, vote and standing that it was made under are durable; a leader's
-// were before it became one.
+// Nothing leaves before the term, vote and standing that it was made under are durable (R13), a vote
+// and the request for one among them. A leader's were durable before it became one.
 void RaftCore::Send(ServerId to, decltype(Message::body) body, Leaves leaves) {
   const bool at_once = leaves == Leaves::kAtOnce && HardStateDurable();
   (at_once ? messages_ : messages_after_persist_)

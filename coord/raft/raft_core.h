@@ -125,7 +125,10 @@ class RaftCore {
   void OnTally();
 
   // Output.
-  enum class Leaves { kAtOnce, kAfterPersist };
+  enum class Leaves {
+    kAtOnce,        // but not before the hard state is durable
+    kAfterEntries,  // when all entries of the log are
+  };
   void Send(ServerId to, decltype(Message::body) body, Leaves leaves);
   bool HardStateDurable() const;
   void TakeCommitted(Ready& ready);

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -43,7 +44,15 @@ class RandomRun {
   int proposed() const { return proposed_; }
   int reads() const { return reads_; }
   int wiped() const { return wiped_; }
-  int readmitted() const { return readmitted_; }
+  // Servers that were wiped at least once and vote again.
+  int readmitted() {
+    int count = 0;
+    for (uint32_t id = 1; id <= servers_; ++id) {
+      const FakeDisk& disk = cluster_.disk(id);
+      if (disk.folder_id.low() > 1 && disk.hard_state.standing == Standing::kVoter) ++count;
+    }
+    return count;
+  }
   RaftCluster& cluster() { return cluster_; }
 
  private:
@@ -129,8 +138,6 @@ class RandomRun {
       if (server == id) continue;
       if (cluster_.disk(server).hard_state.standing == Standing::kAwaitingReadmission) ++lost;
     }
-    const bool was_voter = cluster_.disk(id).hard_state.standing == Standing::kVoter;
-    if (was_voter && cluster_.disk(id).folder_id.low() > 1) ++readmitted_;
     return lost <= (servers_ - 1) / 2;
   }
 
@@ -157,7 +164,6 @@ class RandomRun {
   int proposed_ = 0;
   int reads_ = 0;
   int wiped_ = 0;
-  int readmitted_ = 0;
 };
 
 TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
@@ -168,7 +174,7 @@ TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
   for (uint64_t seed = 1; seed <= 300 / BELLWETHER_SEEDS_DIVISOR; ++seed) {
     SCOPED_TRACE(seed);
     RandomRun run(seed);
-    run.Steps(4000);
+    run.Steps(10000);
     proposed += run.proposed();
     reads += run.reads();
     wiped += run.wiped();
@@ -180,11 +186,14 @@ TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
     }
   }
   RecordProperty("proposed", proposed);
+  RecordProperty("reads", reads);
+  RecordProperty("wiped", wiped);
+  RecordProperty("readmitted", readmitted);
   // A run that did too little proves nothing.
-  EXPECT_GT(proposed, 3000 / BELLWETHER_SEEDS_DIVISOR);
-  EXPECT_GT(reads, 1000 / BELLWETHER_SEEDS_DIVISOR);
-  EXPECT_GT(wiped, 50 / BELLWETHER_SEEDS_DIVISOR);
-  EXPECT_GT(readmitted, 10 / BELLWETHER_SEEDS_DIVISOR);
+  EXPECT_GT(proposed, 10000 / BELLWETHER_SEEDS_DIVISOR);
+  EXPECT_GT(reads, 5000 / BELLWETHER_SEEDS_DIVISOR);
+  EXPECT_GT(wiped, 200 / BELLWETHER_SEEDS_DIVISOR);
+  EXPECT_GT(readmitted, 30 / BELLWETHER_SEEDS_DIVISOR);
 }
 
 }  // namespace
