@@ -32,8 +32,13 @@ class Context {
   bool json = false;
   std::optional<absl::Duration> timeout;  // --timeout, when it was given
 
-  // Of one request: --timeout or 10 s.
-  absl::Duration RequestTimeout() const { return timeout.value_or(absl::Seconds(10)); }
+  // Set by commands that give --timeout a meaning of their own.
+  bool timeout_is_commands = false;
+
+  // Of one request: --timeout, unless the command has its own use for it, or 10 s.
+  absl::Duration RequestTimeout() const {
+    return timeout_is_commands ? absl::Seconds(10) : timeout.value_or(absl::Seconds(10));
+  }
 
   // Servers by --coord, BELL_COORD, or the default 127.0.0.1:2191.
   absl::StatusOr<std::vector<std::string>> CoordAddresses() const;
