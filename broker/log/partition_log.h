@@ -47,7 +47,8 @@ class PartitionLog {
   // Batches from the one that holds `offset` on, up to the high watermark: whole ones, at most
   // `bytes_max`, but always one when there is any (KIP-74). At the high watermark: none.
   // Errors: OUT_OF_RANGE below log start or above the high watermark (log start and end are in the
-  // message); DATA_LOSS when a stored batch is damaged; NOT_FOUND when the partition was deleted.
+  // message); DATA_LOSS when a stored batch is damaged; NOT_FOUND when the partition was deleted;
+  // UNAVAILABLE at the high watermark when the store stopped, since nothing will follow.
   virtual absl::StatusOr<ReadResult> Read(Offset offset, size_t bytes_max) const = 0;
 
   // The first record whose timestamp is at least `timestamp_ms`, of those below the high

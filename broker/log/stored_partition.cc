@@ -80,6 +80,7 @@ absl::StatusOr<ReadResult> StoredPartition::Read(Offset offset, size_t bytes_max
     base::MutexLock lock(mutex_);
     RETURN_IF_ERROR(CheckReadable(offset));
     result.offsets = OffsetsLocked();
+    if (offset == log_end_ && stopped_) return absl::UnavailableError("the log is stopping");
     if (offset == log_end_) return result;
     if (!tail_.empty() && tail_.front().base_offset <= offset) {
       result.batches = ReadTail(offset, bytes_max);

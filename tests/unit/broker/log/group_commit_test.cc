@@ -147,6 +147,9 @@ TEST_F(GroupCommitTest, StoppingAnswersEverything) {
       std::count_if(results.begin(), results.end(), [](const auto& result) { return result.ok(); });
   EXPECT_EQ(log->offsets().log_end, Offset(acknowledged));
   EXPECT_EQ(woken, 1);
+  // A long poll that wakes now must not wait again.
+  EXPECT_EQ(log->Read(log->offsets().high_watermark, 1).status().code(),
+            absl::StatusCode::kUnavailable);
   EXPECT_EQ(Append(*log, MakeBatch({{1, "x"}})).status().code(), absl::StatusCode::kUnavailable);
   Open();
   EXPECT_EQ(store_->Find(Id(0))->offsets().log_end, Offset(acknowledged));
