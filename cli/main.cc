@@ -32,7 +32,9 @@ std::string Explain(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = Deepest(app);
   const std::string see = fmt::format("see `{} --help`", NameOf(command));
   const std::vector<std::string> extras = app.remaining(/*recurse=*/true);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || extras.empty()) {
+  const bool is_unknown_word = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                               dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (!is_unknown_word || extras.empty()) {
     return fmt::format("{}; {}", error.what(), see);
   }
   std::vector<std::string> known;
@@ -79,7 +81,8 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", Deepest(app).help(NameOf(Deepest(app))));
+    const CLI::App* const parent = const_cast<CLI::App&>(Deepest(app)).get_parent();
+    fmt::print("{}", Deepest(app).help(parent == nullptr ? "" : NameOf(*parent)));
     return kExitOk;
   } catch (const CLI::CallForVersion&) {
     fmt::print("{}\n", base::VersionString("bell"));
