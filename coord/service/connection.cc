@@ -1,0 +1,483 @@
+#include "coord/service/connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "coord/service/writes.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord {
+namespace {
+
+// Reads evaluated under one hold of the tree.
+constexpr size_t kReadsPerHold = 64;
+// Writes handed to the log in one call.
+constexpr size_t kWritesPerProposal = 256;
+
+Failure UnsettledWrites(const absl::Status& status) {
+  return {absl::StatusCode::kUnavailable,
+          fmt::format("the fate of writes is not known: {}; attach again to learn which took effect",
+                      status),
+          "", base::Outcome::kUnknown};
+}
+
+}  // namespace
+
+Connection::Connection(Principal principal, const ServiceOptions& options,
+                       ConnectionBackend& backend, base::Executor& executor,
+                       std::shared_ptr<StreamSink> sink)
+    : principal_(std::move(principal)),
+      options_(options),
+      backend_(backend),
+      executor_(executor),
+      sink_(std::move(sink)) {}
+
+void Connection::Start() {
+  executor_.Post([self = shared_from_this()] {
+    self->attach_timer_ =
+        self->executor_.RunAfter(self->options_.attach_timeout, [self] {
+          if (self->phase_ != Phase::kConnected) return;
+          self->DetachNow({absl::StatusCode::kDeadlineExceeded, "no Attach frame came in time", "",
+                           base::Outcome::kRejected});
+        });
+  });
+}
+
+// ---- What other threads call ----
+
+bool Connection::Submit(ClientFrame frame, size_t bytes) {
+  bool wake;
+  bool go_on;
+  {
+    base::MutexLock lock(mutex_);
+    if (finished_) return false;
+    if (std::holds_alternative<Request>(frame)) {
+      unanswered_.push_back(bytes);
+      unanswered_bytes_ += bytes;
+    }
+    inbox_.push_back(std::move(frame));
+    // Keepalives are not answered in order, so that they count only while they wait here.
+    go_on = HasRoom() && inbox_.size() < 2 * options_.outstanding_requests_max;
+    reading_paused_ = !go_on;
+    wake = NeedsWake();
+  }
+  if (wake) PostWake();
+  return go_on;
+}
+
+void Connection::Close() {
+  {
+    base::MutexLock lock(mutex_);
+    FinishLocked();
+    outbox_.clear();
+    outbox_bytes_ = 0;
+  }
+  PostWake();
+}
+
+void Connection::Drain(Failure failure) {
+  {
+    base::MutexLock lock(mutex_);
+    draining_ = std::move(failure);
+  }
+  PostWake();
+}
+
+TakeResult Connection::Take(size_t bytes_max, std::vector<ServerFrame>& frames) {
+  bool wake = false;
+  TakeResult result;
+  {
+    base::MutexLock lock(mutex_);
+    const bool was_full = outbox_bytes_ > options_.outbox_bytes_max;
+    for (size_t bytes = 0; !outbox_.empty() && (bytes == 0 || bytes < bytes_max);) {
+      const size_t frame_bytes = FrameBytes(outbox_.front());
+      bytes += frame_bytes;
+      outbox_bytes_ -= frame_bytes;
+      frames.push_back(std::move(outbox_.front()));
+      outbox_.pop_front();
+    }
+    result.finished = finished_ && outbox_.empty();
+    // Reads wait for room in the outbox.
+    if (was_full && outbox_bytes_ <= options_.outbox_bytes_max) wake = NeedsWake();
+  }
+  if (wake) PostWake();
+  return result;
+}
+
+bool Connection::OnAttached(const Attached& attached) {
+  base::MutexLock lock(mutex_);
+  if (finished_) return false;
+  session_ = attached.grant.session;
+  generation_ = attached.grant.generation;
+  last_sequence_ = attached.grant.last_sequence;
+  Push(attached);
+  return NeedsWake();
+}
+
+bool Connection::Settle(uint64_t token, Response response) {
+  base::MutexLock lock(mutex_);
+  auto settled = std::find_if(in_flight_.begin(), in_flight_.end(),
+                              [token](const InFlight& write) { return write.token == token; });
+  if (finished_ || settled == in_flight_.end()) return false;
+  SettleLocked(*settled, std::move(response));
+  return PushSettled();
+}
+
+void Connection::SettleLocked(InFlight& write, Response response) {
+  response.request_id = write.request_id;
+  auto* transaction = std::get_if<TransactionResult>(&response.result);
+  if (transaction != nullptr && transaction->failed_compare >= 0 &&
+      !write.compare_positions.empty()) {
+    const auto position = static_cast<size_t>(transaction->failed_compare);
+    transaction->failed_compare = static_cast<int32_t>(write.compare_positions.at(position));
+  }
+  write.response = std::move(response);
+}
+
+bool Connection::PushSettled() {
+  if (in_flight_.empty() || !in_flight_.front().response.has_value()) return false;
+  while (!in_flight_.empty() && in_flight_.front().response.has_value()) {
+    PushResponse(std::move(*in_flight_.front().response));
+    in_flight_.pop_front();
+  }
+  return NeedsWake();
+}
+
+void Connection::Answer(Response response) {
+  base::MutexLock lock(mutex_);
+  if (!finished_) PushResponse(std::move(response));
+}
+
+bool Connection::QueueEvent(WatchEvent event) {
+  base::MutexLock lock(mutex_);
+  if (finished_) return false;
+  Push(std::move(event));
+  return NeedsWake();
+}
+
+bool Connection::Detach(Failure failure) {
+  base::MutexLock lock(mutex_);
+  if (finished_) return false;
+  if (session_ == SessionId(0)) {
+    Attached refused;
+    refused.failure = std::move(failure);
+    refused.server_id = options_.server_id;
+    Push(std::move(refused));
+  } else {
+    Push(Detached{std::move(failure)});
+  }
+  FinishLocked();
+  return NeedsWake();
+}
+
+bool Connection::DetachIfUnsettled(const Failure& failure) {
+  {
+    base::MutexLock lock(mutex_);
+    if (in_flight_.empty()) return false;
+  }
+  return Detach(failure);
+}
+
+SessionId Connection::session() const {
+  base::MutexLock lock(mutex_);
+  return session_;
+}
+
+SessionGeneration Connection::generation() const {
+  base::MutexLock lock(mutex_);
+  return generation_;
+}
+
+size_t Connection::outbox_bytes() const {
+  base::MutexLock lock(mutex_);
+  return outbox_bytes_;
+}
+
+void Connection::PostWake() {
+  {
+    base::MutexLock lock(mutex_);
+    wake_posted_ = true;
+  }
+  executor_.Post([self = shared_from_this()] { self->OnWake(); });
+}
+
+bool Connection::NeedsWake() { return !std::exchange(wake_posted_, true); }
+
+void Connection::Push(ServerFrame frame) {
+  outbox_bytes_ += FrameBytes(frame);
+  outbox_.push_back(std::move(frame));
+}
+
+void Connection::PushResponse(Response response) {
+  unanswered_bytes_ -= unanswered_.front();
+  unanswered_.pop_front();
+  Push(std::move(response));
+}
+
+void Connection::FinishLocked() {
+  finished_ = true;
+  in_flight_.clear();
+  inbox_.clear();
+}
+
+bool Connection::HasRoom() const {
+  return unanswered_.size() < options_.outstanding_requests_max &&
+         unanswered_bytes_ < options_.outstanding_request_bytes_max;
+}
+
+// ---- The pipeline ----
+
+void Connection::OnWake() {
+  std::vector<ClientFrame> frames;
+  bool finished;
+  {
+    base::MutexLock lock(mutex_);
+    wake_posted_ = false;
+    frames.swap(inbox_);
+    finished = finished_;
+    if (phase_ == Phase::kAttaching && session_ != SessionId(0)) {
+      phase_ = Phase::kOpen;
+      next_sequence_ = last_sequence_ + 1;
+    }
+  }
+  if (phase_ == Phase::kClosed) return;
+  if (finished) {
+    Finish();
+    return sink_->OnOutput();
+  }
+  for (ClientFrame& frame : frames) {
+    std::visit([this](auto& received) { Receive(std::move(received)); }, frame);
+  }
+  if (phase_ == Phase::kOpen && !frames.empty()) backend_.Touch(session());
+  RequestReadIndexes();
+  Run();
+}
+
+// What can be done now, then what came of it to the frontend.
+void Connection::Run() {
+  if (!DetachIfDrained()) Pump();
+  ResumeReadingIfRoom();
+  sink_->OnOutput();
+}
+
+void Connection::Receive(AttachRequest request) {
+  if (phase_ != Phase::kConnected) return Receive(ProtocolError{"a second Attach frame"});
+  phase_ = Phase::kAttaching;
+  executor_.Cancel(attach_timer_);
+  backend_.ProposeAttach(shared_from_this(), backend_.NextToken(), request);
+}
+
+void Connection::Receive(ProtocolError error) {
+  LOG_INFO("stream broke the protocol client={} error={}", principal_.address, error.message);
+  DetachNow({absl::StatusCode::kInvalidArgument,
+             fmt::format("the stream's protocol was broken: {}", error.message), "protocol_error",
+             base::Outcome::kRejected});
+}
+
+void Connection::Receive(KeepAliveRequest request) {
+  if (phase_ != Phase::kOpen) return Receive(ProtocolError{"a KeepAlive before Attached"});
+  backend_.KeepAlive(executor_, session(),
+                     [self = shared_from_this(), id = request.id](absl::Status status) {
+                       // Without the leader's word there is no answer: the client's own deadline
+                       // decides.
+                       if (!status.ok()) return;
+                       {
+                         base::MutexLock lock(self->mutex_);
+                         if (self->finished_) return;
+                         self->Push(KeepAliveAck{id});
+                       }
+                       self->sink_->OnOutput();
+                     });
+}
+
+void Connection::Receive(Request request) {
+  if (phase_ != Phase::kOpen) return Receive(ProtocolError{"a Request before Attached"});
+  Waiting& waiting = waiting_.emplace_back();
+  waiting.number = ++last_number_;
+  waiting.refused = std::move(request.malformed);
+  waiting.request = std::move(request);
+  if (!waiting.refused.has_value() && waiting.request.generation != generation()) {
+    waiting.refused = FailureOf(tree::ResultCode::kStaleGeneration, "");
+  }
+  const bool barrier = std::holds_alternative<SyncRead>(waiting.request.operation);
+  if (!waiting.request.is_write() && (barrier || !waiting.request.stale_ok) &&
+      !waiting.refused.has_value()) {
+    index_wanted_ = true;
+  } else {
+    waiting.read_index = LogIndex(0);
+  }
+}
+
+// The read index is asked for on receipt, while earlier writes are still on their way. One answer
+// serves all reads received by then.
+void Connection::RequestReadIndexes() {
+  if (!std::exchange(index_wanted_, false)) return;
+  backend_.RequestReadIndex(
+      executor_, [self = shared_from_this(), last = last_number_](absl::StatusOr<LogIndex> index) {
+        self->OnReadIndex(last, index);
+      });
+}
+
+void Connection::OnReadIndex(uint64_t last_number, const absl::StatusOr<LogIndex>& index) {
+  for (Waiting& waiting : waiting_) {
+    if (waiting.number > last_number) break;
+    if (waiting.read_index.has_value()) continue;
+    waiting.read_index = index.ok() ? *index : LogIndex(0);
+    if (!index.ok()) waiting.refused = FailureOf(index.status());
+  }
+  Run();
+}
+
+void Connection::Pump() {
+  std::vector<ProposedWrite> run;
+  while (phase_ == Phase::kOpen && !waiting_.empty()) {
+    Waiting& front = waiting_.front();
+    if (front.request.is_write() && !front.refused.has_value()) {
+      front.refused = AdmitWrite(front.request);
+      if (front.refused.has_value()) continue;
+      ++next_sequence_;
+      run.push_back({backend_.NextToken(), std::move(front.request)});
+      waiting_.pop_front();
+      if (run.size() == kWritesPerProposal) ProposeRun(std::exchange(run, {}));
+      continue;
+    }
+    // A read, or a refusal: its turn comes when all writes before it are settled.
+    ProposeRun(std::exchange(run, {}));
+    {
+      base::MutexLock lock(mutex_);
+      if (!in_flight_.empty() || finished_) return;
+    }
+    if (front.refused.has_value()) {
+      Response response;
+      response.request_id = front.request.id;
+      response.failure = std::move(front.refused);
+      waiting_.pop_front();
+      Answer(std::move(response));
+      continue;
+    }
+    if (!ReadyToEvaluate(front)) return;
+    if (!front.refused.has_value()) EvaluateRun();
+  }
+  ProposeRun(std::move(run));
+}
+
+std::optional<Failure> Connection::AdmitWrite(const Request& request) const {
+  if (request.sequence == next_sequence_) return CheckWrite(request, options_.request_bytes_max);
+  Failure failure = FailureOf(tree::ResultCode::kSequenceGap, "");
+  failure.message = fmt::format("sequence {} is not the session's next one, {}", request.sequence,
+                                next_sequence_);
+  return failure;
+}
+
+void Connection::ProposeRun(std::vector<ProposedWrite> run) {
+  if (run.empty()) return;
+  const uint64_t first = run.front().token;
+  const uint64_t last = run.back().token;
+  const CommandSequence first_sequence = run.front().request.sequence;
+  {
+    base::MutexLock lock(mutex_);
+    if (finished_) return;
+    for (const ProposedWrite& write : run) {
+      in_flight_.push_back(
+          {write.token, write.request.id, write.request.compare_positions, std::nullopt});
+    }
+  }
+  backend_.ProposeWrites(executor_, session(), std::move(run),
+                         [self = shared_from_this(), first, last, first_sequence](
+                             absl::Status status) {
+                           if (!status.ok()) self->OnProposed(first, last, first_sequence, status);
+                         });
+}
+
+// Refused for good: answered as such, and the sequence numbers are free again; what was proposed
+// behind them is refused by the state machine as a gap. Unknown: only a new generation can tell.
+void Connection::OnProposed(uint64_t first_token, uint64_t last_token,
+                            CommandSequence first_sequence, const absl::Status& status) {
+  if (base::OutcomeOf(status) == base::Outcome::kUnknown) return DetachNow(UnsettledWrites(status));
+  next_sequence_ = std::min(next_sequence_, first_sequence);
+  {
+    base::MutexLock lock(mutex_);
+    for (InFlight& write : in_flight_) {
+      if (write.token < first_token || write.token > last_token) continue;
+      Response response;
+      response.failure = FailureOf(status);
+      SettleLocked(write, std::move(response));
+    }
+    if (!PushSettled()) return;
+  }
+  PostWake();
+}
+
+bool Connection::ReadyToEvaluate(Waiting& read) {
+  if (!read.read_index.has_value()) return false;
+  if (outbox_bytes() > options_.outbox_bytes_max) return false;
+  if (backend_.AppliedOrWait(*read.read_index, read.request.min_zxid, shared_from_this())) {
+    return true;
+  }
+  AwaitApplied(read);
+  return false;
+}
+
+void Connection::AwaitApplied(const Waiting& read) {
+  if (std::exchange(apply_timer_number_, read.number) == read.number) return;
+  executor_.Cancel(apply_timer_);
+  apply_timer_ = executor_.RunAfter(
+      options_.applied_wait_max, [self = shared_from_this(), number = read.number] {
+        if (self->waiting_.empty() || self->waiting_.front().number != number) return;
+        self->waiting_.front().refused =
+            Unavailable("this server has not caught up in time; try another server");
+        self->PostWake();
+      });
+}
+
+// Evaluates the front and the reads behind it that are as ready, under one hold.
+void Connection::EvaluateRun() {
+  std::vector<const Request*> reads;
+  for (const Waiting& next : waiting_) {
+    if (reads.size() == kReadsPerHold || next.request.is_write() || next.refused.has_value()) break;
+    if (!next.read_index.has_value()) break;
+    if (!backend_.Applied(*next.read_index, next.request.min_zxid)) break;
+    reads.push_back(&next.request);
+  }
+  const size_t evaluated = backend_.EvaluateReads(shared_from_this(), reads);
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(evaluated));
+}
+
+void Connection::ResumeReadingIfRoom() {
+  {
+    base::MutexLock lock(mutex_);
+    if (!reading_paused_ || finished_ || !HasRoom()) return;
+    reading_paused_ = false;
+  }
+  sink_->OnResume();
+}
+
+// True when nothing more is to be proposed.
+bool Connection::DetachIfDrained() {
+  Failure failure;
+  {
+    base::MutexLock lock(mutex_);
+    if (!draining_.has_value()) return false;
+    if (!in_flight_.empty()) return true;
+    failure = *draining_;
+  }
+  waiting_.clear();
+  DetachNow(std::move(failure));
+  return true;
+}
+
+void Connection::DetachNow(Failure failure) {
+  if (Detach(std::move(failure))) PostWake();
+}
+
+void Connection::Finish() {
+  phase_ = Phase::kClosed;
+  waiting_.clear();
+  executor_.Cancel(attach_timer_);
+  executor_.Cancel(apply_timer_);
+  backend_.OnConnectionClosed(*this);
+}
+
+}  // namespace bellwether::coord

@@ -1,0 +1,192 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "coord/service/apply_waiters.h"
+#include "coord/service/one_shot_watches.h"
+#include "coord/service/options.h"
+#include "coord/service/requests.h"
+#include "coord/service/stream_sink.h"
+
+namespace bellwether::coord {
+
+class Connection;
+
+// A write on its way to the log.
+struct ProposedWrite {
+  uint64_t token = 0;
+  Request request;
+};
+
+// What a connection needs of the service. Callbacks run on the connection's executor.
+class ConnectionBackend {
+ public:
+  using StatusCallback = absl::AnyInvocable<void(absl::Status)>;
+  using IndexCallback = absl::AnyInvocable<void(absl::StatusOr<LogIndex>)>;
+
+  virtual ~ConnectionBackend() = default;
+
+  // A number for a command of this process, rising.
+  virtual uint64_t NextToken() = 0;
+  // Proposes to open or take over a session. Its fate comes by OnAttached or OnAttachRefused.
+  virtual void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
+                             const AttachRequest& request) = 0;
+  // Proposes writes in order. Their results come by Settle; `done` says OK for "appended".
+  virtual void ProposeWrites(base::Executor& executor, SessionId session,
+                             std::vector<ProposedWrite> writes, StatusCallback done) = 0;
+  virtual void RequestReadIndex(base::Executor& executor, IndexCallback done) = 0;
+  // Touches the session at the leader, which then confirms its term.
+  virtual void KeepAlive(base::Executor& executor, SessionId session, StatusCallback done) = 0;
+  virtual void Touch(SessionId session) = 0;
+  virtual bool AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) = 0;
+  virtual bool Applied(LogIndex index, Zxid zxid) const = 0;
+  // Evaluates reads in order and answers them with Answer, all under one hold of the tree. Returns
+  // how many: at least one, fewer than all when the connection's outbox fills up.
+  virtual size_t EvaluateReads(const std::shared_ptr<Connection>& connection,
+                               const std::vector<const Request*>& reads) = 0;
+  // The connection is over: forget it and its watches.
+  virtual void OnConnectionClosed(Connection& connection) = 0;
+};
+
+// One client stream of one session. Requests take effect and are answered in the order received:
+// writes are pipelined into the log, a read waits for the writes before it, and a write is not
+// proposed before the reads before it were evaluated. Knows no protocol and no znodes.
+// Shared by the frontend, the service's tables and its own tasks.
+// Threads: the pipeline is owned by `executor`; what the frontend and the applier touch is guarded
+// by mutex_, the last lock in the lock order.
+// Limits: ServiceOptions; above those of outstanding requests Submit says "read no further".
+//
+// Invariants:
+// - every request gets one response, in order, or the connection ends
+// - nothing is queued after Detached or a failed Attached
+class Connection : public OneShotWatcher,
+                   public ApplyWaiter,
+                   public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Principal principal, const ServiceOptions& options, ConnectionBackend& backend,
+             base::Executor& executor, std::shared_ptr<StreamSink> sink);
+
+  // Posts the first step: the handshake's deadline.
+  void Start();
+
+  // The frontend, any thread. `bytes`: of the frame. False: read no further until OnResume.
+  bool Submit(ClientFrame frame, size_t bytes);
+  // The client is gone.
+  void Close();
+  // Moves frames worth about `bytes_max` to `frames`, at least one if there is one. Finished: the
+  // stream ends once they are sent.
+  TakeResult Take(size_t bytes_max, std::vector<ServerFrame>& frames);
+
+  // Proposes nothing more, waits for what is in flight, and gives the connection up. Any thread.
+  void Drain(Failure failure);
+
+  // The service. All of these only queue; true: call PostWake when no lock is held.
+  // The session is this connection's. Ignored (false) when the connection is over.
+  bool OnAttached(const Attached& attached);
+  // A write was applied, or refused for good.
+  bool Settle(uint64_t token, Response response);
+  bool QueueEvent(WatchEvent event) override;
+  // Gives the connection up. Before the session is attached the client gets a failed Attached.
+  bool Detach(Failure failure);
+  // Likewise, when writes or the attach have an unknown fate.
+  bool DetachIfUnsettled(const Failure& failure);
+
+  // Answers the oldest request, on the connection's executor.
+  void Answer(Response response);
+
+  void PostWake() override;
+
+  // 0 before OnAttached.
+  SessionId session() const;
+  SessionGeneration generation() const;
+  // Bytes of frames not yet taken.
+  size_t outbox_bytes() const;
+
+ private:
+  // A request received and not yet answered, nor proposed.
+  struct Waiting {
+    uint64_t number = 0;  // 1, 2, 3, ... within the connection
+    Request request;
+    std::optional<Failure> refused;
+    std::optional<LogIndex> read_index;
+  };
+  struct InFlight {
+    uint64_t token = 0;
+    uint64_t request_id = 0;
+    std::vector<uint32_t> compare_positions;  // of Request
+    std::optional<Response> response;         // settled, behind one that is not
+  };
+  enum class Phase { kConnected, kAttaching, kOpen, kClosed };
+
+  // The pipeline, on the executor.
+  void OnWake();
+  void Run();
+  void Receive(AttachRequest request);
+  void Receive(Request request);
+  void Receive(KeepAliveRequest request);
+  void Receive(ProtocolError error);
+  void RequestReadIndexes();
+  void OnReadIndex(uint64_t last_number, const absl::StatusOr<LogIndex>& index);
+  void Pump();
+  std::optional<Failure> AdmitWrite(const Request& request) const;
+  void ProposeRun(std::vector<ProposedWrite> run);
+  void OnProposed(uint64_t first_token, uint64_t last_token, CommandSequence first_sequence,
+                  const absl::Status& status);
+  bool ReadyToEvaluate(Waiting& read);
+  void AwaitApplied(const Waiting& read);
+  void EvaluateRun();
+  void Finish();
+  void ResumeReadingIfRoom();
+  bool DetachIfDrained();
+  void DetachNow(Failure failure);
+
+  void Push(ServerFrame frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PushResponse(Response response) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SettleLocked(InFlight& write, Response response) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool PushSettled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FinishLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool NeedsWake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Principal principal_;
+  const ServiceOptions& options_;
+  ConnectionBackend& backend_;
+  base::Executor& executor_;
+  const std::shared_ptr<StreamSink> sink_;
+
+  // Owned by the executor.
+  Phase phase_ = Phase::kConnected;
+  std::deque<Waiting> waiting_;
+  uint64_t last_number_ = 0;
+  bool index_wanted_ = false;  // a read has come that needs a read index
+  CommandSequence next_sequence_;
+  base::TimerId attach_timer_ = 0;
+  base::TimerId apply_timer_ = 0;
+  uint64_t apply_timer_number_ = 0;  // the read it is for
+
+  mutable base::Mutex mutex_;
+  bool wake_posted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<Failure> draining_ ABSL_GUARDED_BY(mutex_);  // set: for this reason
+  bool reading_paused_ ABSL_GUARDED_BY(mutex_) = false;
+  SessionId session_ ABSL_GUARDED_BY(mutex_);
+  SessionGeneration generation_ ABSL_GUARDED_BY(mutex_);
+  CommandSequence last_sequence_ ABSL_GUARDED_BY(mutex_);  // at the attach
+  std::vector<ClientFrame> inbox_ ABSL_GUARDED_BY(mutex_);
+  std::deque<InFlight> in_flight_ ABSL_GUARDED_BY(mutex_);
+  std::deque<ServerFrame> outbox_ ABSL_GUARDED_BY(mutex_);
+  size_t outbox_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Bytes of each request not yet answered, in order.
+  std::deque<size_t> unanswered_ ABSL_GUARDED_BY(mutex_);
+  size_t unanswered_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace bellwether::coord

@@ -1,0 +1,96 @@
+#include "coord/service/connection_table.h"
+
+#include <utility>
+
+namespace bellwether::coord {
+
+bool ConnectionTable::Add(std::shared_ptr<Connection> connection) {
+  base::MutexLock lock(mutex_);
+  if (all_.size() >= connections_max_) return false;
+  Connection* const key = connection.get();
+  all_.emplace(key, std::move(connection));
+  return true;
+}
+
+void ConnectionTable::Remove(Connection& connection) {
+  base::MutexLock lock(mutex_);
+  const auto attached = attached_.find(connection.session());
+  if (attached != attached_.end() && attached->second.get() == &connection) {
+    attached_.erase(attached);
+  }
+  absl::erase_if(attaching_,
+                 [&connection](const auto& entry) { return entry.second.get() == &connection; });
+  all_.erase(&connection);
+}
+
+void ConnectionTable::AwaitAttach(uint64_t token, std::shared_ptr<Connection> connection) {
+  base::MutexLock lock(mutex_);
+  attaching_.emplace(token, std::move(connection));
+}
+
+void ConnectionTable::Detach(Connection& connection, const Failure& failure, WakeList& woken) {
+  if (connection.Detach(failure)) woken.push_back(connection.shared_from_this());
+}
+
+void ConnectionTable::FailAttach(uint64_t token, const Failure& failure, WakeList& woken) {
+  base::MutexLock lock(mutex_);
+  auto node = attaching_.find(token);
+  if (node == attaching_.end()) return;
+  Detach(*node->second, failure, woken);
+  attaching_.erase(node);
+}
+
+void ConnectionTable::Attached(uint64_t token, const coord::Attached& attached, WakeList& woken) {
+  base::MutexLock lock(mutex_);
+  if (auto older = attached_.find(attached.grant.session); older != attached_.end()) {
+    Detach(*older->second, FailureOf(tree::ResultCode::kStaleGeneration, ""), woken);
+    attached_.erase(older);
+  }
+  auto waiting = attaching_.find(token);
+  if (waiting == attaching_.end()) return;
+  std::shared_ptr<Connection> connection = std::move(waiting->second);
+  attaching_.erase(waiting);
+  if (connection->OnAttached(attached)) woken.push_back(connection);
+  attached_.emplace(attached.grant.session, std::move(connection));
+}
+
+void ConnectionTable::Settle(SessionId session, uint64_t token, Response response,
+                             WakeList& woken) {
+  base::MutexLock lock(mutex_);
+  auto found = attached_.find(session);
+  if (found == attached_.end()) return;
+  if (found->second->Settle(token, std::move(response))) woken.push_back(found->second);
+}
+
+void ConnectionTable::SessionEnded(SessionId session, WakeList& woken) {
+  base::MutexLock lock(mutex_);
+  auto found = attached_.find(session);
+  if (found == attached_.end()) return;
+  Detach(*found->second, FailureOf(tree::ResultCode::kSessionExpired, ""), woken);
+  attached_.erase(found);
+}
+
+void ConnectionTable::DetachUnsettled(const Failure& failure) {
+  WakeList woken;
+  {
+    base::MutexLock lock(mutex_);
+    for (const auto& [token, connection] : attaching_) Detach(*connection, failure, woken);
+    attaching_.clear();
+    for (const auto& [session, connection] : attached_) {
+      if (connection->DetachIfUnsettled(failure)) woken.push_back(connection);
+    }
+  }
+  for (const auto& connection : woken) connection->PostWake();
+}
+
+void ConnectionTable::DrainAll(const Failure& failure) {
+  base::MutexLock lock(mutex_);
+  for (const auto& [key, connection] : all_) connection->Drain(failure);
+}
+
+size_t ConnectionTable::count() const {
+  base::MutexLock lock(mutex_);
+  return all_.size();
+}
+
+}  // namespace bellwether::coord

@@ -1,0 +1,450 @@
+#include "coord/service/coord_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "coord/service/reads.h"
+#include "coord/service/writes.h"
+#include "coord/tree/path.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord {
+namespace {
+
+constexpr size_t kZnodeOverheadBytes = 128;
+
+Failure LeaderChanged() {
+  return {absl::StatusCode::kUnavailable,
+          "the leader changed while commands were on their way; attach again to learn which took "
+          "effect",
+          "", base::Outcome::kUnknown};
+}
+
+Failure Stopping() { return Unavailable("the server is stopping; use another server"); }
+
+absl::Status OtherEnsemble(base::Uuid wanted, base::Uuid own) {
+  return absl::FailedPreconditionError(
+      fmt::format("the client knows ensemble {}, this server belongs to {}; check the addresses",
+                  wanted.ToString(), own.ToString()));
+}
+
+}  // namespace
+
+CoordService::CoordService(ServiceOptions options, Dependencies deps)
+    : options_(options),
+      deps_(std::move(deps)),
+      process_(deps_.random()),
+      connections_(options_.connections_max),
+      one_shot_watches_(options_.one_shot_watches_per_connection_max,
+                        options_.one_shot_watches_max),
+      hub_(options_.watch_ring_changes_max, options_.watch_ring_bytes_max),
+      applier_(options_, {state_, waiters_, connections_, one_shot_watches_, hub_, *this,
+                          deps_.clock, deps_.metrics, process_}),
+      tracker_(options_.tick_max) {
+  CHECK(!deps_.io_executors.empty());
+  RegisterMetrics(deps_.metrics);
+}
+
+CoordService::~CoordService() = default;
+
+void CoordService::RegisterMetrics(base::Metrics& metrics) {
+  const auto of_tree = [this](size_t (tree::StateMachine::*count)() const) {
+    return [this, count] {
+      base::ReaderLock lock(state_.mutex);
+      return static_cast<double>((state_.tree.*count)());
+    };
+  };
+  metrics.AddGauge("bell_znodes", "Znodes, the root included.",
+                   of_tree(&tree::StateMachine::znode_count));
+  metrics.AddGauge("bell_znode_data_bytes", "Data of all znodes.",
+                   of_tree(&tree::StateMachine::data_bytes));
+  metrics.AddGauge("bell_sessions", "Live sessions of the ensemble.",
+                   of_tree(&tree::StateMachine::session_count));
+  metrics.AddGauge("bell_connections", "Session streams open at this server.",
+                   [this] { return static_cast<double>(connections_.count()); });
+  metrics.AddGauge("bell_watches", "Watches set at this server.",
+                   [this] { return static_cast<double>(Status().watches); });
+}
+
+void CoordService::Start(ReplicatedLog& log) {
+  log_ = &log;
+  for (base::Executor* executor : deps_.io_executors) {
+    read_batchers_.push_back(std::make_unique<ReadBatcher>(log, *executor));
+  }
+  SendTouches();
+  SendProgress();
+}
+
+void CoordService::Stop() {
+  stopped_ = true;
+  connections_.DrainAll(Stopping());
+  std::vector<std::shared_ptr<Watch>> watches;
+  {
+    base::MutexLock lock(watches_mutex_);
+    for (const auto& [key, watch] : watches_) watches.push_back(watch);
+  }
+  for (const auto& watch : watches) watch->Close(Stopping());
+}
+
+base::Executor& CoordService::NextIoExecutor() {
+  return *deps_.io_executors[next_io_executor_++ % deps_.io_executors.size()];
+}
+
+absl::StatusOr<std::shared_ptr<Connection>> CoordService::OpenConnection(
+    Principal principal, std::shared_ptr<StreamSink> sink) {
+  if (stopped_) return absl::UnavailableError(Stopping().message);
+  auto connection =
+      std::make_shared<Connection>(std::move(principal), options_,
+                                   static_cast<ConnectionBackend&>(*this), NextIoExecutor(),
+                                   std::move(sink));
+  if (!connections_.Add(connection)) {
+    return absl::ResourceExhaustedError(fmt::format(
+        "this server has {} connections, its limit; use another server", options_.connections_max));
+  }
+  connection->Start();
+  return connection;
+}
+
+absl::StatusOr<std::shared_ptr<Watch>> CoordService::OpenWatch(Principal principal,
+                                                               WatchRequest request,
+                                                               std::shared_ptr<StreamSink> sink) {
+  if (stopped_) return absl::UnavailableError(Stopping().message);
+  if (!tree::IsValidPath(request.filter.path)) {
+    return absl::InvalidArgumentError(
+        fmt::format("watch: \"{}\" is not a path of a znode", request.filter.path));
+  }
+  if (!request.ensemble_id.IsNil() && ensemble_id_known_ && request.ensemble_id != EnsembleId()) {
+    return OtherEnsemble(request.ensemble_id, EnsembleId());
+  }
+  auto watch = std::make_shared<Watch>(std::move(request), options_,
+                                       static_cast<WatchBackend&>(*this), NextIoExecutor(),
+                                       std::move(sink));
+  {
+    base::MutexLock lock(watches_mutex_);
+    if (watches_.size() >= options_.connections_max) {
+      return absl::ResourceExhaustedError(fmt::format(
+          "this server has {} watches, its limit; use another server", options_.connections_max));
+    }
+    watches_.emplace(watch.get(), watch);
+  }
+  LOG_DEBUG("watch opened path={} client={}", watch->filter().path, principal.address);
+  watch->Start();
+  return watch;
+}
+
+base::Uuid CoordService::EnsembleId() const {
+  base::ReaderLock lock(state_.mutex);
+  return state_.tree.ensemble_id();
+}
+
+std::string CoordService::NotReadyReason() const {
+  if (stopped_) return "the server is stopping";
+  const ReplicaStatus replica = log_->status();
+  if (!replica.in_contact) return replica.not_in_contact_reason;
+  if (!ensemble_id_known_) return "the ensemble is forming: its id is not committed yet";
+  return "";
+}
+
+ServiceStatus CoordService::Status() const {
+  ServiceStatus status;
+  if (log_ != nullptr) {
+    status.replica = log_->status();
+    status.not_ready_reason = NotReadyReason();
+  }
+  {
+    base::ReaderLock lock(state_.mutex);
+    status.applied_index = state_.applied_index;
+    status.zxid = state_.applied_zxid;
+    status.digest = state_.applied_digest;
+    status.ensemble_id = state_.tree.ensemble_id();
+    status.znodes = state_.tree.znode_count();
+    status.sessions = state_.tree.session_count();
+  }
+  status.watches = one_shot_watches_.count();
+  {
+    base::MutexLock lock(watches_mutex_);
+    status.watches += watches_.size();
+  }
+  if (deps_.disk_free_bytes) status.disk_free_bytes = deps_.disk_free_bytes();
+  return status;
+}
+
+// ---- Driven by the replica ----
+
+void CoordService::Apply(std::vector<CommittedBatch> batches) { applier_.Apply(batches); }
+
+void CoordService::OnLeadership(const Leadership& leadership) {
+  const Leadership before = std::exchange(leadership_, leadership);
+  const bool became_leader =
+      leadership.role == Role::kLeader &&
+      (before.role != Role::kLeader || before.term != leadership.term);
+  if (became_leader) tracker_.RestartAll();
+  const bool same_leader = leadership.leader == before.leader;
+  const bool first_leader_of_term = before.leader == ServerId(0);
+  if (leadership.term == before.term && (same_leader || first_leader_of_term)) return;
+  connections_.DetachUnsettled(LeaderChanged());
+}
+
+void CoordService::OnNote(ServerId from, std::string note) {
+  for (SessionId session : DecodeTouchNote(note)) tracker_.Touch(session);
+}
+
+void CoordService::OnTick(absl::Duration since_last) {
+  if (leadership_.role != Role::kLeader) return;
+  if (!ensemble_id_known_ && ensemble_id_proposed_in_ != leadership_.term) ProposeEnsembleId();
+  for (const SessionTracker::Expired& expired : tracker_.Tick(since_last)) {
+    ProposeExpire(expired);
+  }
+}
+
+void CoordService::ProposeEnsembleId() {
+  ensemble_id_proposed_in_ = leadership_.term;
+  tree::Command command;
+  command.operation = tree::SetEnsembleId{base::Uuid::FromRandom(Random(), Random())};
+  log_->Propose({SealCommand({process_, NextToken()}, command)},
+                [this, term = leadership_.term](absl::Status status) {
+                  if (status.ok() || ensemble_id_proposed_in_ != term) return;
+                  ensemble_id_proposed_in_ = Term();  // the next tick tries again
+                });
+}
+
+void CoordService::ProposeExpire(const SessionTracker::Expired& expired) {
+  LOG_INFO("session expires session={:#x} generation={}", expired.session.value(),
+           expired.generation);
+  tracker_.SetExpiring(expired.session, true);
+  tree::Command command;
+  command.operation = tree::ExpireSession{expired.session, expired.generation};
+  log_->Propose({SealCommand({process_, NextToken()}, command)},
+                [this, session = expired.session](absl::Status status) {
+                  if (!status.ok()) tracker_.SetExpiring(session, false);
+                });
+}
+
+// ---- What the applier tells ----
+
+void CoordService::OnSessionAttached(const tree::SessionGrant& grant) {
+  deps_.replica_executor.Post([this, session = grant.session, generation = grant.generation,
+                               timeout = absl::Milliseconds(grant.timeout_ms)] {
+    tracker_.Attached(session, generation, timeout);
+  });
+}
+
+void CoordService::OnSessionEnded(SessionId session) {
+  deps_.replica_executor.Post([this, session] { tracker_.Ended(session); });
+}
+
+void CoordService::OnEnsembleId(base::Uuid ensemble_id) {
+  ensemble_id_known_ = true;
+  deps_.replica_executor.Post([this, ensemble_id] {
+    log_->SetEnsembleId(ensemble_id);
+    deps_.on_ensemble_id(ensemble_id);
+  });
+}
+
+void CoordService::OnEntryApplied(LogIndex index) { log_->OnApplied(index); }
+
+void CoordService::OnUnknownCommand(const absl::Status& status) { deps_.on_fatal(status); }
+
+// ---- What connections ask for ----
+
+uint64_t CoordService::NextToken() { return ++last_token_; }
+
+uint64_t CoordService::Random() {
+  base::MutexLock lock(random_mutex_);
+  return deps_.random();
+}
+
+absl::StatusOr<tree::Command> CoordService::AttachCommand(const AttachRequest& request) {
+  if (!ensemble_id_known_) {
+    return absl::UnavailableError("the ensemble is forming; try again in a moment");
+  }
+  const base::Uuid ensemble_id = EnsembleId();
+  if (!request.ensemble_id.IsNil() && request.ensemble_id != ensemble_id) {
+    return OtherEnsemble(request.ensemble_id, ensemble_id);
+  }
+  const int64_t wanted_ms =
+      request.timeout_ms == 0 ? options_.session_timeout_default_ms : request.timeout_ms;
+  const int64_t timeout_ms = std::clamp(wanted_ms, options_.session_timeout_min_ms,
+                                        options_.session_timeout_max_ms);
+  tree::Command command;
+  if (request.session != SessionId(0)) {
+    command.operation = tree::AttachSession{request.session, request.password, timeout_ms};
+    return command;
+  }
+  if (request.nonce.IsNil()) {
+    return absl::InvalidArgumentError("attach: a new session needs a nonce of 16 random bytes");
+  }
+  tree::CreateSession create;
+  create.nonce = request.nonce;
+  const std::string password = base::Uuid(Random(), Random()).Bytes();
+  std::copy(password.begin(), password.end(), create.password.begin());
+  create.timeout_ms = timeout_ms;
+  create.server_id = static_cast<uint8_t>(options_.server_id);
+  command.operation = create;
+  return command;
+}
+
+void CoordService::FailAttach(uint64_t token, const Failure& failure) {
+  WakeList woken;
+  connections_.FailAttach(token, failure, woken);
+  for (const auto& connection : woken) connection->PostWake();
+}
+
+void CoordService::ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
+                                 const AttachRequest& request) {
+  connections_.AwaitAttach(token, std::move(connection));
+  absl::StatusOr<tree::Command> command = AttachCommand(request);
+  if (!command.ok()) return FailAttach(token, FailureOf(command.status()));
+  log_->Propose({SealCommand({process_, token}, *command)}, [this, token](absl::Status status) {
+    if (!status.ok()) FailAttach(token, FailureOf(status));
+  });
+}
+
+void CoordService::ProposeWrites(base::Executor& executor, SessionId session,
+                                 std::vector<ProposedWrite> writes, StatusCallback done) {
+  std::vector<std::string> commands;
+  commands.reserve(writes.size());
+  for (ProposedWrite& write : writes) {
+    commands.push_back(SealCommand({process_, write.token},
+                                   MakeCommand(session, std::move(write.request))));
+  }
+  log_->Propose(std::move(commands),
+                [&executor, done = std::move(done)](absl::Status status) mutable {
+                  if (status.ok()) return;  // applied is what counts
+                  executor.Post([done = std::move(done), status = std::move(status)]() mutable {
+                    done(std::move(status));
+                  });
+                });
+}
+
+void CoordService::RequestReadIndex(base::Executor& executor, IndexCallback done) {
+  const auto found =
+      std::find(deps_.io_executors.begin(), deps_.io_executors.end(), &executor);
+  read_batchers_.at(static_cast<size_t>(found - deps_.io_executors.begin()))
+      ->Request(std::move(done));
+}
+
+void CoordService::KeepAlive(base::Executor& executor, SessionId session, StatusCallback done) {
+  log_->RequestRead(
+      EncodeTouchNote({session}),
+      [&executor, done = std::move(done)](absl::StatusOr<LogIndex> index) mutable {
+        executor.Post([done = std::move(done), status = index.status()]() mutable {
+          done(std::move(status));
+        });
+      });
+}
+
+void CoordService::Touch(SessionId session) { touches_.Add(session); }
+
+bool CoordService::AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) {
+  return waiters_.AppliedOrWait(index, zxid, std::move(waiter));
+}
+
+bool CoordService::Applied(LogIndex index, Zxid zxid) const {
+  return waiters_.Applied(index, zxid);
+}
+
+size_t CoordService::EvaluateReads(const std::shared_ptr<Connection>& connection,
+                                   const std::vector<const Request*>& reads) {
+  size_t evaluated = 0;
+  base::ReaderLock lock(state_.mutex);
+  for (const Request* read : reads) {
+    if (evaluated > 0 && connection->outbox_bytes() > options_.outbox_bytes_max) break;
+    Response response = EvaluateRead(state_.tree, *read, options_.list_page_bytes_max);
+    SetOneShotWatch(connection, *read, response);
+    connection->Answer(std::move(response));
+    ++evaluated;
+  }
+  return evaluated;
+}
+
+// A watch on data is set whether the znode exists or not, one on children only when it does.
+void CoordService::SetOneShotWatch(const std::shared_ptr<Connection>& connection,
+                                   const Request& request, Response& response) {
+  bool set = true;
+  if (const auto* get = std::get_if<GetRead>(&request.operation); get != nullptr && get->watch) {
+    set = one_shot_watches_.Add(OneShotWatches::Table::kData, get->path, connection);
+  }
+  if (const auto* stat = std::get_if<StatRead>(&request.operation);
+      stat != nullptr && stat->watch) {
+    set = one_shot_watches_.Add(OneShotWatches::Table::kData, stat->path, connection);
+  }
+  if (const auto* list = std::get_if<ListRead>(&request.operation);
+      list != nullptr && list->watch && !list->recursive && !response.failure.has_value()) {
+    set = one_shot_watches_.Add(OneShotWatches::Table::kChild, list->path, connection);
+  }
+  if (set) return;
+  response.result = std::monostate();
+  response.failure = Failure{absl::StatusCode::kResourceExhausted,
+                             "too many one-shot watches at this server; use a recursive Watch",
+                             "too_many_watches", base::Outcome::kRejected};
+}
+
+void CoordService::OnConnectionClosed(Connection& connection) {
+  one_shot_watches_.RemoveAll(connection);
+  connections_.Remove(connection);
+}
+
+// ---- What watches ask for ----
+
+absl::Status CoordService::CollectState(const tree::StateMachine& tree, const WatchFilter& filter,
+                                        std::vector<WatchZnode>& znodes) const {
+  if (!filter.recursive) {
+    auto znode = tree.Get(filter.path);
+    if (znode.has_value()) znodes.push_back({filter.path, std::move(znode->data), znode->stat});
+    return absl::OkStatus();
+  }
+  size_t bytes = 0;
+  tree.Subtree(filter.path, [&](const tree::ZnodeVisit& visit) {
+    bytes += kZnodeOverheadBytes + visit.path.size();
+    znodes.push_back({std::string(visit.path), visit.data(), visit.stat()});
+    return bytes <= options_.watch_state_bytes_max;
+  });
+  if (bytes <= options_.watch_state_bytes_max) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("watch {}: the state is too large to start with; watch a smaller part",
+                  filter.path));
+}
+
+absl::Status CoordService::ArmWatch(std::shared_ptr<Watch> watch) {
+  const WatchRequest& request = watch->request();
+  base::ReaderLock lock(state_.mutex);
+  if (!request.ensemble_id.IsNil() && request.ensemble_id != state_.tree.ensemble_id()) {
+    return OtherEnsemble(request.ensemble_id, state_.tree.ensemble_id());
+  }
+  const WatchHub::Resumed resumed = hub_.Subscribe(watch, request.from_zxid);
+  if (!resumed.from_ring) {
+    if (request.from_zxid > Zxid(0)) watch->SetCompacted(resumed.resumable_from);
+    std::vector<WatchZnode> znodes;
+    RETURN_IF_ERROR(CollectState(state_.tree, request.filter, znodes));
+    watch->SetState(resumed.zxid, std::move(znodes));
+  }
+  watch->SetArmed(resumed.zxid);
+  return absl::OkStatus();
+}
+
+void CoordService::OnWatchClosed(Watch& watch) {
+  hub_.Unsubscribe(watch);
+  base::MutexLock lock(watches_mutex_);
+  watches_.erase(&watch);
+}
+
+// ---- Timers ----
+
+void CoordService::SendTouches() {
+  if (stopped_) return;
+  const std::vector<SessionId> touched = touches_.TakeAll();
+  if (!touched.empty()) log_->SendNote(EncodeTouchNote(touched));
+  deps_.replica_executor.RunAfter(options_.touch_interval, [this] { SendTouches(); });
+}
+
+void CoordService::SendProgress() {
+  if (stopped_) return;
+  hub_.SendProgress();
+  deps_.io_executors.front()->RunAfter(options_.progress_interval, [this] { SendProgress(); });
+}
+
+}  // namespace bellwether::coord

@@ -1,0 +1,169 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "coord/replica/replica.h"
+#include "coord/service/tree_applier.h"
+#include "coord/service/apply_waiters.h"
+#include "coord/service/connection.h"
+#include "coord/service/connection_table.h"
+#include "coord/service/locked_tree.h"
+#include "coord/service/one_shot_watches.h"
+#include "coord/service/options.h"
+#include "coord/service/read_batcher.h"
+#include "coord/service/replicated_log.h"
+#include "coord/service/session_tracker.h"
+#include "coord/service/touches.h"
+#include "coord/service/watch.h"
+#include "coord/service/watch_hub.h"
+
+namespace bellwether::coord {
+
+// A server's view of itself and its peers.
+struct ServiceStatus {
+  ReplicaStatus replica;
+  LogIndex applied_index;  // zxid and digest are those of this index
+  Zxid zxid;
+  uint64_t digest = 0;
+  base::Uuid ensemble_id;
+  uint64_t znodes = 0;
+  uint64_t sessions = 0;
+  uint64_t watches = 0;  // set at this server
+  uint64_t disk_free_bytes = 0;
+  std::string not_ready_reason;  // empty: linearizable requests are served
+};
+
+// The one core behind every frontend of a coord server: sessions, reads, writes and watches on top
+// of the replicated log. Frontends open a Connection or a Watch and exchange frames with it. Knows
+// no protocol, no sockets and nothing of how the log is replicated.
+// Owned by the server; constructed before the replica that drives it, stopped before it, destroyed
+// after all executors stopped.
+// Threads: public calls from any thread; Apply on the apply executor; OnLeadership, OnNote and
+// OnTick on the replica's executor; streams on one of the io executors each.
+// Limits: ServiceOptions.
+class CoordService : public StateMachine,
+                     private ConnectionBackend,
+                     private WatchBackend,
+                     private ApplyListener {
+ public:
+  struct Dependencies {
+    base::Clock& clock;
+    base::Executor& replica_executor;
+    std::vector<base::Executor*> io_executors;  // at least one
+    base::Metrics& metrics;
+    // Random bits for passwords and ids; called under a lock, from any thread.
+    std::function<uint64_t()> random;
+    // The ensemble's id was learned or, at every start, seen again. Replica's executor.
+    std::function<void(base::Uuid)> on_ensemble_id;
+    // The server can't go on. Any thread.
+    std::function<void(absl::Status)> on_fatal;
+    std::function<uint64_t()> disk_free_bytes;  // for the status; may be null
+  };
+
+  CoordService(ServiceOptions options, Dependencies deps);
+  ~CoordService() override;
+
+  // Before the replica starts. `log` outlives the service.
+  void Start(ReplicatedLog& log);
+
+  // Opens no more streams and gives up those that are open, each when its writes in flight are
+  // settled; what frontends take says so.
+  void Stop();
+
+  // RESOURCE_EXHAUSTED above the bound of connections, UNAVAILABLE when stopping.
+  absl::StatusOr<std::shared_ptr<Connection>> OpenConnection(Principal principal,
+                                                             std::shared_ptr<StreamSink> sink);
+  absl::StatusOr<std::shared_ptr<Watch>> OpenWatch(Principal principal, WatchRequest request,
+                                                   std::shared_ptr<StreamSink> sink);
+  ServiceStatus Status() const;
+
+  // Empty when this server can serve linearizable requests; else why not.
+  std::string NotReadyReason() const;
+
+  // StateMachine.
+  void Apply(std::vector<CommittedBatch> batches) override;
+  void OnLeadership(const Leadership& leadership) override;
+  void OnNote(ServerId from, std::string note) override;
+  void OnTick(absl::Duration since_last) override;
+
+ private:
+  // ConnectionBackend, WatchBackend.
+  uint64_t NextToken() override;
+  void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
+                     const AttachRequest& request) override;
+  void ProposeWrites(base::Executor& executor, SessionId session,
+                     std::vector<ProposedWrite> writes, StatusCallback done) override;
+  void RequestReadIndex(base::Executor& executor, IndexCallback done) override;
+  void KeepAlive(base::Executor& executor, SessionId session, StatusCallback done) override;
+  void Touch(SessionId session) override;
+  bool AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) override;
+  bool Applied(LogIndex index, Zxid zxid) const override;
+  size_t EvaluateReads(const std::shared_ptr<Connection>& connection,
+                       const std::vector<const Request*>& reads) override;
+  void OnConnectionClosed(Connection& connection) override;
+  absl::Status ArmWatch(std::shared_ptr<Watch> watch) override;
+  void OnWatchClosed(Watch& watch) override;
+
+  // ApplyListener, on the apply executor.
+  void OnSessionAttached(const tree::SessionGrant& grant) override;
+  void OnSessionEnded(SessionId session) override;
+  void OnEnsembleId(base::Uuid ensemble_id) override;
+  void OnEntryApplied(LogIndex index) override;
+  void OnUnknownCommand(const absl::Status& status) override;
+
+  uint64_t Random();
+  base::Executor& NextIoExecutor();
+  base::Uuid EnsembleId() const;
+  absl::StatusOr<tree::Command> AttachCommand(const AttachRequest& request);
+  void FailAttach(uint64_t token, const Failure& failure);
+  absl::Status CollectState(const tree::StateMachine& tree, const WatchFilter& filter,
+                            std::vector<WatchZnode>& znodes) const;
+  void SetOneShotWatch(const std::shared_ptr<Connection>& connection, const Request& request,
+                       Response& response);
+  void SendTouches();
+  void SendProgress();
+  void ProposeExpire(const SessionTracker::Expired& expired);
+  void ProposeEnsembleId();
+  void RegisterMetrics(base::Metrics& metrics);
+
+  const ServiceOptions options_;
+  Dependencies deps_;
+  ReplicatedLog* log_ = nullptr;
+  uint64_t process_ = 0;  // origin of this process's commands
+
+  LockedTree state_;
+  ApplyWaiters waiters_;
+  ConnectionTable connections_;
+  OneShotWatches one_shot_watches_;
+  WatchHub hub_;
+  Touches touches_;
+  TreeApplier applier_;
+  std::vector<std::unique_ptr<ReadBatcher>> read_batchers_;  // one per io executor
+
+  std::atomic<bool> stopped_ = false;
+  std::atomic<uint64_t> last_token_ = 0;
+  std::atomic<size_t> next_io_executor_ = 0;
+  std::atomic<bool> ensemble_id_known_ = false;
+
+  // Owned by the replica's executor.
+  SessionTracker tracker_;
+  Leadership leadership_;
+  Term ensemble_id_proposed_in_;
+
+  base::Mutex random_mutex_;  // held for each call of deps_.random
+
+  mutable base::Mutex watches_mutex_;  // before the hub and any watch
+  absl::flat_hash_map<Watch*, std::shared_ptr<Watch>> watches_ ABSL_GUARDED_BY(watches_mutex_);
+};
+
+}  // namespace bellwether::coord

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace bellwether::coord {
+
+// The bounds of the service. coord/README.md has the table: what happens when one is reached.
+struct ServiceOptions {
+  uint32_t server_id = 0;  // 1..254
+
+  int64_t session_timeout_default_ms = 10'000;
+  int64_t session_timeout_min_ms = 1'000;
+  int64_t session_timeout_max_ms = 120'000;
+
+  size_t connections_max = 10'000;                        // streams of sessions and watches
+  size_t outstanding_requests_max = 1'024;                // per connection, not yet answered
+  size_t outstanding_request_bytes_max = 8 << 20;         // likewise
+  size_t outbox_bytes_max = 8 << 20;                      // per connection; reads wait above it
+  size_t request_bytes_max = 4 << 20;                     // one command as proposed
+  size_t list_page_bytes_max = 3 << 20;                   // names in one result
+  size_t one_shot_watches_per_connection_max = 100'000;
+  size_t one_shot_watches_max = 2'000'000;
+
+  size_t watch_queue_bytes_max = 16 << 20;                // per Watch stream; above it: cancelled
+  size_t watch_state_bytes_max = 256 << 20;               // paths of one initial state
+  size_t watch_chunk_bytes = 1 << 20;                     // of one State frame
+  size_t watch_ring_changes_max = 100'000;
+  size_t watch_ring_bytes_max = 64 << 20;
+
+  absl::Duration attach_timeout = absl::Seconds(10);      // from connect to a valid Attach
+  absl::Duration applied_wait_max = absl::Seconds(5);     // of a read for this server to catch up
+  absl::Duration touch_interval = absl::Milliseconds(100);     // between touch notes to the leader
+  absl::Duration progress_interval = absl::Milliseconds(500);  // of idle watches
+  absl::Duration tick_max = absl::Milliseconds(100);  // more is a pause: not counted as silence
+  absl::Duration apply_hold_max = absl::Milliseconds(1);       // one hold of the tree by the applier
+};
+
+}  // namespace bellwether::coord

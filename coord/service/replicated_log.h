@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "base/uuid.h"
+#include "coord/replica/replica.h"
+
+namespace bellwether::coord {
+
+// What the service asks of consensus: the calls of Replica, which see, as a seam that tests can
+// stand behind. Thread-safe; callbacks run on the replica's executor.
+class ReplicatedLog {
+ public:
+  virtual ~ReplicatedLog() = default;
+
+  virtual void Propose(std::vector<std::string> commands,
+                       absl::AnyInvocable<void(absl::Status)> done) = 0;
+  virtual void RequestRead(std::string note,
+                           absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) = 0;
+  virtual void SendNote(std::string note) = 0;
+  virtual void SetEnsembleId(base::Uuid ensemble_id) = 0;
+  virtual void OnApplied(LogIndex index) = 0;
+  virtual ReplicaStatus status() const = 0;
+};
+
+// The real one.
+class ReplicaLog : public ReplicatedLog {
+ public:
+  explicit ReplicaLog(Replica& replica) : replica_(replica) {}
+
+  void Propose(std::vector<std::string> commands,
+               absl::AnyInvocable<void(absl::Status)> done) override {
+    replica_.Propose(std::move(commands), std::move(done));
+  }
+  void RequestRead(std::string note,
+                   absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) override {
+    replica_.RequestRead(std::move(note), std::move(done));
+  }
+  void SendNote(std::string note) override { replica_.SendNote(std::move(note)); }
+  void SetEnsembleId(base::Uuid ensemble_id) override { replica_.SetEnsembleId(ensemble_id); }
+  void OnApplied(LogIndex index) override { replica_.OnApplied(index); }
+  ReplicaStatus status() const override { return replica_.status(); }
+
+ private:
+  Replica& replica_;
+};
+
+}  // namespace bellwether::coord

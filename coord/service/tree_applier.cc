@@ -1,0 +1,156 @@
+#include "coord/service/tree_applier.h"
+
+#include <utility>
+
+#include "base/status.h"
+#include "coord/service/writes.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord {
+namespace {
+
+// Commands between two looks at the clock.
+constexpr size_t kCommandsPerClockRead = 16;
+
+}  // namespace
+
+TreeApplier::TreeApplier(const ServiceOptions& options, Dependencies deps)
+    : options_(options),
+      deps_(deps),
+      applied_commands_(
+          deps.metrics.AddCounter("bell_applied_commands_total", "Commands applied to the tree.")),
+      hold_seconds_(deps.metrics.AddHistogram("bell_apply_hold_seconds",
+                                              "How long the applier held the tree at a time.")) {}
+
+bool TreeApplier::Open(const std::vector<CommittedBatch>& batches, std::vector<Opened>& commands) {
+  for (const CommittedBatch& batch : batches) {
+    for (const std::string& bytes : batch.commands) {
+      absl::StatusOr<OpenedCommand> command = OpenCommand(bytes);
+      if (!command.ok()) {
+        deps_.listener.OnUnknownCommand(base::Annotate(
+            command.status(), fmt::format("can't apply a command of log entry {}", batch.index)));
+        return false;
+      }
+      Opened& opened = commands.emplace_back();
+      opened.command = *std::move(command);
+      opened.time_ms = batch.time_ms;
+    }
+    if (!batch.commands.empty()) commands.back().completes = batch.index;
+  }
+  return true;
+}
+
+void TreeApplier::Apply(const std::vector<CommittedBatch>& batches) {
+  std::vector<Opened> commands;
+  if (stopped_ || batches.empty()) return;
+  stopped_ = !Open(batches, commands);
+  if (stopped_) return;
+  for (size_t next = 0; next < commands.size();) next = ApplyForOneHold(commands, next);
+  // Entries without commands, at the end or alone, count as applied, too.
+  if (index_ == batches.back().index) return;
+  index_ = batches.back().index;
+  Zxid zxid;
+  {
+    base::WriterLock lock(deps_.state.mutex);
+    deps_.state.SetApplied(index_);
+    zxid = deps_.state.tree.zxid();
+  }
+  deps_.waiters.Advance(index_, zxid);
+  deps_.listener.OnEntryApplied(index_);
+}
+
+size_t TreeApplier::ApplyForOneHold(std::vector<Opened>& commands, size_t next) {
+  Aftermath aftermath;
+  const size_t first = next;
+  const LogIndex index_before = index_;
+  Zxid zxid;
+  const absl::Duration begin = deps_.clock.Monotonic();
+  {
+    base::WriterLock lock(deps_.state.mutex);
+    while (next < commands.size()) {
+      ApplyOne(commands[next], aftermath);
+      if (commands[next].completes.has_value()) {
+        index_ = *commands[next].completes;
+        deps_.state.SetApplied(index_);
+      }
+      ++next;
+      if ((next - first) % kCommandsPerClockRead == 0 &&
+          deps_.clock.Monotonic() - begin > options_.apply_hold_max) {
+        break;
+      }
+    }
+    zxid = deps_.state.tree.zxid();
+  }
+  hold_seconds_.Observe(deps_.clock.Monotonic() - begin);
+  applied_commands_.Add(next - first);
+  Tell(aftermath);
+  deps_.waiters.Advance(index_, zxid);
+  if (index_ != index_before) deps_.listener.OnEntryApplied(index_);
+  return next;
+}
+
+void TreeApplier::ApplyOne(Opened& opened, Aftermath& aftermath) {
+  const tree::Command& command = opened.command.command;
+  tree::ApplyOutcome outcome = deps_.state.tree.Apply(command, {opened.time_ms});
+  const Zxid zxid = outcome.result.zxid;
+  const bool own = opened.command.origin.process == deps_.process;
+
+  // 1. Events, of this command's changes.
+  deps_.one_shot_watches.Fire(outcome.changes, aftermath.woken);
+  deps_.hub.Publish(zxid, std::move(outcome.changes), aftermath.woken);
+
+  // 2. The reply, if somebody here waits for it.
+  if (own && command.session != SessionId(0)) {
+    Response response = MakeWriteResponse(command, outcome.result);
+    deps_.connections.Settle(command.session, opened.command.origin.token, std::move(response),
+                             aftermath.woken);
+  }
+
+  // 3. What it means for sessions and their connections.
+  FollowSession(opened.command, outcome.result, aftermath);
+  if (const auto* named = std::get_if<tree::SetEnsembleId>(&command.operation)) {
+    if (outcome.result.code == tree::ResultCode::kOk) aftermath.ensemble_id = named->ensemble_id;
+  }
+}
+
+void TreeApplier::FollowSession(const OpenedCommand& opened, const tree::Result& result,
+                            Aftermath& aftermath) {
+  const tree::Operation& operation = opened.command.operation;
+  const bool own = opened.origin.process == deps_.process;
+  if (std::holds_alternative<tree::CreateSession>(operation) ||
+      std::holds_alternative<tree::AttachSession>(operation)) {
+    const uint64_t token = own ? opened.origin.token : 0;
+    if (result.code != tree::ResultCode::kOk || !result.session.has_value()) {
+      if (own) {
+        deps_.connections.FailAttach(token, FailureOf(result.code, ""), aftermath.woken);
+      }
+      return;
+    }
+    Attached attached;
+    attached.grant = *result.session;
+    attached.ensemble_id = deps_.state.tree.ensemble_id();
+    attached.server_id = options_.server_id;
+    attached.zxid = result.zxid;
+    deps_.connections.Attached(token, attached, aftermath.woken);
+    aftermath.attached.push_back(*result.session);
+    return;
+  }
+  if (result.code != tree::ResultCode::kOk) return;
+  SessionId ended;
+  if (std::holds_alternative<tree::CloseSession>(operation)) ended = opened.command.session;
+  if (const auto* expire = std::get_if<tree::ExpireSession>(&operation)) ended = expire->session;
+  if (ended == SessionId(0)) return;
+  deps_.connections.SessionEnded(ended, aftermath.woken);
+  aftermath.ended.push_back(ended);
+}
+
+void TreeApplier::Tell(Aftermath& aftermath) {
+  for (const auto& woken : aftermath.woken) woken->PostWake();
+  for (const tree::SessionGrant& grant : aftermath.attached) {
+    deps_.listener.OnSessionAttached(grant);
+  }
+  for (SessionId session : aftermath.ended) deps_.listener.OnSessionEnded(session);
+  if (aftermath.ensemble_id.has_value()) deps_.listener.OnEnsembleId(*aftermath.ensemble_id);
+}
+
+}  // namespace bellwether::coord

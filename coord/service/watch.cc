@@ -1,0 +1,198 @@
+#include "coord/service/watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace bellwether::coord {
+namespace {
+
+constexpr size_t kZnodeOverheadBytes = 128;
+
+}  // namespace
+
+Watch::Watch(WatchRequest request, const ServiceOptions& options, WatchBackend& backend,
+             base::Executor& executor, std::shared_ptr<StreamSink> sink)
+    : request_(std::move(request)),
+      options_(options),
+      backend_(backend),
+      executor_(executor),
+      sink_(std::move(sink)) {}
+
+void Watch::Start() { PostWake(); }
+
+void Watch::Close(std::optional<Failure> failure) {
+  {
+    base::MutexLock lock(mutex_);
+    FinishLocked(std::move(failure));
+  }
+  PostWake();
+}
+
+bool Watch::finished() const {
+  base::MutexLock lock(mutex_);
+  return finished_;
+}
+
+bool Watch::NeedsWake() { return !std::exchange(wake_posted_, true); }
+
+void Watch::FinishLocked(std::optional<Failure> failure) {
+  if (finished_) return;
+  finished_ = true;
+  failure_ = std::move(failure);
+  compacted_.reset();
+  state_zxid_.reset();
+  state_.clear();
+  queue_.clear();
+  queue_bytes_ = 0;
+  progress_.reset();
+}
+
+void Watch::PostWake() {
+  {
+    base::MutexLock lock(mutex_);
+    wake_posted_ = true;
+  }
+  executor_.Post([self = shared_from_this()] { self->OnWake(); });
+}
+
+void Watch::OnWake() {
+  {
+    base::MutexLock lock(mutex_);
+    wake_posted_ = false;
+  }
+  if (phase_ == Phase::kClosed) return;
+  if (!finished()) Advance();
+  if (finished()) {
+    phase_ = Phase::kClosed;
+    executor_.Cancel(timer_);
+    backend_.OnWatchClosed(*this);
+  }
+  sink_->OnOutput();
+}
+
+void Watch::Advance() {
+  if (phase_ == Phase::kFresh && !request_.stale_ok) {
+    phase_ = Phase::kAwaitingIndex;
+    backend_.RequestReadIndex(
+        executor_, [self = shared_from_this()](absl::StatusOr<LogIndex> index) {
+          if (!index.ok()) return self->Close(FailureOf(index.status()));
+          self->read_index_ = *index;
+          self->phase_ = std::max(self->phase_, Phase::kAwaitingApply);
+          self->PostWake();
+        });
+    return;
+  }
+  if (phase_ == Phase::kFresh) phase_ = Phase::kAwaitingApply;
+  if (phase_ == Phase::kAwaitingApply) AwaitApplied();
+}
+
+void Watch::AwaitApplied() {
+  const Zxid zxid = std::max(request_.min_zxid, request_.from_zxid);
+  if (backend_.AppliedOrWait(read_index_, zxid, shared_from_this())) {
+    executor_.Cancel(timer_);
+    phase_ = Phase::kArmed;
+    absl::Status status = backend_.ArmWatch(shared_from_this());
+    if (!status.ok()) return Close(FailureOf(status));
+    return PostWake();
+  }
+  if (timer_ != 0) return;
+  timer_ = executor_.RunAfter(options_.applied_wait_max, [self = shared_from_this(), zxid] {
+    if (self->phase_ != Phase::kAwaitingApply) return;
+    self->Close(Unavailable(fmt::format(
+        "watch {}: this server has not applied zxid {} yet; try another server",
+        self->request_.filter.path, zxid)));
+  });
+}
+
+void Watch::SetCompacted(Zxid resumable_from) {
+  base::MutexLock lock(mutex_);
+  if (!finished_) compacted_ = resumable_from;
+}
+
+void Watch::SetState(Zxid zxid, std::vector<WatchZnode> znodes) {
+  base::MutexLock lock(mutex_);
+  if (finished_) return;
+  state_zxid_ = zxid;
+  state_.assign(std::make_move_iterator(znodes.begin()), std::make_move_iterator(znodes.end()));
+}
+
+void Watch::SetArmed(Zxid zxid) {
+  base::MutexLock lock(mutex_);
+  if (!finished_) progress_ = zxid;
+}
+
+bool Watch::QueueChanges(const ChangeSetPtr& set) {
+  base::MutexLock lock(mutex_);
+  if (finished_ || (!queue_.empty() && queue_.back() == set)) return false;
+  if (progress_.has_value()) progress_ = std::max(*progress_, set->zxid);
+  queue_.push_back(set);
+  queue_bytes_ += set->bytes;
+  if (queue_bytes_ > options_.watch_queue_bytes_max) {
+    FinishLocked(Failure{absl::StatusCode::kResourceExhausted,
+                         fmt::format("watch {}: the client reads too slowly, more than {} bytes of "
+                                     "changes wait; resume from the last zxid received",
+                                     request_.filter.path, options_.watch_queue_bytes_max),
+                         "slow_watcher", base::Outcome::kRejected});
+  }
+  return NeedsWake();
+}
+
+bool Watch::QueueProgress(Zxid zxid) {
+  base::MutexLock lock(mutex_);
+  if (finished_ || !queue_.empty()) return false;
+  progress_ = zxid;
+  return NeedsWake();
+}
+
+WatchState Watch::TakeStateChunk() {
+  WatchState chunk;
+  chunk.zxid = *state_zxid_;
+  size_t bytes = 0;
+  while (!state_.empty()) {
+    const WatchZnode& znode = state_.front();
+    bytes += kZnodeOverheadBytes + znode.path.size() + znode.data.size();
+    if (bytes > options_.watch_chunk_bytes && !chunk.znodes.empty()) break;
+    chunk.znodes.push_back(std::move(state_.front()));
+    state_.pop_front();
+  }
+  chunk.last = state_.empty();
+  if (chunk.last) state_zxid_.reset();
+  return chunk;
+}
+
+WatchChanges Watch::TakeChanges() {
+  WatchChanges taken;
+  taken.set = std::move(queue_.front());
+  queue_.pop_front();
+  queue_bytes_ -= taken.set->bytes;
+  for (const tree::Change& change : taken.set->changes) {
+    if (request_.filter.Matches(change)) taken.changes.push_back(&change);
+  }
+  return taken;
+}
+
+TakeResult Watch::Take(size_t bytes_max, std::vector<WatchFrame>& frames) {
+  base::MutexLock lock(mutex_);
+  if (finished_) return {true, failure_};
+  if (compacted_.has_value()) {
+    frames.emplace_back(WatchCompacted{*compacted_});
+    compacted_.reset();
+  }
+  if (state_zxid_.has_value()) {
+    frames.emplace_back(TakeStateChunk());
+    return {};
+  }
+  for (size_t bytes = 0; !queue_.empty() && (bytes == 0 || bytes < bytes_max);) {
+    bytes += queue_.front()->bytes;
+    frames.emplace_back(TakeChanges());
+  }
+  if (queue_.empty() && progress_.has_value()) {
+    frames.emplace_back(WatchProgress{*progress_});
+    progress_.reset();
+  }
+  return {};
+}
+
+}  // namespace bellwether::coord

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "coord/service/apply_waiters.h"
+#include "coord/service/options.h"
+#include "coord/service/requests.h"
+#include "coord/service/stream_sink.h"
+#include "coord/service/watch_hub.h"
+
+namespace bellwether::coord {
+
+struct WatchRequest {
+  base::Uuid ensemble_id;  // nil: any
+  WatchFilter filter;
+  Zxid from_zxid;  // > 0: resume after it
+  Zxid min_zxid;
+  bool stale_ok = false;
+};
+
+struct WatchCompacted {
+  Zxid zxid;
+};
+struct WatchZnode {
+  std::string path;
+  tree::SharedBytes data;
+  tree::Stat stat;
+};
+struct WatchState {
+  Zxid zxid;
+  std::vector<WatchZnode> znodes;
+  bool last = false;
+};
+struct WatchChanges {
+  ChangeSetPtr set;
+  std::vector<const tree::Change*> changes;  // those of the set that match
+};
+struct WatchProgress {
+  Zxid zxid;
+};
+using WatchFrame = std::variant<WatchCompacted, WatchState, WatchChanges, WatchProgress>;
+
+class Watch;
+
+// What a watch needs of the service.
+class WatchBackend {
+ public:
+  virtual ~WatchBackend() = default;
+
+  virtual void RequestReadIndex(base::Executor& executor,
+                                absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) = 0;
+  virtual bool AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) = 0;
+  // Under one hold of the tree: subscribes and hands over state, if any is due, with Arm.
+  virtual absl::Status ArmWatch(std::shared_ptr<Watch> watch) = 0;
+  virtual void OnWatchClosed(Watch& watch) = 0;
+};
+
+// One native watch: waits until this server is fresh enough, is armed at one zxid, then queues what
+// the hub gives it until the frontend takes it. Shared by the hub, the frontend and its own tasks.
+// Threads: owned by `executor`; Take, Close and the queueing calls from any thread.
+// Limits: the queue's bytes; above them the watch ends with RESOURCE_EXHAUSTED.
+class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_from_this<Watch> {
+ public:
+  Watch(WatchRequest request, const ServiceOptions& options, WatchBackend& backend,
+        base::Executor& executor, std::shared_ptr<StreamSink> sink);
+
+  // Posts the first step.
+  void Start();
+
+  // The client is gone, or the server stops (then with a failure).
+  void Close(std::optional<Failure> failure);
+
+  // Moves frames worth about `bytes_max` to `frames`, at least one if there is one.
+  TakeResult Take(size_t bytes_max, std::vector<WatchFrame>& frames);
+
+  const WatchRequest& request() const { return request_; }
+
+  // What the watch starts with. Called from ArmWatch, under the tree's hold.
+  void SetCompacted(Zxid resumable_from);
+  void SetState(Zxid zxid, std::vector<WatchZnode> znodes);
+  // All up to `zxid` was handed over: the client is told after it has taken that.
+  void SetArmed(Zxid zxid);
+
+  // HubWatcher and ApplyWaiter.
+  const WatchFilter& filter() const override { return request_.filter; }
+  bool QueueChanges(const ChangeSetPtr& set) override;
+  bool QueueProgress(Zxid zxid) override;
+  void PostWake() override;
+
+ private:
+  enum class Phase { kFresh, kAwaitingIndex, kAwaitingApply, kArmed, kClosed };
+
+  void OnWake();
+  void Advance();
+  void AwaitApplied();
+  bool finished() const;
+  bool NeedsWake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FinishLocked(std::optional<Failure> failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  WatchState TakeStateChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  WatchChanges TakeChanges() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const WatchRequest request_;
+  const ServiceOptions& options_;
+  WatchBackend& backend_;
+  base::Executor& executor_;
+  const std::shared_ptr<StreamSink> sink_;
+
+  // Owned by the executor.
+  Phase phase_ = Phase::kFresh;
+  LogIndex read_index_;
+  base::TimerId timer_ = 0;
+
+  mutable base::Mutex mutex_;
+  bool wake_posted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<Failure> failure_ ABSL_GUARDED_BY(mutex_);
+  // In the order in which they are taken.
+  std::optional<Zxid> compacted_ ABSL_GUARDED_BY(mutex_);
+  std::optional<Zxid> state_zxid_ ABSL_GUARDED_BY(mutex_);  // while state is left to take
+  std::deque<WatchZnode> state_ ABSL_GUARDED_BY(mutex_);
+  std::deque<ChangeSetPtr> queue_ ABSL_GUARDED_BY(mutex_);
+  size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<Zxid> progress_ ABSL_GUARDED_BY(mutex_);  // never below what is queued
+};
+
+}  // namespace bellwether::coord

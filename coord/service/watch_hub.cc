@@ -1,0 +1,135 @@
+#include "coord/service/watch_hub.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status.h"
+
+namespace bellwether::coord {
+
+ChangeSetPtr MakeChangeSet(Zxid zxid, std::vector<tree::Change> changes) {
+  auto set = std::make_shared<ChangeSet>();
+  set->zxid = zxid;
+  set->bytes = sizeof(ChangeSet);
+  for (const tree::Change& change : changes) {
+    set->bytes += sizeof(change) + change.path.size() + change.data.size();
+  }
+  set->changes = std::move(changes);
+  return set;
+}
+
+bool WatchFilter::Matches(const tree::Change& change) const {
+  if (!recursive) return change.path == path;
+  if (change.type == tree::Change::Type::kChildren) return false;
+  if (path == "/") return true;
+  return change.path.starts_with(path) &&
+         (change.path.size() == path.size() || change.path[path.size()] == '/');
+}
+
+bool WatchFilter::MatchesAny(const ChangeSet& set) const {
+  return std::any_of(set.changes.begin(), set.changes.end(),
+                     [this](const tree::Change& change) { return Matches(change); });
+}
+
+void WatchRing::Append(ChangeSetPtr set) {
+  CHECK(sets_.empty() || sets_.back()->zxid < set->zxid);
+  changes_ += set->changes.size();
+  bytes_ += set->bytes;
+  sets_.push_back(std::move(set));
+  while (!sets_.empty() && (changes_ > changes_max_ || bytes_ > bytes_max_)) {
+    changes_ -= sets_.front()->changes.size();
+    bytes_ -= sets_.front()->bytes;
+    resumable_from_ = sets_.front()->zxid;
+    sets_.pop_front();
+  }
+}
+
+void WatchRing::ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) const {
+  CHECK(zxid >= resumable_from_);
+  auto first = std::upper_bound(sets_.begin(), sets_.end(), zxid,
+                                [](Zxid a, const ChangeSetPtr& set) { return a < set->zxid; });
+  for (auto set = first; set != sets_.end(); ++set) visit(*set);
+}
+
+void WatchHub::Queue(const Watchers& watchers, std::string_view path, const ChangeSetPtr& set,
+                     WakeList& woken) {
+  auto found = watchers.find(base::AbslView(path));
+  if (found == watchers.end()) return;
+  for (const auto& watcher : found->second) {
+    if (watcher->QueueChanges(set)) woken.push_back(watcher);
+  }
+}
+
+void WatchHub::Publish(Zxid zxid, std::vector<tree::Change> changes,
+                       WakeList& woken) {
+  base::MutexLock lock(mutex_);
+  CHECK(zxid > zxid_);
+  zxid_ = zxid;
+  if (changes.empty()) return;
+  const ChangeSetPtr set = MakeChangeSet(zxid, std::move(changes));
+  ring_.Append(set);
+  if (count_ == 0) return;
+  for (const tree::Change& change : set->changes) {
+    Queue(exact_, change.path, set, woken);
+    if (change.type == tree::Change::Type::kChildren || recursive_.empty()) continue;
+    Queue(recursive_, change.path, set, woken);
+    for (std::string_view path = change.path; path.size() > 1;) {
+      path = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
+      Queue(recursive_, path, set, woken);
+    }
+  }
+}
+
+WatchHub::Resumed WatchHub::Subscribe(std::shared_ptr<HubWatcher> watcher, Zxid from_zxid) {
+  base::MutexLock lock(mutex_);
+  Resumed resumed;
+  resumed.resumable_from = ring_.resumable_from();
+  resumed.zxid = zxid_;
+  resumed.from_ring = from_zxid > Zxid(0) && from_zxid >= ring_.resumable_from();
+  if (resumed.from_ring) {
+    ring_.ForEachAfter(from_zxid, [&watcher](const ChangeSetPtr& set) {
+      if (watcher->filter().MatchesAny(*set)) watcher->QueueChanges(set);
+    });
+  }
+  Watchers& watchers = watcher->filter().recursive ? recursive_ : exact_;
+  watchers[watcher->filter().path].push_back(std::move(watcher));
+  ++count_;
+  return resumed;
+}
+
+void WatchHub::Unsubscribe(HubWatcher& watcher) {
+  base::MutexLock lock(mutex_);
+  Watchers& watchers = watcher.filter().recursive ? recursive_ : exact_;
+  auto found = watchers.find(watcher.filter().path);
+  if (found == watchers.end()) return;
+  auto& of_path = found->second;
+  auto mine = std::find_if(of_path.begin(), of_path.end(),
+                           [&watcher](const auto& other) { return other.get() == &watcher; });
+  if (mine == of_path.end()) return;
+  of_path.erase(mine);
+  if (of_path.empty()) watchers.erase(found);
+  --count_;
+}
+
+void WatchHub::SendProgress() {
+  WakeList woken;
+  {
+    base::MutexLock lock(mutex_);
+    for (Watchers* watchers : {&exact_, &recursive_}) {
+      for (const auto& [path, of_path] : *watchers) {
+        for (const auto& watcher : of_path) {
+          if (watcher->QueueProgress(zxid_)) woken.push_back(watcher);
+        }
+      }
+    }
+  }
+  for (const auto& watcher : woken) watcher->PostWake();
+}
+
+size_t WatchHub::count() const {
+  base::MutexLock lock(mutex_);
+  return count_;
+}
+
+}  // namespace bellwether::coord

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
+#include "base/mutex.h"
+#include "coord/service/requests.h"
+#include "coord/service/wakeable.h"
+
+namespace bellwether::coord {
+
+// All that one zxid changed. Never empty.
+struct ChangeSet {
+  Zxid zxid;
+  std::vector<tree::Change> changes;
+  size_t bytes = 0;  // in memory, roughly
+};
+
+// Shared by the ring and the queues of all watches that want it; whoever lets go last frees it.
+using ChangeSetPtr = std::shared_ptr<const ChangeSet>;
+
+ChangeSetPtr MakeChangeSet(Zxid zxid, std::vector<tree::Change> changes);
+
+// The part of the tree that a native watch is about.
+struct WatchFilter {
+  std::string path;
+  bool recursive = false;
+
+  bool Matches(const tree::Change& change) const;
+  bool MatchesAny(const ChangeSet& set) const;
+};
+
+// The newest changes, bounded by count and bytes. Not thread-safe.
+class WatchRing {
+ public:
+  WatchRing(size_t changes_max, size_t bytes_max)
+      : changes_max_(changes_max), bytes_max_(bytes_max) {}
+
+  void Append(ChangeSetPtr set);
+
+  // Every change after this zxid is still here.
+  Zxid resumable_from() const { return resumable_from_; }
+
+  // Requires: zxid >= resumable_from().
+  void ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) const;
+
+ private:
+  const size_t changes_max_;
+  const size_t bytes_max_;
+  std::deque<ChangeSetPtr> sets_;
+  size_t changes_ = 0;
+  size_t bytes_ = 0;
+  Zxid resumable_from_;
+};
+
+// Who gets every change of a part of the tree.
+class HubWatcher : public virtual Wakeable {
+ public:
+  virtual const WatchFilter& filter() const = 0;
+
+  // Called with the hub locked: queue, call nothing else. True when the watcher must be woken after
+  // the locks are released. `QueueChanges` gets sets that match the filter, in zxid order, each at
+  // most once in a row.
+  virtual bool QueueChanges(const ChangeSetPtr& set) = 0;
+  // All up to `zxid` was queued; nothing to do while any of it is still to be taken.
+  virtual bool QueueProgress(Zxid zxid) = 0;
+};
+
+// The native watches of this server and the ring they resume from. Thread-safe. Lock order: the
+// tree, then the hub, then a watcher's queue. Watchers are looked up by path, so a change costs its
+// depth and who wants it, not the number of watches.
+class WatchHub {
+ public:
+  WatchHub(size_t ring_changes_max, size_t ring_bytes_max)
+      : ring_(ring_changes_max, ring_bytes_max) {}
+
+  // The applier, holding the tree exclusively: the changes of one command, of a zxid above all
+  // before. Appends to `woken` who must be woken when the tree is released.
+  void Publish(Zxid zxid, std::vector<tree::Change> changes,
+               WakeList& woken);
+
+  struct Resumed {
+    bool from_ring = false;  // else the changes after from_zxid are not all kept
+    Zxid resumable_from;     // the oldest zxid that would have done
+    Zxid zxid;               // all up to here is queued (from_ring), or is the state to start with
+  };
+  // The caller holds the tree shared, so that nothing is published meanwhile. Registers the watcher
+  // for every change from now on; from_zxid > 0 and still in the ring: first queues those after it.
+  Resumed Subscribe(std::shared_ptr<HubWatcher> watcher, Zxid from_zxid);
+
+  void Unsubscribe(HubWatcher& watcher);
+
+  // Tells every watcher how far it is: called on a timer.
+  void SendProgress();
+
+  size_t count() const;
+
+ private:
+  using Watchers = absl::flat_hash_map<std::string, std::vector<std::shared_ptr<HubWatcher>>>;
+
+  static void Queue(const Watchers& watchers, std::string_view path, const ChangeSetPtr& set,
+                    WakeList& woken);
+
+  mutable base::Mutex mutex_;
+  WatchRing ring_ ABSL_GUARDED_BY(mutex_);
+  Zxid zxid_ ABSL_GUARDED_BY(mutex_);  // all up to here was published
+  // Shared with the frontend's stream, which may end at any time.
+  Watchers exact_ ABSL_GUARDED_BY(mutex_);
+  Watchers recursive_ ABSL_GUARDED_BY(mutex_);
+  size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace bellwether::coord

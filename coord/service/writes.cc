@@ -1,0 +1,159 @@
+#include "coord/service/writes.h"
+
+#include <type_traits>
+#include <utility>
+
+#include "base/check.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord {
+namespace {
+
+using tree::ResultCode;
+
+// Payload bytes of an operation; the largest data of one znode in it.
+struct Sizes {
+  size_t total = 0;
+  size_t data_max = 0;
+
+  void Add(size_t path, size_t data) {
+    total += path + data;
+    data_max = std::max(data_max, data);
+  }
+  void operator()(const tree::Create& create) { Add(create.path.size(), create.data.size()); }
+  void operator()(const tree::SetData& set) { Add(set.path.size(), set.data.size()); }
+  void operator()(const tree::Delete& operation) { Add(operation.path.size(), 0); }
+  void operator()(const tree::DeleteRecursive& operation) { Add(operation.path.size(), 0); }
+  void operator()(const tree::Transaction& transaction) {
+    for (const tree::Compare& compare : transaction.compares) Add(compare.path.size() + 16, 0);
+    for (const auto& operation : transaction.operations) {
+      std::visit(*this, operation);
+      total += 16;
+    }
+  }
+  template <typename Other>
+  void operator()(const Other&) {}
+};
+
+Failure TooLarge(std::string message) {
+  Failure failure = FailureOf(ResultCode::kTooLarge, "");
+  failure.message = std::move(message);
+  return failure;
+}
+
+struct PathOf {
+  std::string_view operator()(const tree::Create& create) const { return create.path; }
+  std::string_view operator()(const tree::SetData& set) const { return set.path; }
+  std::string_view operator()(const tree::Delete& operation) const { return operation.path; }
+  std::string_view operator()(const tree::DeleteRecursive& operation) const {
+    return operation.path;
+  }
+  template <typename Other>
+  std::string_view operator()(const Other&) const {
+    return {};
+  }
+};
+
+TransactionResult MakeTransactionResult(const tree::Transaction& transaction,
+                                        tree::Result& result) {
+  TransactionResult made;
+  if (result.code == ResultCode::kCompareFailed) {
+    made.failed_compare = static_cast<int32_t>(result.failed_index.value_or(0));
+    return made;
+  }
+  if (result.code != ResultCode::kOk) {
+    if (result.failed_index.has_value()) {
+      made.failed_operation = static_cast<int32_t>(*result.failed_index);
+    }
+    return made;
+  }
+  CHECK(result.operations.size() == transaction.operations.size());
+  for (size_t i = 0; i < result.operations.size(); ++i) {
+    tree::OperationResult& one = result.operations[i];
+    if (std::holds_alternative<tree::Create>(transaction.operations[i])) {
+      made.results.emplace_back(CreateResult{std::move(one.path), one.stat.value_or(tree::Stat())});
+    } else if (std::holds_alternative<tree::SetData>(transaction.operations[i])) {
+      made.results.emplace_back(SetDataResult{one.stat.value_or(tree::Stat())});
+    } else {
+      made.results.emplace_back(DeleteResult{1});
+    }
+  }
+  return made;
+}
+
+// The path that a failure is about.
+std::string_view FailedPath(const tree::Command& command, const tree::Result& result) {
+  const auto* transaction = std::get_if<tree::Transaction>(&command.operation);
+  if (transaction == nullptr) return std::visit(PathOf(), command.operation);
+  if (!result.failed_index.has_value()) return {};
+  const size_t i = *result.failed_index;
+  if (result.code == ResultCode::kCompareFailed) {
+    return i < transaction->compares.size() ? std::string_view(transaction->compares[i].path)
+                                            : std::string_view();
+  }
+  if (i >= transaction->operations.size()) return {};
+  return std::visit(PathOf(), transaction->operations[i]);
+}
+
+}  // namespace
+
+std::optional<Failure> CheckWrite(const Request& request, size_t request_bytes_max) {
+  Sizes sizes;
+  std::visit([&sizes](const auto& operation) { sizes(operation); }, request.operation);
+  if (sizes.data_max > tree::kDataBytesMax) {
+    return TooLarge(fmt::format("the data of a znode is {} bytes, at most {} are allowed",
+                                sizes.data_max, tree::kDataBytesMax));
+  }
+  if (sizes.total > request_bytes_max) {
+    return TooLarge(fmt::format("the request is {} bytes, at most {} are allowed", sizes.total,
+                                request_bytes_max));
+  }
+  const auto* transaction = std::get_if<tree::Transaction>(&request.operation);
+  if (transaction == nullptr) return std::nullopt;
+  const size_t items = transaction->compares.size() + transaction->operations.size();
+  if (items <= tree::kTransactionItemsMax) return std::nullopt;
+  return TooLarge(fmt::format("the transaction has {} compares and operations, at most {} are allowed",
+                              items, tree::kTransactionItemsMax));
+}
+
+tree::Command MakeCommand(SessionId session, Request request) {
+  tree::Command command;
+  command.session = session;
+  command.generation = request.generation;
+  command.sequence = request.sequence;
+  command.acknowledged_floor = request.acknowledged_floor;
+  std::visit(
+      [&command](auto&& operation) {
+        using Operation = std::decay_t<decltype(operation)>;
+        if constexpr (std::is_constructible_v<tree::Operation, Operation>) {
+          command.operation = std::forward<decltype(operation)>(operation);
+        } else {
+          CHECK(false, "a read is not a command");
+        }
+      },
+      std::move(request.operation));
+  return command;
+}
+
+Response MakeWriteResponse(const tree::Command& command, tree::Result result) {
+  Response response;
+  response.zxid = result.zxid;
+  if (result.code != ResultCode::kOk) {
+    response.failure = FailureOf(result.code, FailedPath(command, result));
+  }
+  if (const auto* transaction = std::get_if<tree::Transaction>(&command.operation)) {
+    response.result = MakeTransactionResult(*transaction, result);
+  } else if (response.failure.has_value()) {
+    return response;
+  } else if (std::holds_alternative<tree::Create>(command.operation)) {
+    response.result =
+        CreateResult{std::move(result.path), result.stat.value_or(tree::Stat())};
+  } else if (std::holds_alternative<tree::SetData>(command.operation)) {
+    response.result = SetDataResult{result.stat.value_or(tree::Stat())};
+  } else if (!std::holds_alternative<tree::CloseSession>(command.operation)) {
+    response.result = DeleteResult{result.deleted_znodes};
+  }
+  return response;
+}
+
+}  // namespace bellwether::coord
