@@ -1,0 +1,419 @@
+#include "coord/rpc/convert.h"
+
+#include <string>
+#include <utility>
+
+#include "base/status.h"
+#include "base/version.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord {
+namespace {
+
+using tree::SharedBytes;
+
+// nullopt unless the field is empty or a uuid's 16 bytes.
+std::optional<base::Uuid> UuidOf(const std::string& bytes) {
+  if (bytes.empty()) return base::Uuid();
+  return base::Uuid::FromBytes(bytes);
+}
+
+template <typename Message>
+SharedBytes DataOf(const Message& message) {
+  return message.has_data() ? SharedBytes::Copy(message.data()) : SharedBytes();
+}
+
+ClientFrame ToAttach(const v1::Attach& attach) {
+  AttachRequest request;
+  const auto ensemble_id = UuidOf(attach.ensemble_id());
+  const auto nonce = UuidOf(attach.nonce());
+  if (!ensemble_id.has_value()) return ProtocolError{"Attach.ensemble_id is not 16 bytes"};
+  if (!nonce.has_value()) return ProtocolError{"Attach.nonce is not 16 bytes"};
+  request.ensemble_id = *ensemble_id;
+  request.nonce = *nonce;
+  request.session = SessionId(attach.session_id());
+  if (request.session != SessionId(0)) {
+    if (attach.password().size() != request.password.size()) {
+      return ProtocolError{"Attach.password is not 16 bytes"};
+    }
+    std::copy(attach.password().begin(), attach.password().end(), request.password.begin());
+  }
+  request.timeout_ms = attach.timeout_ms();
+  request.min_zxid = Zxid(attach.min_zxid());
+  return request;
+}
+
+// Fills an operation; false, with the reason, when it can't be expressed.
+class OperationReader {
+ public:
+  explicit OperationReader(Request& request) : request_(request) {}
+
+  void Read(const v1::Request& from) {
+    switch (from.operation_case()) {
+      case v1::Request::kCreate:
+        request_.operation = Create(from.create());
+        break;
+      case v1::Request::kSetData:
+        request_.operation = SetData(from.set_data());
+        break;
+      case v1::Request::kDelete:
+        ReadDelete(from.delete_());
+        break;
+      case v1::Request::kTransaction:
+        ReadTransaction(from.transaction());
+        break;
+      case v1::Request::kCloseSession:
+        request_.operation = tree::CloseSession();
+        break;
+      case v1::Request::kGet:
+        request_.operation = GetRead{from.get().path(), from.get().watch()};
+        break;
+      case v1::Request::kStat:
+        request_.operation = StatRead{from.stat().path(), from.stat().watch()};
+        break;
+      case v1::Request::kList:
+        request_.operation = ListRead{from.list().path(), from.list().watch(),
+                                      from.list().recursive(), from.list().after()};
+        break;
+      case v1::Request::kSync:
+        request_.operation = SyncRead();
+        break;
+      case v1::Request::OPERATION_NOT_SET:
+        Refuse("the request has no operation that this server knows");
+        break;
+    }
+  }
+
+ private:
+  void Refuse(std::string message) {
+    Failure failure = FailureOf(tree::ResultCode::kBadArguments, "");
+    failure.message = std::move(message);
+    request_.malformed = std::move(failure);
+  }
+
+  tree::Create Create(const v1::CreateRequest& from) {
+    if (from.mode() < 0 || from.mode() > v1::CREATE_MODE_EPHEMERAL_SEQUENTIAL) {
+      Refuse(fmt::format("create {}: mode {} is not known", from.path(), from.mode()));
+      return {};
+    }
+    return {from.path(), DataOf(from), static_cast<tree::CreateMode>(from.mode())};
+  }
+
+  tree::SetData SetData(const v1::SetDataRequest& from) {
+    return {from.path(), DataOf(from), from.version()};
+  }
+
+  void ReadDelete(const v1::DeleteRequest& from) {
+    if (!from.recursive()) {
+      request_.operation = tree::Delete{from.path(), from.version()};
+    } else if (from.version() == tree::kAnyVersion) {
+      request_.operation = tree::DeleteRecursive{from.path()};
+    } else {
+      request_.operation = tree::DeleteRecursive{from.path()};
+      Refuse(fmt::format("delete {}: a recursive delete takes no version, only -1", from.path()));
+    }
+  }
+
+  void ReadTransaction(const v1::TransactionRequest& from) {
+    tree::Transaction transaction;
+    for (int i = 0; i < from.compares_size(); ++i) {
+      AddCompares(from.compares(i), static_cast<uint32_t>(i), transaction.compares);
+    }
+    for (const v1::TransactionOperation& operation : from.operations()) {
+      AddOperation(operation, transaction.operations);
+    }
+    request_.operation = std::move(transaction);
+  }
+
+  void AddCompares(const v1::Compare& from, uint32_t position,
+                   std::vector<tree::Compare>& compares) {
+    using Field = tree::Compare::Field;
+    const auto add = [&](Field field, int64_t value) {
+      compares.push_back({from.path(), field, value});
+      request_.compare_positions.push_back(position);
+    };
+    if (from.has_exists()) add(Field::kExists, from.exists() ? 1 : 0);
+    if (from.has_version()) add(Field::kVersion, from.version());
+    if (from.has_czxid()) add(Field::kCzxid, from.czxid());
+    if (from.has_mzxid()) add(Field::kMzxid, from.mzxid());
+    if (from.has_ephemeral_owner()) {
+      add(Field::kEphemeralOwner, static_cast<int64_t>(from.ephemeral_owner()));
+    }
+  }
+
+  void AddOperation(const v1::TransactionOperation& from,
+                    std::vector<tree::TransactionOperation>& operations) {
+    switch (from.operation_case()) {
+      case v1::TransactionOperation::kCreate:
+        operations.emplace_back(Create(from.create()));
+        return;
+      case v1::TransactionOperation::kSetData:
+        operations.emplace_back(SetData(from.set_data()));
+        return;
+      case v1::TransactionOperation::kDelete:
+        operations.emplace_back(tree::Delete{from.delete_().path(), from.delete_().version()});
+        if (from.delete_().recursive()) {
+          Refuse(fmt::format("delete {}: a transaction can't delete recursively",
+                             from.delete_().path()));
+        }
+        return;
+      case v1::TransactionOperation::OPERATION_NOT_SET:
+        Refuse("an operation of the transaction is not known to this server");
+        return;
+    }
+  }
+
+  Request& request_;
+};
+
+Request ToRequest(const v1::Request& from) {
+  Request request;
+  request.id = from.request_id();
+  request.sequence = CommandSequence(from.sequence());
+  request.acknowledged_floor = CommandSequence(from.acknowledged_floor());
+  request.generation = SessionGeneration(from.generation());
+  request.min_zxid = Zxid(from.min_zxid());
+  request.stale_ok = from.stale_ok();
+  OperationReader(request).Read(from);
+  return request;
+}
+
+void ToProto(const tree::Stat& stat, v1::Stat& out) {
+  out.set_czxid(stat.czxid.value());
+  out.set_mzxid(stat.mzxid.value());
+  out.set_pzxid(stat.pzxid.value());
+  out.set_ctime_ms(stat.ctime_ms);
+  out.set_mtime_ms(stat.mtime_ms);
+  out.set_version(stat.version);
+  out.set_cversion(stat.cversion);
+  out.set_aversion(stat.aversion);
+  out.set_ephemeral_owner(stat.ephemeral_owner.value());
+  out.set_data_length(stat.data_length);
+  out.set_num_children(stat.num_children);
+}
+
+template <typename Message>
+void SetData(const SharedBytes& data, Message& out) {
+  if (!data.is_null()) out.set_data(data.view().data(), data.view().size());
+}
+
+void ToProto(CreateResult&& result, v1::CreateResult& out) {
+  out.set_path(std::move(result.path));
+  ToProto(result.stat, *out.mutable_stat());
+}
+
+// One result, into a message with the fields create, set_data and delete.
+template <typename Message>
+struct ChangeWriter {
+  Message& out;
+
+  void operator()(CreateResult& result) { ToProto(std::move(result), *out.mutable_create()); }
+  void operator()(SetDataResult& result) {
+    ToProto(result.stat, *out.mutable_set_data()->mutable_stat());
+  }
+  void operator()(DeleteResult& result) { out.mutable_delete_()->set_deleted(result.deleted); }
+};
+
+struct ResultWriter : ChangeWriter<v1::Response> {
+  using ChangeWriter<v1::Response>::operator();
+
+  void operator()(std::monostate) {}
+  void operator()(TransactionResult& result) {
+    v1::TransactionResult& to = *out.mutable_transaction();
+    for (auto& one : result.results) {
+      std::visit(ChangeWriter<v1::OperationResult>{*to.add_results()}, one);
+    }
+    to.set_failed_compare(result.failed_compare);
+    to.set_failed_operation(result.failed_operation);
+  }
+  void operator()(GetResult& result) {
+    SetData(result.data, *out.mutable_get());
+    ToProto(result.stat, *out.mutable_get()->mutable_stat());
+  }
+  void operator()(StatResult& result) {
+    ToProto(result.stat, *out.mutable_stat()->mutable_stat());
+  }
+  void operator()(ListResult& result) {
+    v1::ListResult& to = *out.mutable_list();
+    to.mutable_names()->Reserve(static_cast<int>(result.names.size()));
+    for (std::string& name : result.names) to.add_names(std::move(name));
+    to.set_more(result.more);
+    ToProto(result.stat, *to.mutable_stat());
+  }
+};
+
+v1::ChangeType ToProto(tree::Change::Type type) {
+  switch (type) {
+    case tree::Change::Type::kCreated:
+      return v1::CHANGE_TYPE_CREATED;
+    case tree::Change::Type::kChanged:
+      return v1::CHANGE_TYPE_CHANGED;
+    case tree::Change::Type::kDeleted:
+      return v1::CHANGE_TYPE_DELETED;
+    case tree::Change::Type::kChildren:
+      return v1::CHANGE_TYPE_CHILDREN;
+  }
+  return v1::CHANGE_TYPE_UNSPECIFIED;
+}
+
+struct ServerFrameWriter {
+  v1::SessionResponse& out;
+
+  void operator()(Attached& attached) {
+    v1::Attached& to = *out.mutable_attached();
+    to.set_server_id(attached.server_id);
+    if (attached.failure.has_value()) return ToProto(*attached.failure, *to.mutable_error());
+    const tree::SessionGrant& grant = attached.grant;
+    to.set_session_id(grant.session.value());
+    to.set_password(std::string(grant.password.begin(), grant.password.end()));
+    to.set_generation(grant.generation.value());
+    to.set_timeout_ms(static_cast<uint32_t>(grant.timeout_ms));
+    to.set_last_sequence(grant.last_sequence.value());
+    to.set_ensemble_id(attached.ensemble_id.Bytes());
+    to.set_zxid(attached.zxid.value());
+  }
+  void operator()(Response& response) {
+    v1::Response& to = *out.mutable_response();
+    to.set_request_id(response.request_id);
+    to.set_zxid(response.zxid.value());
+    if (response.failure.has_value()) ToProto(*response.failure, *to.mutable_error());
+    std::visit(ResultWriter{{to}}, response.result);
+  }
+  void operator()(WatchEvent& event) {
+    v1::WatchEvent& to = *out.mutable_event();
+    to.set_type(ToProto(event.type));
+    to.set_path(std::move(event.path));
+    to.set_zxid(event.zxid.value());
+  }
+  void operator()(KeepAliveAck& ack) { out.mutable_keep_alive_ack()->set_id(ack.id); }
+  void operator()(Detached& detached) {
+    ToProto(detached.failure, *out.mutable_detached()->mutable_error());
+  }
+};
+
+struct WatchFrameWriter {
+  v1::WatchResponse& out;
+
+  void operator()(const WatchCompacted& compacted) {
+    out.mutable_compacted()->set_zxid(compacted.zxid.value());
+  }
+  void operator()(const WatchState& state) {
+    v1::State& to = *out.mutable_state();
+    to.set_zxid(state.zxid.value());
+    to.set_last(state.last);
+    for (const WatchZnode& znode : state.znodes) {
+      v1::Znode& one = *to.add_znodes();
+      one.set_path(znode.path);
+      SetData(znode.data, one);
+      ToProto(znode.stat, *one.mutable_stat());
+    }
+  }
+  void operator()(const WatchChanges& changes) {
+    v1::Changes& to = *out.mutable_changes();
+    to.set_zxid(changes.set->zxid.value());
+    for (const tree::Change* change : changes.changes) {
+      v1::Change& one = *to.add_changes();
+      one.set_type(ToProto(change->type));
+      one.set_path(change->path);
+      SetData(change->data, one);
+      if (change->type != tree::Change::Type::kDeleted) {
+        ToProto(change->stat, *one.mutable_stat());
+      }
+    }
+  }
+  void operator()(const WatchProgress& progress) {
+    out.mutable_progress()->set_zxid(progress.zxid.value());
+  }
+};
+
+v1::Role ToProto(Role role) {
+  switch (role) {
+    case Role::kFollower:
+      return v1::ROLE_FOLLOWER;
+    case Role::kCandidate:
+      return v1::ROLE_CANDIDATE;
+    case Role::kLeader:
+      return v1::ROLE_LEADER;
+    case Role::kLearner:
+      return v1::ROLE_LEARNER;
+  }
+  return v1::ROLE_UNSPECIFIED;
+}
+
+}  // namespace
+
+ClientFrame ToClientFrame(v1::SessionRequest&& frame) {
+  switch (frame.frame_case()) {
+    case v1::SessionRequest::kAttach:
+      return ToAttach(frame.attach());
+    case v1::SessionRequest::kRequest:
+      return ToRequest(frame.request());
+    case v1::SessionRequest::kKeepAlive:
+      return KeepAliveRequest{frame.keep_alive().id()};
+    case v1::SessionRequest::FRAME_NOT_SET:
+      break;
+  }
+  return ProtocolError{"a frame that this server doesn't know"};
+}
+
+void ToProto(ServerFrame&& frame, v1::SessionResponse& out) {
+  std::visit(ServerFrameWriter{out}, frame);
+}
+
+absl::StatusOr<WatchRequest> ToWatchRequest(const v1::WatchRequest& from) {
+  const auto ensemble_id = UuidOf(from.ensemble_id());
+  if (!ensemble_id.has_value()) {
+    return absl::InvalidArgumentError("watch: ensemble_id is not 16 bytes");
+  }
+  WatchRequest request;
+  request.ensemble_id = *ensemble_id;
+  request.filter = {from.path(), from.recursive()};
+  request.from_zxid = Zxid(from.from_zxid());
+  request.min_zxid = Zxid(from.min_zxid());
+  request.stale_ok = from.stale_ok();
+  return request;
+}
+
+void ToProto(const WatchFrame& frame, v1::WatchResponse& out) {
+  std::visit(WatchFrameWriter{out}, frame);
+}
+
+void ToProto(const ServiceStatus& status, uint32_t server_id, v1::StatusResponse& out) {
+  const ReplicaStatus& replica = status.replica;
+  if (!status.ensemble_id.IsNil()) out.set_ensemble_id(status.ensemble_id.Bytes());
+  out.set_server_id(server_id);
+  out.set_role(ToProto(replica.leadership.role));
+  out.set_leader_id(replica.leadership.leader.value());
+  out.set_term(replica.leadership.term.value());
+  out.set_commit_index(replica.commit_index.value());
+  out.set_applied_index(status.applied_index.value());
+  out.set_zxid(status.zxid.value());
+  out.set_digest(status.digest);
+  out.set_log_bytes(replica.log_bytes);
+  out.set_log_entries(replica.last_index.value());
+  for (const ReplicaStatus::Peer& peer : replica.servers) {
+    v1::ServerInfo& info = *out.add_servers();
+    info.set_id(peer.address.id.value());
+    info.set_peer(peer.address.address);
+    info.set_grpc(peer.grpc);
+    info.set_connected(peer.connected);
+  }
+  out.set_znodes(status.znodes);
+  out.set_sessions(status.sessions);
+  out.set_watches(status.watches);
+  out.set_ready(status.not_ready_reason.empty());
+  out.set_not_ready_reason(status.not_ready_reason);
+  out.set_disk_free_bytes(status.disk_free_bytes);
+  out.set_version(std::string(base::Version()));
+}
+
+void ToProto(const Failure& failure, ::bellwether::common::v1::Error& out) {
+  using ::bellwether::common::v1::OUTCOME_REJECTED;
+  using ::bellwether::common::v1::OUTCOME_UNKNOWN;
+  out.set_code(static_cast<int32_t>(failure.code));
+  out.set_message(failure.message);
+  out.set_reason(failure.reason);
+  out.set_outcome(failure.outcome == base::Outcome::kUnknown ? OUTCOME_UNKNOWN : OUTCOME_REJECTED);
+}
+
+}  // namespace bellwether::coord

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "bellwether/coord/v1/coord.pb.h"
+#include "coord/service/coord_service.h"
+#include "coord/service/requests.h"
+#include "coord/service/watch.h"
+
+// Between the messages of coord.proto and the service's vocabulary. What comes from a client is
+// checked here for everything that the vocabulary can't express; the rest is the service's to judge.
+namespace bellwether::coord {
+
+// A frame that makes no sense at all becomes a ProtocolError; a request that can't be understood
+// one with `malformed` set, so that it is refused in its turn.
+ClientFrame ToClientFrame(v1::SessionRequest&& frame);
+
+void ToProto(ServerFrame&& frame, v1::SessionResponse& out);
+
+// Errors: INVALID_ARGUMENT that names the field.
+absl::StatusOr<WatchRequest> ToWatchRequest(const v1::WatchRequest& request);
+
+void ToProto(const WatchFrame& frame, v1::WatchResponse& out);
+
+void ToProto(const ServiceStatus& status, uint32_t server_id, v1::StatusResponse& out);
+
+void ToProto(const Failure& failure, ::bellwether::common::v1::Error& out);
+
+}  // namespace bellwether::coord
