@@ -1,0 +1,165 @@
+#include "coord/coord_server.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/net/tcp.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "coord/storage/rocks_log_store.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord {
+namespace {
+
+// How long clients' calls may take to end when the server stops.
+constexpr absl::Duration kStopGrace = absl::Seconds(2);
+
+// The transport of a single server.
+class NoPeers : public Transport {
+ public:
+  void Start(Hello, Handler&) override {}
+  void UpdateHello(Hello) override {}
+  void Send(ServerId, PeerMessage) override {}
+};
+
+std::string AddressOrOff(const base::HostPort* address) {
+  return address == nullptr ? "off" : address->ToString();
+}
+
+// gRPC does not say why it can't listen; a listener of our own on the same address does.
+absl::Status WhyNotListening(const base::HostPort& address, absl::Status otherwise) {
+  auto listener = base::Listener::Open(address, "probe", 1, [](auto) {});
+  return listener.ok() ? otherwise : base::Annotate(listener.status(), "--listen");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CoordServer>> CoordServer::Start(
+    const CoordServerOptions& options, std::function<void(absl::Status)> on_fatal) {
+  std::unique_ptr<CoordServer> server(new CoordServer(options));
+  server->on_fatal_ = std::move(on_fatal);
+  RETURN_IF_ERROR(server->OpenData());
+  RETURN_IF_ERROR(server->OpenLog());
+  server->BuildService();
+  RETURN_IF_ERROR(server->BuildReplica());
+  RETURN_IF_ERROR(server->Listen());
+  return server;
+}
+
+CoordServer::~CoordServer() { Stop(); }
+
+absl::Status CoordServer::OpenData() {
+  ASSIGN_OR_RETURN(data_dir_, base::DataDir::Open(options_.data_dir, "coord", options_.id));
+  return absl::OkStatus();
+}
+
+absl::Status CoordServer::OpenLog() {
+  for (size_t i = 0; i < options_.io_threads; ++i) {
+    io_executors_.push_back(std::make_unique<base::ThreadExecutor>(fmt::format("io-{}", i)));
+  }
+  replica_executor_ = std::make_unique<base::ThreadExecutor>("replica");
+  apply_executor_ = std::make_unique<base::ThreadExecutor>("apply");
+  RocksLogStoreOptions log;
+  log.folder = data_dir_->File("raft");
+  ASSIGN_OR_RETURN(log_store_, RocksLogStore::Open(log, *replica_executor_, base::SystemClock(),
+                                                   metrics_));
+  return absl::OkStatus();
+}
+
+void CoordServer::BuildService() {
+  ServiceOptions service;
+  service.server_id = options_.id;
+  service.watch_ring_changes_max = options_.watch_ring_changes;
+  CoordService::Dependencies deps{
+      .clock = base::SystemClock(),
+      .replica_executor = *replica_executor_,
+      .io_executors = {},
+      .metrics = metrics_,
+      .random = base::SystemRandom,
+      .on_ensemble_id = [this](base::Uuid ensemble_id) { OnEnsembleId(ensemble_id); },
+      .on_fatal = on_fatal_,
+      .disk_free_bytes =
+          [path = data_dir_->path()] { return base::FreeBytes(path).value_or(0); },
+  };
+  for (const auto& executor : io_executors_) deps.io_executors.push_back(executor.get());
+  service_ = std::make_unique<CoordService>(service, std::move(deps));
+}
+
+absl::Status CoordServer::BuildReplica() {
+  ReplicaOptions replica;
+  replica.id = ServerId(options_.id);
+  replica.servers = options_.peers;
+  if (replica.servers.empty()) replica.servers = {{replica.id, "127.0.0.1:2192"}};
+  replica.grpc = options_.advertise.empty() ? options_.listen.ToString() : options_.advertise;
+  replica.folder_id = data_dir_->identity().folder_id;
+  replica.election_timeout = options_.election_timeout * base::TimeScale();
+  replica.heartbeat = replica.election_timeout / 3;
+  replica.tick = replica.election_timeout / 15;
+  transport_ = std::make_unique<NoPeers>();
+  replica_ = std::make_unique<Replica>(
+      replica, data_dir_->identity().ensemble_id,
+      Replica::Dependencies{.log = *log_store_,
+                            .transport = *transport_,
+                            .state_machine = *service_,
+                            .clock = base::SystemClock(),
+                            .executor = *replica_executor_,
+                            .apply_executor = *apply_executor_,
+                            .metrics = metrics_,
+                            .seed = base::SystemRandom(),
+                            .on_fatal = on_fatal_});
+  replicated_log_ = std::make_unique<ReplicaLog>(*replica_);
+  service_->Start(*replicated_log_);
+  return absl::OkStatus();
+}
+
+absl::Status CoordServer::Listen() {
+  auto grpc_server = GrpcServer::Open({options_.listen, options_.id}, *service_);
+  if (!grpc_server.ok()) return WhyNotListening(options_.listen, grpc_server.status());
+  grpc_server_ = *std::move(grpc_server);
+  if (options_.listen_admin.has_value()) {
+    auto http_server = base::HttpServer::Open(
+        *options_.listen_admin,
+        base::AdminRoutes(metrics_, [this] { return HealthChecks(); }));
+    if (!http_server.ok()) return base::Annotate(http_server.status(), "--listen-admin");
+    http_server_ = *std::move(http_server);
+  }
+  replica_->Start();
+  return absl::OkStatus();
+}
+
+void CoordServer::OnEnsembleId(base::Uuid ensemble_id) {
+  const absl::Status status = data_dir_->SetEnsembleId(ensemble_id);
+  if (!status.ok()) on_fatal_(status);
+}
+
+std::vector<base::HealthCheck> CoordServer::HealthChecks() const {
+  return {{"quorum", service_->NotReadyReason()}};
+}
+
+std::string CoordServer::Describe() const {
+  const base::HostPort* const peer =
+      options_.listen_peer.has_value() ? &*options_.listen_peer : nullptr;
+  const base::HostPort* const admin =
+      http_server_ == nullptr ? nullptr : &http_server_->address();
+  return fmt::format("id={} grpc={} peer={} zk=off admin={} data_dir={} pid={}", options_.id,
+                     grpc_server_->address().ToString(), AddressOrOff(peer), AddressOrOff(admin),
+                     options_.data_dir, getpid());
+}
+
+// Clients first, while the log still commits what they have in flight; then the log; then the
+// threads, so that nothing runs any more when the parts are destroyed.
+void CoordServer::Stop() {
+  if (service_ != nullptr) service_->Stop();
+  if (grpc_server_ != nullptr) grpc_server_->Shutdown(kStopGrace);
+  http_server_.reset();
+  if (replica_ != nullptr) replica_->Stop();
+  if (replica_executor_ != nullptr) replica_executor_->Stop();
+  if (apply_executor_ != nullptr) apply_executor_->Stop();
+  for (const auto& executor : io_executors_) executor->Stop();
+}
+
+}  // namespace bellwether::coord

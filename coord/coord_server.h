@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/data_dir.h"
+#include "base/http/server.h"
+#include "base/metrics.h"
+#include "base/thread_executor.h"
+#include "coord/options.h"
+#include "coord/replica/log_store.h"
+#include "coord/replica/replica.h"
+#include "coord/rpc/grpc_server.h"
+#include "coord/service/coord_service.h"
+
+namespace bellwether::coord {
+
+// One coord server, put together: builds every part, hands each what it uses, and stops them in
+// order. Contains no logic of its own. Owned by main.
+class CoordServer {
+ public:
+  // Returns when clients can connect; the ensemble may still be electing. `on_fatal` is called at
+  // most once, from any thread, when the server can't go on: the process must then end.
+  // Errors name the folder, file or address and the next step.
+  static absl::StatusOr<std::unique_ptr<CoordServer>> Start(
+      const CoordServerOptions& options, std::function<void(absl::Status)> on_fatal);
+
+  // Finishes what is under way, for a bounded time, and stops.
+  ~CoordServer();
+
+  // "id=1 grpc=127.0.0.1:2191 ...": what the ready line says, with the real addresses.
+  std::string Describe() const;
+
+ private:
+  explicit CoordServer(const CoordServerOptions& options) : options_(options) {}
+
+  absl::Status OpenData();
+  absl::Status OpenLog();
+  void BuildService();
+  absl::Status BuildReplica();
+  absl::Status Listen();
+  void Stop();
+
+  void OnEnsembleId(base::Uuid ensemble_id);
+  std::vector<base::HealthCheck> HealthChecks() const;
+
+  const CoordServerOptions options_;
+  std::function<void(absl::Status)> on_fatal_;
+
+  // In the order of construction; each may use those above it.
+  base::Metrics metrics_;
+  std::unique_ptr<base::DataDir> data_dir_;
+  std::vector<std::unique_ptr<base::ThreadExecutor>> io_executors_;
+  std::unique_ptr<base::ThreadExecutor> replica_executor_;
+  std::unique_ptr<base::ThreadExecutor> apply_executor_;
+  std::unique_ptr<LogStore> log_store_;
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<CoordService> service_;
+  std::unique_ptr<Replica> replica_;
+  std::unique_ptr<ReplicatedLog> replicated_log_;
+  std::unique_ptr<GrpcServer> grpc_server_;
+  std::unique_ptr<base::HttpServer> http_server_;
+};
+
+}  // namespace bellwether::coord

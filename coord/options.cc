@@ -1,0 +1,177 @@
+#include "coord/options.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord {
+namespace {
+
+constexpr int64_t kServerIdLast = 254;
+constexpr size_t kPeersMax = 9;
+constexpr int64_t kIoThreadsMax = 64;
+
+using base::HostPort;
+using base::OptionTable;
+
+// A setter that parses a value and keeps it.
+template <typename T, typename Parse>
+OptionTable::Setter Keep(T& target, Parse parse) {
+  return [&target, parse](const std::string& text) -> absl::Status {
+    ASSIGN_OR_RETURN(target, parse(text));
+    return absl::OkStatus();
+  };
+}
+
+OptionTable::Setter KeepAddressOrOff(std::optional<HostPort>& target) {
+  return [&target](const std::string& text) -> absl::Status {
+    if (text == "off") {
+      target.reset();
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(target, base::ParseHostPort(text));
+    return absl::OkStatus();
+  };
+}
+
+template <typename T>
+OptionTable::Setter KeepInteger(T& target, int64_t first, int64_t last) {
+  return [&target, first, last](const std::string& text) -> absl::Status {
+    ASSIGN_OR_RETURN(const int64_t value, base::ParseInteger(text, first, last));
+    target = static_cast<T>(value);
+    return absl::OkStatus();
+  };
+}
+
+// "2=host:port".
+absl::StatusOr<PeerAddress> ParsePeer(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos) {
+    return absl::InvalidArgumentError(
+        fmt::format("\"{}\" is not N=HOST:PORT; write for example 1=127.0.0.1:2192", text));
+  }
+  ASSIGN_OR_RETURN(const int64_t id, base::ParseInteger(text.substr(0, equals), 1, kServerIdLast));
+  ASSIGN_OR_RETURN(const HostPort address, base::ParseHostPort(text.substr(equals + 1)));
+  if (address.port == 0) {
+    return absl::InvalidArgumentError(fmt::format(
+        "\"{}\": peers need to know the port; give one above 0", text));
+  }
+  return PeerAddress{ServerId(static_cast<uint32_t>(id)), address.ToString()};
+}
+
+absl::Status CheckPeers(CoordServerOptions& options) {
+  auto& peers = options.peers;
+  if (peers.empty()) return absl::OkStatus();
+  if (peers.size() > kPeersMax) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--peer: {} servers are too many; an ensemble has 3 or 5, at most {}", peers.size(),
+        kPeersMax));
+  }
+  std::sort(peers.begin(), peers.end(),
+            [](const PeerAddress& a, const PeerAddress& b) { return a.id < b.id; });
+  const PeerAddress* own = nullptr;
+  for (size_t i = 0; i < peers.size(); ++i) {
+    if (peers[i].id == ServerId(options.id)) own = &peers[i];
+    for (size_t j = 0; j < i; ++j) {
+      if (peers[i].id != peers[j].id && peers[i].address != peers[j].address) continue;
+      return absl::InvalidArgumentError(
+          fmt::format("--peer: {}={} and {}={} are the same server; give each once", peers[j].id,
+                      peers[j].address, peers[i].id, peers[i].address));
+    }
+  }
+  if (own == nullptr) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--peer: server {} itself is missing; list every server of the ensemble, this one too",
+        options.id));
+  }
+  if (!options.listen_peer.has_value()) {
+    ASSIGN_OR_RETURN(options.listen_peer, base::ParseHostPort(own->address));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPlaintext(std::string_view flag, const std::optional<HostPort>& address,
+                            bool allowed) {
+  if (allowed || !address.has_value() || address->IsLoopback()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("--{}: {} is not a loopback address and connections are not encrypted; listen "
+                  "on 127.0.0.1, or accept that with --allow-plaintext",
+                  flag, address->ToString()));
+}
+
+absl::Status Check(CoordServerOptions& options) {
+  if (options.id == 0) {
+    return absl::InvalidArgumentError("--id: not given; give this server's number, 1 to 254");
+  }
+  if (options.data_dir.empty()) {
+    return absl::InvalidArgumentError("--data-dir: not given; name the folder for this server's data");
+  }
+  RETURN_IF_ERROR(CheckPeers(options));
+  if (options.peers.empty() && options.listen_peer.has_value()) {
+    return absl::InvalidArgumentError(
+        "--listen-peer: a single server has no peers; give --peer once per server, or leave it out");
+  }
+  RETURN_IF_ERROR(CheckPlaintext("listen", options.listen, options.allow_plaintext));
+  RETURN_IF_ERROR(CheckPlaintext("listen-peer", options.listen_peer, options.allow_plaintext));
+  return CheckPlaintext("listen-admin", options.listen_admin, options.allow_plaintext);
+}
+
+absl::StatusOr<absl::Duration> ParseElectionTimeout(const std::string& text) {
+  ASSIGN_OR_RETURN(const absl::Duration timeout, base::ParseDuration(text));
+  if (timeout >= absl::Milliseconds(50) && timeout <= absl::Minutes(1)) return timeout;
+  return absl::InvalidArgumentError(fmt::format("\"{}\" is not within 50ms to 1m", text));
+}
+
+int64_t DefaultIoThreads() { return std::clamp<int64_t>(sysconf(_SC_NPROCESSORS_ONLN), 1, 4); }
+
+void AddOptions(OptionTable& table, CoordServerOptions& options) {
+  table.AddText("id", "N", "this server's number in its ensemble, 1 to 254", "",
+                KeepInteger(options.id, 1, kServerIdLast));
+  table.AddText("data-dir", "DIR", "folder of this server's data", "",
+                OptionTable::Into(options.data_dir));
+  table.AddList("peer", "N=HOST:PORT",
+                "a server of the ensemble; once per server, this one too; none: a single server",
+                [&options](const std::string& text) -> absl::Status {
+                  ASSIGN_OR_RETURN(PeerAddress peer, ParsePeer(text));
+                  options.peers.push_back(std::move(peer));
+                  return absl::OkStatus();
+                });
+  table.AddText("listen", "HOST:PORT", "where clients connect", "127.0.0.1:2191",
+                Keep(options.listen, base::ParseHostPort));
+  table.AddText("listen-peer", "HOST:PORT", "where peers connect (default: the own --peer entry)",
+                "", KeepAddressOrOff(options.listen_peer));
+  table.AddText("listen-admin", "HOST:PORT|off", "metrics and health over HTTP", "127.0.0.1:2190",
+                KeepAddressOrOff(options.listen_admin));
+  table.AddText("advertise", "HOST:PORT", "the address that clients are told (default: --listen)",
+                "", OptionTable::Into(options.advertise));
+  table.AddText("election-timeout", "D", "silence of the leader after which servers elect", "150ms",
+                Keep(options.election_timeout, ParseElectionTimeout));
+  table.AddText("io-threads", "N", "threads that work for clients",
+                std::to_string(DefaultIoThreads()),
+                KeepInteger(options.io_threads, 1, kIoThreadsMax));
+  table.AddText("watch-ring-changes", "N", "newest changes that watches can resume from", "100000",
+                KeepInteger(options.watch_ring_changes, 1, 100'000'000));
+  table.AddText("log-level", "LEVEL", "trace, debug, info, warn or error", "info",
+                OptionTable::Into(options.log_level));
+  table.AddText("log-format", "FORMAT", "text or json, on stderr", "text",
+                OptionTable::Into(options.log_format));
+  table.AddSwitch("allow-plaintext", "listen on other than loopback addresses, unencrypted",
+                  options.allow_plaintext);
+}
+
+}  // namespace
+
+absl::StatusOr<ParsedCoordOptions> ParseCoordOptions(int argc, const char* const* argv) {
+  ParsedCoordOptions result;
+  OptionTable table("bell-coord", "One server of the Bellwether coordination service.");
+  AddOptions(table, result.options);
+  ASSIGN_OR_RETURN(result.parsed, table.Parse(argc, argv));
+  if (result.parsed.action != OptionTable::Action::kExit) RETURN_IF_ERROR(Check(result.options));
+  return result;
+}
+
+}  // namespace bellwether::coord

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/options/option_table.h"
+#include "base/parse.h"
+#include "coord/replica/transport.h"
+
+namespace bellwether::coord {
+
+// What bell-coord is told by flags and file.
+struct CoordServerOptions {
+  uint32_t id = 0;  // 1..254
+  std::string data_dir;
+  std::vector<PeerAddress> peers;  // itself too, sorted by id; empty: a single server
+  base::HostPort listen;
+  std::optional<base::HostPort> listen_peer;   // none: a single server without peers
+  std::optional<base::HostPort> listen_admin;  // none: off
+  std::string advertise;                       // empty: where it listens
+  absl::Duration election_timeout;
+  size_t io_threads = 1;
+  size_t watch_ring_changes = 0;
+  std::string log_level;
+  std::string log_format;
+  bool allow_plaintext = false;
+};
+
+struct ParsedCoordOptions {
+  base::OptionTable::Parsed parsed;
+  CoordServerOptions options;  // complete and consistent unless the action is kExit
+};
+
+// Errors: INVALID_ARGUMENT, for exit code 2.
+absl::StatusOr<ParsedCoordOptions> ParseCoordOptions(int argc, const char* const* argv);
+
+}  // namespace bellwether::coord
