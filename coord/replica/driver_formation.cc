@@ -141,8 +141,9 @@ void ReplicaDriver::OnHello(const Hello& hello) {
   peer->grpc = hello.grpc;
   absl::Status same = CheckSameEnsemble(MakeHello(), hello);
   if (!same.ok()) {
+    peer->refused_last = deps_.clock.Monotonic();
     if (peer->refused.ok()) {
-      peer->refused_at = deps_.clock.Monotonic();
+      peer->refused_first = peer->refused_last;
       LOG_WARN("peer refused id={} peer={} reason=\"{}\"", options_.id, hello.server_id, same);
     }
     peer->refused = std::move(same);
@@ -164,7 +165,6 @@ void ReplicaDriver::OnDisconnected(ServerId server) {
   if (!running_ || peer == nullptr) return;
   LOG_INFO("peer disconnected id={} peer={}", options_.id, server);
   peer->hello.reset();
-  peer->refused = absl::OkStatus();
   forward_receiver_.Forget(server);
   if (server == forward_sender_.leader()) {
     BreakForwardStream("the connection to the leader broke");
@@ -173,19 +173,24 @@ void ReplicaDriver::OnDisconnected(ServerId server) {
 
 // A server that disagrees with its peers gives them time to show that it is they who are wrong.
 void ReplicaDriver::CheckRefusals(absl::Duration now) {
-  if (InContact(now)) return;
+  const absl::Duration grace = kDisagreementElections * options_.election_timeout;
   size_t agree = 0;
   size_t disagree = 0;
   const Peer* overdue = nullptr;
-  for (const auto& [id, peer] : peers_) {
-    if (!peer.hello.has_value()) continue;
-    ++(peer.refused.ok() ? agree : disagree);
-    if (!peer.refused.ok() &&
-        now - peer.refused_at > kDisagreementElections * options_.election_timeout) {
-      overdue = &peer;
+  for (auto& [id, peer] : peers_) {
+    if (peer.refused.ok()) {
+      agree += peer.hello.has_value() ? 1 : 0;
+      continue;
     }
+    if (peer.hello.has_value()) peer.refused_last = now;
+    if (now - peer.refused_last > grace) {
+      peer.refused = absl::OkStatus();  // it has not been back
+      continue;
+    }
+    ++disagree;
+    if (now - peer.refused_first > grace) overdue = &peer;
   }
-  if (overdue != nullptr && disagree > agree) Fail(overdue->refused);
+  if (overdue != nullptr && disagree > agree && !InContact(now)) Fail(overdue->refused);
 }
 
 }  // namespace bellwether::coord

@@ -75,7 +75,8 @@ class ReplicaDriver : public Transport::Handler,
     std::optional<Hello> hello;  // while connected
     std::string grpc;            // last heard
     absl::Status refused;        // why its messages are not taken
-    absl::Duration refused_at;
+    absl::Duration refused_first;
+    absl::Duration refused_last;
   };
 
   struct Instruments {

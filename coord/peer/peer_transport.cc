@@ -1,0 +1,550 @@
+#include "coord/peer/peer_transport.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "base/status.h"
+#include "base/thread.h"
+#include "bellwether/coord/v1/peer.grpc.pb.h"
+#include "coord/peer/convert.h"
+#include "coord/peer/exchange.h"
+#include "grpcpp/alarm.h"
+#include "grpcpp/grpcpp.h"
+
+namespace bellwether::coord {
+namespace {
+
+constexpr int kMessageBytesMax = 8 << 20;
+constexpr int kListenerStreamsMax = 64;
+constexpr int kKeepaliveMs = 10'000;
+constexpr int kKeepaliveTimeoutMs = 5'000;
+constexpr int kConnectTimeoutMs = 1'000;
+constexpr absl::Duration kMaintenanceInterval = absl::Milliseconds(25);
+constexpr absl::Duration kStableConnection = absl::Seconds(1);  // shorter ones don't reset backoff
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
+}
+
+grpc::ChannelArguments ChannelArguments(const PeerTransportOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  arguments.SetMaxSendMessageSize(kMessageBytesMax);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
+                   static_cast<int>(absl::ToInt64Milliseconds(options.redial_first)));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
+                   static_cast<int>(absl::ToInt64Milliseconds(options.redial_last)));
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return arguments;
+}
+
+// This server opened it.
+class DialedExchange : public Exchange {
+ public:
+  DialedExchange(Owner& owner, ServerId expected)
+      : Exchange(owner, ExchangeLimits()),
+        expected_(expected),
+        start_tag_([this](bool ok) { OnOpened(ok); }) {}
+
+  void Start(v1::Peer::Stub& stub, grpc::CompletionQueue& queue) {
+    stream_ = stub.PrepareAsyncExchange(&context_, &queue);
+    stream_->StartCall(start_tag_.Begin(shared_from_this()));
+  }
+
+  ServerId expected() const { return expected_; }
+
+ private:
+  void StartRead(v1::PeerBatch& batch, void* tag) override { stream_->Read(&batch, tag); }
+  void StartWrite(const v1::PeerBatch& batch, void* tag) override { stream_->Write(batch, tag); }
+  void StartFinish(const absl::Status&, void* tag) override { stream_->Finish(&status_, tag); }
+  absl::Status FinishStatus() const override { return FromGrpc(status_); }
+  void Cancel() override { context_.TryCancel(); }
+  bool IsOpener() const override { return true; }
+
+  const ServerId expected_;
+  CompletionTag start_tag_;
+  grpc::ClientContext context_;
+  grpc::Status status_;
+  std::unique_ptr<grpc::ClientAsyncReaderWriter<v1::PeerBatch, v1::PeerBatch>> stream_;
+};
+
+// A peer opened it.
+class AcceptedExchange : public Exchange {
+ public:
+  // `opened` is told whether a stream has come, before anything else happens.
+  AcceptedExchange(Owner& owner, std::function<void(bool ok)> opened)
+      : Exchange(owner, ExchangeLimits()), start_tag_([this, opened](bool ok) {
+          opened(ok);
+          if (ok) OnOpened(true);
+        }) {}
+
+  void Start(v1::Peer::AsyncService& service, grpc::ServerCompletionQueue& queue) {
+    service.RequestExchange(&context_, &stream_, &queue, &queue,
+                            start_tag_.Begin(shared_from_this()));
+  }
+
+ private:
+  void StartRead(v1::PeerBatch& batch, void* tag) override { stream_.Read(&batch, tag); }
+  void StartWrite(const v1::PeerBatch& batch, void* tag) override { stream_.Write(batch, tag); }
+  void StartFinish(const absl::Status& reason, void* tag) override {
+    stream_.Finish(ToGrpc(reason), tag);
+  }
+  absl::Status FinishStatus() const override { return absl::OkStatus(); }
+  void Cancel() override { context_.TryCancel(); }
+  bool IsOpener() const override { return false; }
+
+  CompletionTag start_tag_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncReaderWriter<v1::PeerBatch, v1::PeerBatch> stream_{&context_};
+};
+
+// What tasks on the executor share with the transport, which may be gone when they run.
+struct Upcall {
+  std::atomic<bool> stopped = false;
+  Transport::Handler* handler = nullptr;
+};
+
+}  // namespace
+
+class PeerTransport::Impl : public Exchange::Owner {
+ public:
+  Impl(const PeerTransportOptions& options, base::Executor& executor, base::Clock& clock,
+       base::Metrics& metrics);
+
+  absl::Status Listen();
+  void Start(Hello hello, Handler& handler);
+  void UpdateHello(Hello hello);
+  void Send(ServerId to, PeerMessage message);
+  void Stop();
+  uint16_t port() const { return static_cast<uint16_t>(port_); }
+
+  // Exchange::Owner
+  v1::PeerFrame HelloFrame() override;
+  absl::Status OnHello(const std::shared_ptr<Exchange>& exchange, Hello hello) override;
+  void OnMessages(const std::shared_ptr<Exchange>& exchange, std::vector<PeerMessage> messages,
+                  size_t bytes) override;
+  void OnEnded(const std::shared_ptr<Exchange>& exchange) override;
+  void OnFinished(const std::shared_ptr<Exchange>& exchange, const absl::Status& status) override;
+  void OnDestroyed() override;
+
+ private:
+  struct Remote {
+    PeerAddress address;
+    // Of those that this server dials; owned by the queue's thread.
+    std::unique_ptr<v1::Peer::Stub> stub;
+    std::shared_ptr<DialedExchange> dialed;
+    absl::Duration next_dial;
+    absl::Duration backoff;
+    absl::Duration connected_at = absl::InfiniteDuration();
+    std::string last_error;
+    // Guarded by mutex_: shared with the operations under way.
+    std::shared_ptr<Exchange> current;
+    uint64_t process_id = 0;
+    base::Counter* sent = nullptr;
+    base::Counter* dropped = nullptr;
+  };
+  struct Greeting {
+    std::weak_ptr<Exchange> exchange;
+    absl::Duration deadline;
+  };
+
+  void RunQueue();
+  void Maintain();
+  void ScheduleMaintenance();
+  void Accept();
+  void Dial(Remote& remote);
+  void ExpectHello(const std::shared_ptr<Exchange>& exchange);
+  absl::Status CheckWho(const Exchange& exchange, const Hello& hello) const;
+  Remote* FindRemote(ServerId id);
+  void PostUpcall(absl::AnyInvocable<void(Handler&)> call);
+
+  const PeerTransportOptions options_;
+  base::Executor& executor_;
+  base::Clock& clock_;
+  const std::shared_ptr<Upcall> upcall_;
+
+  v1::Peer::AsyncService service_;
+  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+
+  // Owned by the queue's thread once started.
+  std::map<ServerId, Remote> remotes_;  // fields guarded by mutex_ as said there
+  std::vector<Greeting> greetings_;
+  grpc::Alarm alarm_;
+  CompletionTag alarm_tag_;
+
+  base::Mutex mutex_;
+  base::CondVar destroyed_;
+  bool started_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t exchanges_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool alarm_set_ ABSL_GUARDED_BY(mutex_) = false;
+  Hello hello_ ABSL_GUARDED_BY(mutex_);
+  std::optional<base::Thread> thread_;
+};
+
+PeerTransport::Impl::Impl(const PeerTransportOptions& options, base::Executor& executor,
+                          base::Clock& clock, base::Metrics& metrics)
+    : options_(options),
+      executor_(executor),
+      clock_(clock),
+      upcall_(std::make_shared<Upcall>()),
+      alarm_tag_([this](bool) { Maintain(); }) {
+  for (const PeerAddress& server : options_.servers) {
+    if (server.id == options_.id) continue;
+    Remote& remote = remotes_[server.id];
+    remote.address = server;
+    remote.backoff = options_.redial_first;
+    const std::string label = fmt::format("peer=\"{}\"", server.id);
+    remote.sent = &metrics.AddCounter("bell_peer_messages_sent_total",
+                                      "Messages queued to a peer.", label);
+    remote.dropped = &metrics.AddCounter(
+        "bell_peer_messages_dropped_total",
+        "Messages to a peer lost: not connected, queue full, too large.", label);
+    if (server.id < options_.id) {
+      remote.stub = v1::Peer::NewStub(grpc::CreateCustomChannel(
+          server.address, grpc::InsecureChannelCredentials(), ChannelArguments(options_)));
+    }
+  }
+}
+
+// --- Start and stop
+
+absl::Status PeerTransport::Impl::Listen() {
+  RETURN_IF_ERROR(base::ParseHostPort(options_.listen).status());
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port_);
+  builder.RegisterService(&service_);
+  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  builder.SetMaxSendMessageSize(kMessageBytesMax);
+  // Without this a second process could bind the same port and take half of the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kListenerStreamsMax);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kKeepaliveMs / 2);
+  queue_ = builder.AddCompletionQueue();
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port_ == 0) {
+    return absl::UnavailableError(
+        fmt::format("cannot listen for peers on {}: the address is in use or not this machine's; "
+                    "stop the process that uses it or choose another --listen-peer",
+                    options_.listen));
+  }
+  thread_.emplace("peer-queue", [this] { RunQueue(); });
+  return absl::OkStatus();
+}
+
+void PeerTransport::Impl::Start(Hello hello, Handler& handler) {
+  {
+    base::MutexLock lock(mutex_);
+    if (stopping_) return;
+    hello_ = std::move(hello);
+    upcall_->handler = &handler;
+    started_ = true;
+  }
+  Accept();
+  ScheduleMaintenance();
+}
+
+void PeerTransport::Impl::Stop() {
+  upcall_->stopped = true;
+  if (queue_ == nullptr || !thread_.has_value()) return;
+  std::vector<std::shared_ptr<Exchange>> open;
+  {
+    base::MutexLock lock(mutex_);
+    stopping_ = true;
+    for (auto& [id, remote] : remotes_) {
+      if (remote.current != nullptr) open.push_back(std::move(remote.current));
+      remote.current = nullptr;
+    }
+  }
+  for (const std::shared_ptr<Exchange>& exchange : open) exchange->Close();
+  open.clear();
+  server_->Shutdown(std::chrono::system_clock::now());
+  {
+    // The maintenance alarm closes what has not greeted yet, and then sets itself no more.
+    base::MutexLock lock(mutex_);
+    while (exchanges_ > 0 || alarm_set_) destroyed_.Wait(mutex_);
+  }
+  queue_->Shutdown();
+  thread_->Join();
+  thread_.reset();
+}
+
+void PeerTransport::Impl::RunQueue() {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->End(ok);
+}
+
+void PeerTransport::Impl::OnDestroyed() {
+  base::MutexLock lock(mutex_);
+  --exchanges_;
+  destroyed_.SignalAll();
+}
+
+// --- Connecting
+
+void PeerTransport::Impl::ScheduleMaintenance() {
+  {
+    base::MutexLock lock(mutex_);
+    alarm_set_ = !stopping_ || !greetings_.empty();
+    if (!alarm_set_) return destroyed_.SignalAll();
+  }
+  alarm_.Set(queue_.get(), std::chrono::system_clock::now() +
+                               absl::ToChronoMilliseconds(kMaintenanceInterval),
+             alarm_tag_.Begin(nullptr));
+}
+
+void PeerTransport::Impl::Maintain() {
+  bool stopping = false;
+  {
+    base::MutexLock lock(mutex_);
+    stopping = stopping_;
+  }
+  const absl::Duration now = clock_.Monotonic();
+  std::vector<Greeting> waiting;
+  for (Greeting& greeting : greetings_) {
+    std::shared_ptr<Exchange> exchange = greeting.exchange.lock();
+    if (exchange == nullptr) continue;
+    const bool greeted = exchange->peer() != ServerId();
+    if (stopping || (!greeted && now >= greeting.deadline)) {
+      exchange->Close();
+    } else if (!greeted) {
+      waiting.push_back(greeting);
+    }
+  }
+  greetings_ = std::move(waiting);
+  for (auto& [id, remote] : remotes_) {
+    if (!stopping && remote.stub != nullptr && remote.dialed == nullptr &&
+        now >= remote.next_dial) {
+      Dial(remote);
+    }
+  }
+  ScheduleMaintenance();
+}
+
+void PeerTransport::Impl::ExpectHello(const std::shared_ptr<Exchange>& exchange) {
+  greetings_.push_back({exchange, clock_.Monotonic() + options_.hello_timeout});
+}
+
+void PeerTransport::Impl::Dial(Remote& remote) {
+  auto exchange = std::make_shared<DialedExchange>(*this, remote.address.id);
+  {
+    base::MutexLock lock(mutex_);
+    ++exchanges_;
+  }
+  remote.dialed = exchange;
+  ExpectHello(exchange);
+  exchange->Start(*remote.stub, *queue_);
+}
+
+void PeerTransport::Impl::Accept() {
+  {
+    base::MutexLock lock(mutex_);
+    if (stopping_) return;
+    ++exchanges_;
+  }
+  // The pointer is good while the exchange's start tag keeps it alive.
+  auto weak = std::make_shared<std::weak_ptr<Exchange>>();
+  auto exchange = std::make_shared<AcceptedExchange>(*this, [this, weak](bool ok) {
+    if (!ok) return;  // the server shuts down
+    ExpectHello(weak->lock());
+    Accept();
+  });
+  *weak = exchange;
+  exchange->Start(service_, *queue_);
+}
+
+PeerTransport::Impl::Remote* PeerTransport::Impl::FindRemote(ServerId id) {
+  auto found = remotes_.find(id);
+  return found == remotes_.end() ? nullptr : &found->second;
+}
+
+absl::Status PeerTransport::Impl::CheckWho(const Exchange& exchange, const Hello& hello) const {
+  const auto* dialed = dynamic_cast<const DialedExchange*>(&exchange);
+  if (dialed != nullptr && hello.server_id != dialed->expected()) {
+    return absl::FailedPreconditionError(
+        fmt::format("server {} was expected at {}, server {} answers; check the --peer flags of "
+                    "both",
+                    dialed->expected(), remotes_.at(dialed->expected()).address.address,
+                    hello.server_id));
+  }
+  if (hello.server_id == options_.id) {
+    return absl::AlreadyExistsError(fmt::format(
+        "this is server {}: another server must have an --id of its own", options_.id));
+  }
+  if (!remotes_.contains(hello.server_id)) {
+    return absl::FailedPreconditionError(
+        fmt::format("server {} is not in the ensemble list of server {}; give all servers the same "
+                    "--peer flags",
+                    hello.server_id, options_.id));
+  }
+  if (dialed == nullptr && hello.server_id < options_.id) {
+    return absl::FailedPreconditionError(
+        fmt::format("server {} is dialled by server {}, not the other way", hello.server_id,
+                    options_.id));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PeerTransport::Impl::OnHello(const std::shared_ptr<Exchange>& exchange, Hello hello) {
+  const ServerId peer = hello.server_id;
+  if (absl::Status who = CheckWho(*exchange, hello); !who.ok()) {
+    LOG_WARN("peer refused peer={} reason=\"{}\"", peer, who);
+    return who;
+  }
+  std::shared_ptr<Exchange> replaced;
+  Remote& remote = *FindRemote(peer);
+  {
+    base::MutexLock lock(mutex_);
+    if (stopping_) return absl::UnavailableError("stopping");
+    if (remote.current != nullptr && remote.process_id != hello.process_id) {
+      LOG_WARN("second process with the id of a connected server refused peer={}", peer);
+      return absl::AlreadyExistsError(fmt::format(
+          "another process is connected as server {}; stop one of the two", peer));
+    }
+    replaced = std::move(remote.current);
+    remote.current = exchange;
+    remote.process_id = hello.process_id;
+  }
+  exchange->set_peer(peer);
+  remote.connected_at = clock_.Monotonic();
+  remote.last_error.clear();
+  if (replaced != nullptr) {
+    replaced->Close();
+    PostUpcall([peer](Handler& handler) { handler.OnDisconnected(peer); });
+  }
+  PostUpcall([hello = std::move(hello)](Handler& handler) { handler.OnConnected(hello); });
+  return absl::OkStatus();
+}
+
+void PeerTransport::Impl::OnEnded(const std::shared_ptr<Exchange>& exchange) {
+  const ServerId peer = exchange->peer();
+  {
+    base::MutexLock lock(mutex_);
+    Remote& remote = *FindRemote(peer);
+    if (remote.current != exchange) return;  // replaced, and said so
+    remote.current = nullptr;
+  }
+  PostUpcall([peer](Handler& handler) { handler.OnDisconnected(peer); });
+}
+
+void PeerTransport::Impl::OnFinished(const std::shared_ptr<Exchange>& exchange,
+                                     const absl::Status& status) {
+  auto* dialed = dynamic_cast<DialedExchange*>(exchange.get());
+  if (dialed == nullptr) return;
+  Remote& remote = *FindRemote(dialed->expected());
+  if (remote.dialed != exchange) return;
+  remote.dialed = nullptr;
+  const absl::Duration now = clock_.Monotonic();
+  if (now - remote.connected_at > kStableConnection) remote.backoff = options_.redial_first;
+  remote.connected_at = absl::InfiniteDuration();
+  remote.next_dial = now + remote.backoff;
+  remote.backoff = std::min(remote.backoff * 2, options_.redial_last);
+  const std::string error(status.message());
+  if (error == remote.last_error || upcall_->stopped) return;
+  remote.last_error = error;
+  LOG_WARN("peer not connected peer={} address={} reason=\"{}\"", dialed->expected(),
+           remote.address.address, error);
+}
+
+// --- Messages
+
+v1::PeerFrame PeerTransport::Impl::HelloFrame() {
+  v1::PeerFrame frame;
+  base::MutexLock lock(mutex_);
+  ToFrame(hello_, frame);
+  return frame;
+}
+
+void PeerTransport::Impl::UpdateHello(Hello hello) {
+  std::vector<std::shared_ptr<Exchange>> open;
+  {
+    base::MutexLock lock(mutex_);
+    hello_ = std::move(hello);
+    for (const auto& [id, remote] : remotes_) {
+      if (remote.current != nullptr) open.push_back(remote.current);
+    }
+  }
+  for (const std::shared_ptr<Exchange>& exchange : open) exchange->Send(HelloFrame());
+}
+
+void PeerTransport::Impl::Send(ServerId to, PeerMessage message) {
+  Remote* remote = FindRemote(to);
+  if (remote == nullptr) return;
+  std::shared_ptr<Exchange> exchange;
+  {
+    base::MutexLock lock(mutex_);
+    exchange = remote->current;
+  }
+  v1::PeerFrame frame;
+  ToFrame(std::move(message), frame);
+  if (exchange != nullptr && exchange->Send(std::move(frame))) {
+    remote->sent->Add();
+  } else {
+    remote->dropped->Add();
+  }
+}
+
+void PeerTransport::Impl::PostUpcall(absl::AnyInvocable<void(Handler&)> call) {
+  executor_.Post([upcall = upcall_, call = std::move(call)]() mutable {
+    if (!upcall->stopped) call(*upcall->handler);
+  });
+}
+
+void PeerTransport::Impl::OnMessages(const std::shared_ptr<Exchange>& exchange,
+                                     std::vector<PeerMessage> messages, size_t bytes) {
+  {
+    base::MutexLock lock(mutex_);
+    if (FindRemote(exchange->peer())->current != exchange) return;  // replaced
+  }
+  PostUpcall([peer = exchange->peer(), weak = std::weak_ptr<Exchange>(exchange),
+              messages = std::move(messages), bytes](Handler& handler) mutable {
+    for (PeerMessage& message : messages) handler.OnMessage(peer, std::move(message));
+    if (std::shared_ptr<Exchange> alive = weak.lock()) alive->Handled(bytes);
+  });
+}
+
+// --- PeerTransport
+
+PeerTransport::PeerTransport(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+PeerTransport::~PeerTransport() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<PeerTransport>> PeerTransport::Listen(
+    const PeerTransportOptions& options, base::Executor& executor, base::Clock& clock,
+    base::Metrics& metrics) {
+  auto impl = std::make_unique<Impl>(options, executor, clock, metrics);
+  RETURN_IF_ERROR(impl->Listen());
+  return std::unique_ptr<PeerTransport>(new PeerTransport(std::move(impl)));
+}
+
+uint16_t PeerTransport::port() const { return impl_->port(); }
+void PeerTransport::Start(Hello hello, Handler& handler) { impl_->Start(std::move(hello), handler); }
+void PeerTransport::UpdateHello(Hello hello) { impl_->UpdateHello(std::move(hello)); }
+void PeerTransport::Send(ServerId to, PeerMessage message) { impl_->Send(to, std::move(message)); }
+void PeerTransport::Stop() { impl_->Stop(); }
+
+}  // namespace bellwether::coord

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/metrics.h"
+#include "coord/replica/transport.h"
+
+namespace bellwether::coord {
+
+struct PeerTransportOptions {
+  ServerId id;
+  std::vector<PeerAddress> servers;  // all of the ensemble, itself included
+  std::string listen;                // "host:port"; port 0: any free one
+  absl::Duration redial_first = absl::Milliseconds(50);  // doubles up to redial_last
+  absl::Duration redial_last = absl::Milliseconds(250);
+  absl::Duration hello_timeout = absl::Seconds(5);  // until the other side has said Hello
+};
+
+// The Transport over gRPC (peer.proto): a server of its own on the peer listener, and one stream
+// with each peer, dialled by the server with the higher id. Must not know what messages mean.
+// Owned by the server; outlives the replica's use of it.
+// Threads: one of its own works off the completion queue; Send writes on the caller's thread when
+// nothing is on its way to that peer. Stop from any thread but the executor's own handler calls.
+// Limits: ExchangeLimits per peer (exchange.h); at most 64 streams at a time on the listener.
+class PeerTransport : public Transport {
+ public:
+  // Binds the listener; nobody is served before Start. Errors: UNAVAILABLE when the address can't
+  // be listened on, says so with the next step.
+  static absl::StatusOr<std::unique_ptr<PeerTransport>> Listen(const PeerTransportOptions& options,
+                                                               base::Executor& executor,
+                                                               base::Clock& clock,
+                                                               base::Metrics& metrics);
+  ~PeerTransport() override;
+
+  // The real one, when options.listen said 0.
+  uint16_t port() const;
+
+  void Start(Hello hello, Handler& handler) override;
+  void UpdateHello(Hello hello) override;
+  void Send(ServerId to, PeerMessage message) override;
+
+  // Ends all streams and the thread; nothing is given to the handler any more. Idempotent.
+  void Stop();
+
+ private:
+  class Impl;
+  explicit PeerTransport(std::unique_ptr<Impl> impl);
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bellwether::coord

@@ -1,0 +1,224 @@
+#include "coord/peer/peer_transport.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/thread_executor.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace bellwether::coord {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kPatience = absl::Seconds(20);
+
+// What a handler was told, for any thread to wait on.
+class Recorder : public Transport::Handler {
+ public:
+  void OnConnected(const Hello& hello) override {
+    base::MutexLock lock(mutex_);
+    events_.push_back("+" + std::to_string(hello.server_id.value()));
+    changed_.SignalAll();
+  }
+  void OnDisconnected(ServerId peer) override {
+    base::MutexLock lock(mutex_);
+    events_.push_back("-" + std::to_string(peer.value()));
+    changed_.SignalAll();
+  }
+  void OnMessage(ServerId from, PeerMessage message) override {
+    base::MutexLock lock(mutex_);
+    if (const auto* note = std::get_if<Note>(&message)) notes_.push_back(note->note);
+    if (std::holds_alternative<Hello>(message)) {
+      events_.push_back("hello " + std::to_string(from.value()));
+    }
+    changed_.SignalAll();
+  }
+
+  bool WaitForEvents(size_t count) {
+    return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return events_.size() >= count; });
+  }
+  bool WaitForNotes(size_t count) {
+    return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return notes_.size() >= count; });
+  }
+  std::vector<std::string> events() {
+    base::MutexLock lock(mutex_);
+    return events_;
+  }
+  std::vector<std::string> notes() {
+    base::MutexLock lock(mutex_);
+    return notes_;
+  }
+
+ private:
+  bool Wait(const std::function<bool()>& condition) {
+    const absl::Duration deadline = base::SystemClock().Monotonic() + kPatience;
+    base::MutexLock lock(mutex_);
+    while (!condition()) {
+      const absl::Duration left = deadline - base::SystemClock().Monotonic();
+      if (left <= absl::ZeroDuration()) return false;
+      changed_.WaitFor(mutex_, left);
+    }
+    return true;
+  }
+
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  std::vector<std::string> events_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> notes_ ABSL_GUARDED_BY(mutex_);
+};
+
+// One end. Servers dial those with lower ids, so they are made in the order of their ids.
+struct End {
+  End(uint32_t id, std::vector<PeerAddress> servers, uint64_t process_id = 0)
+      : executor("end" + std::to_string(id)) {
+    PeerTransportOptions options;
+    options.id = ServerId(id);
+    options.servers = servers;
+    options.listen = "127.0.0.1:0";
+    auto listening =
+        PeerTransport::Listen(options, executor, base::SystemClock(), metrics);
+    EXPECT_TRUE(listening.ok()) << listening.status();
+    transport = *std::move(listening);
+    Hello hello;
+    hello.server_id = ServerId(id);
+    hello.process_id = process_id == 0 ? id : process_id;
+    hello.servers = servers;
+    executor.Post([this, hello] { transport->Start(hello, recorder); });
+  }
+  ~End() {
+    transport->Stop();
+    executor.Stop();
+  }
+
+  void SendNote(uint32_t to, std::string note) {
+    executor.Post([this, to, note = std::move(note)]() mutable {
+      transport->Send(ServerId(to), Note{std::move(note)});
+    });
+  }
+  std::string address() const { return "127.0.0.1:" + std::to_string(transport->port()); }
+
+  base::Metrics metrics;
+  base::ThreadExecutor executor;
+  Recorder recorder;
+  std::unique_ptr<PeerTransport> transport;
+};
+
+std::vector<PeerAddress> ListOf(std::string first) {
+  return {{ServerId(1), std::move(first)}, {ServerId(2), "127.0.0.1:1"}};
+}
+
+TEST(PeerTransport, CarriesMessagesInOrderBothWays) {
+  End one(1, ListOf("127.0.0.1:1"));
+  End two(2, ListOf(one.address()));
+  ASSERT_TRUE(one.recorder.WaitForEvents(1) && two.recorder.WaitForEvents(1));
+  EXPECT_EQ(one.recorder.events().front(), "+2");
+  EXPECT_EQ(two.recorder.events().front(), "+1");
+  std::vector<std::string> expected;
+  for (int i = 0; i < 1000; ++i) {
+    expected.push_back("note " + std::to_string(i));
+    one.SendNote(2, expected.back());
+    two.SendNote(1, expected.back());
+  }
+  ASSERT_TRUE(one.recorder.WaitForNotes(1000) && two.recorder.WaitForNotes(1000));
+  EXPECT_EQ(one.recorder.notes(), expected);
+  EXPECT_EQ(two.recorder.notes(), expected);
+}
+
+TEST(PeerTransport, CarriesLargeMessages) {
+  End one(1, ListOf("127.0.0.1:1"));
+  End two(2, ListOf(one.address()));
+  ASSERT_TRUE(two.recorder.WaitForEvents(1));
+  for (int i = 0; i < 8; ++i) two.SendNote(1, std::string(5 << 20, 'a' + i));
+  two.SendNote(1, "small");
+  ASSERT_TRUE(one.recorder.WaitForNotes(9));
+  EXPECT_EQ(one.recorder.notes()[7], std::string(5 << 20, 'h'));
+  EXPECT_EQ(one.recorder.notes()[8], "small");
+}
+
+TEST(PeerTransport, ReconnectsWhenAPeerComesBack) {
+  auto one = std::make_unique<End>(1, ListOf("127.0.0.1:1"));
+  auto two = std::make_unique<End>(2, ListOf(one->address()));
+  ASSERT_TRUE(one->recorder.WaitForEvents(1));
+  two.reset();
+  ASSERT_TRUE(one->recorder.WaitForEvents(2));
+  EXPECT_EQ(one->recorder.events().back(), "-2");
+  two = std::make_unique<End>(2, ListOf(one->address()), 77);
+  ASSERT_TRUE(one->recorder.WaitForEvents(3));
+  EXPECT_EQ(one->recorder.events().back(), "+2");
+}
+
+TEST(PeerTransport, TellsPeersWhenItsHelloChanges) {
+  End one(1, ListOf("127.0.0.1:1"));
+  End two(2, ListOf(one.address()));
+  ASSERT_TRUE(one.recorder.WaitForEvents(1) && two.recorder.WaitForEvents(1));
+  Hello hello;
+  hello.server_id = ServerId(1);
+  hello.process_id = 1;
+  hello.folder = FolderState::kMember;
+  one.executor.Post([&one, hello] { one.transport->UpdateHello(hello); });
+  ASSERT_TRUE(two.recorder.WaitForEvents(2));
+  EXPECT_EQ(two.recorder.events().back(), "hello 1");
+}
+
+TEST(PeerTransport, RefusesASecondProcessWithTheIdOfAConnectedOne) {
+  End one(1, ListOf("127.0.0.1:1"));
+  End two(2, ListOf(one.address()));
+  ASSERT_TRUE(one.recorder.WaitForEvents(1) && two.recorder.WaitForEvents(1));
+  {
+    End impostor(2, ListOf(one.address()), 99);
+    impostor.SendNote(1, "from the impostor");
+    two.SendNote(1, "first");
+    ASSERT_TRUE(one.recorder.WaitForNotes(1));
+    EXPECT_TRUE(impostor.recorder.events().empty());
+  }
+  two.SendNote(1, "second");
+  ASSERT_TRUE(one.recorder.WaitForNotes(2));
+  EXPECT_EQ(one.recorder.notes(), (std::vector<std::string>{"first", "second"}));
+  EXPECT_EQ(one.recorder.events().size(), 1u);
+}
+
+TEST(PeerTransport, AnotherProgramsBytesDisturbNobody) {
+  End one(1, ListOf("127.0.0.1:1"));
+  for (std::string bytes : {std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+                            std::string(100000, '\0'), std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                                                                   "\xff\xff\xff\xff\xff\xff\xff")}) {
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(one.transport->port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    (void)!send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    close(fd);
+  }
+  End two(2, ListOf(one.address()));
+  two.SendNote(1, "lost: not connected yet");
+  ASSERT_TRUE(two.recorder.WaitForEvents(1));
+  two.SendNote(1, "hello");
+  ASSERT_TRUE(one.recorder.WaitForNotes(1));
+  EXPECT_EQ(one.recorder.notes().back(), "hello");
+}
+
+TEST(PeerTransport, PortInUseIsAClearError) {
+  End one(1, ListOf("127.0.0.1:1"));
+  base::Metrics metrics;
+  base::ThreadExecutor executor("test");
+  PeerTransportOptions options;
+  options.id = ServerId(1);
+  options.listen = one.address();
+  auto second = PeerTransport::Listen(options, executor, base::SystemClock(), metrics);
+  ASSERT_FALSE(second.ok());
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(one.address()));
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("--listen-peer"));
+}
+
+}  // namespace
+}  // namespace bellwether::coord
