@@ -108,6 +108,8 @@ class ClusterView {
 
   // The topic's own settings; empty when it has none.
   const Configs& ConfigsOf(std::string_view topic) const;
+  // Whether the znode of the topic's settings exists, readable or not.
+  bool HasConfigs(std::string_view topic) const { return configs_.Find(topic) != nullptr; }
 
   const std::shared_ptr<const std::map<base::Uuid, DeletionRecord>>& deletions() const {
     return deletions_;

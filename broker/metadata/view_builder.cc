@@ -150,7 +150,8 @@ void ViewBuilder::ApplyConfigs(const client::WatchChange& change, std::string_vi
   auto configs = DecodeConfigs(DataOf(change));
   Note(change.path, configs.status());
   // Unreadable settings leave the last good ones in force: a typo must not start retention.
-  if (!configs.ok()) return;
+  if (!configs.ok() && view_.HasConfigs(name)) return;
+  if (!configs.ok()) configs = ClusterView::Configs();
   view_.configs_.Set(name, std::make_shared<const ClusterView::Configs>(*std::move(configs)));
 }
 
