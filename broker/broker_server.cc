@@ -54,8 +54,8 @@ absl::Status BrokerServer::OpenData() {
 }
 
 void BrokerServer::MakeCluster() {
-  partitions_ = std::make_unique<PartitionManager>(
-      PartitionManager::Options{
+  partitions_ = std::make_unique<LedPartitions>(
+      LedPartitions::Options{
           .self = options_.id,
           .folder_id = data_dir_->identity().folder_id,
           .confirm_deletion =

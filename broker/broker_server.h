@@ -15,7 +15,7 @@
 #include "broker/options.h"
 #include "broker/rpc/rpc_server.h"
 #include "broker/service/broker_service.h"
-#include "broker/service/partition_manager.h"
+#include "broker/service/led_partitions.h"
 #include "client/grpc_channel.h"
 
 namespace bellwether::broker {
@@ -64,7 +64,7 @@ class BrokerServer {
   base::ThreadExecutor metadata_executor_{"metadata"};
   base::ThreadExecutor storage_executor_{"storage"};
   std::vector<std::unique_ptr<base::ThreadExecutor>> readers_;
-  std::unique_ptr<PartitionManager> partitions_;
+  std::unique_ptr<LedPartitions> partitions_;
   std::unique_ptr<client::GrpcConnector> connector_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<BrokerService> service_;

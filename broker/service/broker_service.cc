@@ -50,7 +50,7 @@ absl::Status AppendError(const absl::Status& status) {
 
 }  // namespace
 
-BrokerService::BrokerService(const ServiceLimits& limits, PartitionManager& partitions,
+BrokerService::BrokerService(const ServiceLimits& limits, LedPartitions& partitions,
                              std::function<bool()> within_deadline, base::Metrics& metrics)
     : limits_(limits), partitions_(partitions), within_deadline_(std::move(within_deadline)),
       batches_counter_(metrics.AddCounter("bell_produce_batches_total", "Batches acknowledged")),

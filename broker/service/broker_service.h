@@ -13,7 +13,7 @@
 #include "broker/log/log.h"
 #include "broker/log/log_store.h"
 #include "broker/service/limits.h"
-#include "broker/service/partition_manager.h"
+#include "broker/service/led_partitions.h"
 
 namespace bellwether::broker {
 
@@ -43,7 +43,7 @@ struct ListedOffset {
 class BrokerService {
  public:
   // `within_deadline`: whether coord provably keeps this broker's session (K14). All outlive it.
-  BrokerService(const ServiceLimits& limits, PartitionManager& partitions,
+  BrokerService(const ServiceLimits& limits, LedPartitions& partitions,
                 std::function<bool()> within_deadline, base::Metrics& metrics);
 
   using ProduceDone = absl::AnyInvocable<void(absl::StatusOr<Produced>)>;
@@ -51,12 +51,12 @@ class BrokerService {
   // Appends one batch; `done` runs when it is durable (acks=all), on the committer thread or before
   // this returns, and must not block. That needs no session with coord: the state in coord names
   // this broker and its epoch until the controller writes another, and with one replica nobody
-  // else can acknowledge. Errors: those of PartitionManager::Find; INVALID_ARGUMENT
+  // else can acknowledge. Errors: those of LedPartitions::Find; INVALID_ARGUMENT
   // "corrupt_batch" or "message_too_large"; UNAVAILABLE "queue_full"; RESOURCE_EXHAUSTED
   // "disk_full"; unknown when it may be in the log.
   void Produce(const PartitionTarget& target, std::string batch, ProduceDone done);
 
-  // Blocks on the disk when asked for a time. Errors: those of PartitionManager::Find;
+  // Blocks on the disk when asked for a time. Errors: those of LedPartitions::Find;
   // INVALID_ARGUMENT for another negative timestamp; UNAVAILABLE "session_deadline" for the latest
   // offset past the session's deadline, when another leader could know better; those of
   // PartitionLog::OffsetForTimestamp.
@@ -70,7 +70,7 @@ class BrokerService {
 
  private:
   const ServiceLimits limits_;
-  PartitionManager& partitions_;
+  LedPartitions& partitions_;
   const std::function<bool()> within_deadline_;
   base::Counter& batches_counter_;
   base::Counter& bytes_counter_;

@@ -14,7 +14,7 @@
 
 namespace bellwether::broker {
 
-// One partition that this broker leads in one leader epoch. Made by PartitionManager; shared,
+// One partition that this broker leads in one leader epoch. Made by LedPartitions; shared,
 // because requests under way hold it when it ends. Thread-safe.
 class Leadership {
  public:

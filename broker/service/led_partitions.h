@@ -25,7 +25,7 @@ namespace bellwether::broker {
 // on the storage executor, always for the newest view.
 //
 // Invariant: a leadership in the table is one that the newest view grants.
-class PartitionManager {
+class LedPartitions {
  public:
   struct Options {
     BrokerId self;
@@ -35,7 +35,7 @@ class PartitionManager {
   };
 
   // The store, the executor and metrics outlive it; the executor has stopped before it goes.
-  PartitionManager(Options options, LogStore& store, base::Executor& storage,
+  LedPartitions(Options options, LogStore& store, base::Executor& storage,
                    base::Metrics& metrics);
 
   // Takes a new view or a new epoch of this broker (0: not registered). From one thread.

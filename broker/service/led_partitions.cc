@@ -1,4 +1,4 @@
-#include "broker/service/partition_manager.h"
+#include "broker/service/led_partitions.h"
 
 #include <algorithm>
 #include <utility>
@@ -20,7 +20,7 @@ PartitionConfig ConfigOf(const TopicSettings& settings) {
 
 }  // namespace
 
-PartitionManager::PartitionManager(Options options, LogStore& store, base::Executor& storage,
+LedPartitions::LedPartitions(Options options, LogStore& store, base::Executor& storage,
                                    base::Metrics& metrics)
     : options_(std::move(options)), store_(store), storage_(storage),
       led_gauge_(metrics.AddGauge("bell_partitions_led", "Partitions that this broker leads")),
@@ -30,7 +30,7 @@ PartitionManager::PartitionManager(Options options, LogStore& store, base::Execu
                                      "Partitions to be led whose log can't be opened")),
       view_(std::make_shared<const ClusterView>()) {}
 
-std::optional<LeaderEpoch> PartitionManager::Granted(const ClusterView& view, BrokerEpoch epoch,
+std::optional<LeaderEpoch> LedPartitions::Granted(const ClusterView& view, BrokerEpoch epoch,
                                                      TopicPartition id) const {
   const auto topic = view.FindTopic(id.topic_id);
   if (epoch == BrokerEpoch() || topic == nullptr || id.partition < 0 ||
@@ -47,7 +47,7 @@ std::optional<LeaderEpoch> PartitionManager::Granted(const ClusterView& view, Br
   return state->leader_epoch;
 }
 
-void PartitionManager::OnView(std::shared_ptr<const ClusterView> view, BrokerEpoch epoch) {
+void LedPartitions::OnView(std::shared_ptr<const ClusterView> view, BrokerEpoch epoch) {
   std::vector<std::shared_ptr<Leadership>> ended;
   bool post = false;
   {
@@ -74,7 +74,7 @@ void PartitionManager::OnView(std::shared_ptr<const ClusterView> view, BrokerEpo
   if (post) storage_.Post([this] { Reconcile(); });
 }
 
-absl::StatusOr<std::shared_ptr<Leadership>> PartitionManager::Find(TopicPartition id,
+absl::StatusOr<std::shared_ptr<Leadership>> LedPartitions::Find(TopicPartition id,
                                                                    int32_t leader_epoch) const {
   std::shared_ptr<Leadership> found;
   {
@@ -94,7 +94,7 @@ absl::StatusOr<std::shared_ptr<Leadership>> PartitionManager::Find(TopicPartitio
                 where + "; this broker will learn of it, try again");
 }
 
-absl::Status PartitionManager::WhyNotLeading(TopicPartition id) const {
+absl::Status LedPartitions::WhyNotLeading(TopicPartition id) const {
   const auto topic = view_->FindTopic(id.topic_id);
   if (topic == nullptr || id.partition < 0 || id.partition >= topic->partition_count()) {
     return Refuse(absl::StatusCode::kNotFound, "unknown_topic_or_partition",
@@ -114,7 +114,7 @@ absl::Status PartitionManager::WhyNotLeading(TopicPartition id) const {
                             options_.self, id.partition, topic->name, state->leader));
 }
 
-void PartitionManager::Stop() {
+void LedPartitions::Stop() {
   Table table;
   {
     base::WriterLock lock(mutex_);
@@ -124,7 +124,7 @@ void PartitionManager::Stop() {
   for (const auto& [id, leadership] : table) leadership->End();
 }
 
-void PartitionManager::Reconcile() {
+void LedPartitions::Reconcile() {
   std::shared_ptr<const ClusterView> view;
   BrokerEpoch epoch;
   {
@@ -145,7 +145,7 @@ void PartitionManager::Reconcile() {
   if (failed_ > 0) RetrySoon();
 }
 
-void PartitionManager::ReconcileTopic(const ClusterView& view, BrokerEpoch epoch,
+void LedPartitions::ReconcileTopic(const ClusterView& view, BrokerEpoch epoch,
                                       const Topic& topic) {
   const TopicSettings settings = SettingsOf(view.ConfigsOf(topic.name));
   for (int32_t p = 0; p < topic.partition_count(); ++p) {
@@ -154,7 +154,7 @@ void PartitionManager::ReconcileTopic(const ClusterView& view, BrokerEpoch epoch
   }
 }
 
-void PartitionManager::Lead(const Topic& topic, TopicPartition id, LeaderEpoch epoch,
+void LedPartitions::Lead(const Topic& topic, TopicPartition id, LeaderEpoch epoch,
                             const TopicSettings& settings) {
   const PartitionConfig config = ConfigOf(settings);
   {
@@ -185,7 +185,7 @@ void PartitionManager::Lead(const Topic& topic, TopicPartition id, LeaderEpoch e
   LOG_INFO("leading topic={} partition={} leader_epoch={}", topic.name, id.partition, epoch);
 }
 
-absl::StatusOr<std::shared_ptr<PartitionLog>> PartitionManager::OpenLog(
+absl::StatusOr<std::shared_ptr<PartitionLog>> LedPartitions::OpenLog(
     const Topic& topic, TopicPartition id, LeaderEpoch epoch, const PartitionConfig& config) {
   std::shared_ptr<PartitionLog> log = store_.Find(id);
   if (log == nullptr) {
@@ -205,7 +205,7 @@ absl::StatusOr<std::shared_ptr<PartitionLog>> PartitionManager::OpenLog(
   return log;
 }
 
-void PartitionManager::DeleteRecorded(const ClusterView& view) {
+void LedPartitions::DeleteRecorded(const ClusterView& view) {
   for (const auto& [topic_id, record] : *view.deletions()) {
     if (!record.pending.contains(options_.self) || view.FindTopic(topic_id) != nullptr) continue;
     absl::Status status;
@@ -224,7 +224,7 @@ void PartitionManager::DeleteRecorded(const ClusterView& view) {
   }
 }
 
-void PartitionManager::NoticeStrays(const ClusterView& view) {
+void LedPartitions::NoticeStrays(const ClusterView& view) {
   std::set<TopicPartition> strays;
   for (const auto& log : store_.Partitions()) {
     const TopicPartition id = log->id();
@@ -243,7 +243,7 @@ void PartitionManager::NoticeStrays(const ClusterView& view) {
   stray_gauge_.Set(static_cast<int64_t>(strays_.size()));
 }
 
-void PartitionManager::RetrySoon() {
+void LedPartitions::RetrySoon() {
   if (std::exchange(retrying_, true)) return;
   storage_.RunAfter(kRetryDelay, [this] {
     retrying_ = false;
