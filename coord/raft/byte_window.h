@@ -7,8 +7,8 @@
 
 namespace bellwether::coord::raft {
 
-// Bytes handed somewhere and not yet acknowledged, in batches that end at rising indexes: appends on
-// their way to a follower, proposals not yet committed, commands not yet applied.
+// Bytes handed somewhere and not yet acknowledged, in batches that end at rising indexes: appends
+// on their way to a follower, proposals not yet committed, commands not yet applied.
 class ByteWindow {
  public:
   // Requires: last is above every batch inside.

@@ -149,8 +149,8 @@ absl::Status Leadership::SendEntries(ServerId server, Peer& peer, std::vector<Me
 }
 
 // A read round goes out on its own even when entries have carried it: the answer to an empty append
-// does not wait for the follower's disk. A commit index goes out on its own when the follower can use
-// it, so that it does not wait for the next heartbeat.
+// does not wait for the follower's disk. A commit index goes out on its own when the follower can
+// use it, so that it does not wait for the next heartbeat.
 bool Leadership::NeedsEmptyAppend(const Peer& peer) const {
   const bool round_due = reads_.HasUnconfirmed() && peer.round_sent < reads_.newest_round();
   const bool commit_due = std::min(log_.commit(), peer.progress.match()) > peer.commit_sent;

@@ -40,8 +40,8 @@ absl::StatusOr<std::unique_ptr<RaftCore>> RaftCore::Create(const Options& option
   ASSIGN_OR_RETURN(RaftLog log, RaftLog::Load(reader, options.applied, options.tail_bytes_max));
   if (log.last_term() > hard_state.term) {
     return absl::DataLossError(
-        fmt::format("the log ends with an entry of term {}, but the recorded term is {}: a write of "
-                    "the recorded term was lost",
+        fmt::format("the log ends with an entry of term {}, but the recorded term is {}: a write "
+                    "of the recorded term was lost",
                     log.last_term(), hard_state.term));
   }
   return std::unique_ptr<RaftCore>(new RaftCore(options, hard_state, std::move(log), random));
@@ -264,8 +264,8 @@ void RaftCore::OnAppendRequest(const Message& message, const AppendRequest& requ
   }
   const LogIndex verified = request.prev_index + request.entries.size();
   log_.CommitTo(std::min(request.commit, verified));
-  // Entries are acknowledged when they are durable. An empty append is answered at once, with what is
-  // durable by now, so that heartbeats and read rounds don't wait for the disk.
+  // Entries are acknowledged when they are durable. An empty append is answered at once, with what
+  // is durable by now, so that heartbeats and read rounds don't wait for the disk.
   const bool wait = !request.entries.empty() && log_.durable() < verified;
   response.match = wait ? verified : std::min(verified, log_.durable());
   Send(message.from, response, wait ? Leaves::kAfterEntries : Leaves::kAtOnce);
@@ -305,7 +305,8 @@ std::optional<Ready> RaftCore::TakeReady() {
 }
 
 void RaftCore::TakeCommitted(Ready& ready) {
-  absl::StatusOr<std::vector<EntryPtr>> committed = log_.TakeCommitted(options_.unapplied_bytes_max);
+  absl::StatusOr<std::vector<EntryPtr>> committed =
+      log_.TakeCommitted(options_.unapplied_bytes_max);
   if (!committed.ok()) {
     Fail(committed.status());
     return;
@@ -320,8 +321,8 @@ void RaftCore::TakeCommitted(Ready& ready) {
   }
 }
 
-// Nothing leaves before the term, vote and standing that it was made under are durable (R13), a vote
-// and the request for one among them. A leader's were durable before it became one.
+// Nothing leaves before the term, vote and standing that it was made under are durable (R13), a
+// vote and the request for one among them. A leader's were durable before it became one.
 void RaftCore::Send(ServerId to, decltype(Message::body) body, Leaves leaves) {
   const bool at_once = leaves == Leaves::kAtOnce && HardStateDurable();
   (at_once ? messages_ : messages_after_persist_)

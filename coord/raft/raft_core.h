@@ -39,9 +39,9 @@ struct PeerStatus {
 };
 
 // One server's Raft (Ongaro's paper and thesis): inputs go in, TakeReady() says what to do. Knows
-// nothing of files, sockets, threads, clocks or what commands mean. Single-threaded: every call comes
-// from its owner's executor. Does not call back, except to the LogReader. Messages from the network
-// may be lost, repeated, reordered or malformed; senders are trusted not to lie.
+// nothing of files, sockets, threads, clocks or what commands mean. Single-threaded: every call
+// comes from its owner's executor. Does not call back, except to the LogReader. Messages from the
+// network may be lost, repeated, reordered or malformed; senders are trusted not to lie.
 //
 // Invariants, checked by CheckInvariants():
 // - term, commit and standing never go back; the log's terms are not above the term
@@ -85,8 +85,8 @@ class RaftCore {
   // What is to be done now, or nothing. Inputs in a burst first, then this: it forms the batches.
   std::optional<Ready> TakeReady();
 
-  // Not OK: the log could not be read or contradicts what is committed, or a term has two leaders. The core then neither takes
-  // nor gives anything any more, and its owner must stop the server.
+  // Not OK: the log could not be read or contradicts what is committed, or a term has two leaders.
+  // The core then neither takes nor gives anything any more, and its owner must stop the server.
   const absl::Status& status() const { return failure_; }
 
   Role role() const { return role_; }
@@ -98,8 +98,8 @@ class RaftCore {
   // Term of an entry of the log, durable or not; 0 for index 0, nullopt beyond the end.
   std::optional<Term> TermAt(LogIndex index) const { return log_.TermAt(index); }
 
-  // Ticks since a leader was last heard (the largest number when none was), or, on the leader, since
-  // a quorum answered it.
+  // Ticks since a leader was last heard (the largest number when none was), or, on the leader,
+  // since a quorum answered it.
   uint64_t ticks_since_leader_contact() const;
 
   // Empty unless leader.

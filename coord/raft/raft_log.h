@@ -14,9 +14,9 @@
 
 namespace bellwether::coord::raft {
 
-// The log as Raft sees it: a part on disk (read through LogReader) and a tail in memory that holds at
-// least everything not yet durable. Knows nothing of roles, terms in force or what entries mean. Owned
-// by RaftCore; not thread-safe. Bounded by tail_bytes_max plus what is not yet durable.
+// The log as Raft sees it: a part on disk (read through LogReader) and a tail in memory that holds
+// at least everything not yet durable. Knows nothing of roles, terms in force or what entries mean.
+// Owned by RaftCore; not thread-safe. Bounded by tail_bytes_max plus what is not yet durable.
 //
 // Invariants:
 // - durable <= written <= last index; the tail covers (durable, last index]

@@ -16,8 +16,8 @@ absl::StatusOr<TermRuns> TermRuns::Load(LogReader& reader) {
     ASSIGN_OR_RETURN(const Term term, reader.TermAt(begin));
     if (term <= result.last_term()) {
       return absl::DataLossError(
-          fmt::format("the log's terms fall: entry {} has term {} behind term {}; the data folder is "
-                      "damaged, start this server with an empty one",
+          fmt::format("the log's terms fall: entry {} has term {} behind term {}; the data folder "
+                      "is damaged, start this server with an empty one",
                       begin, term, result.last_term()));
     }
     result.runs_.push_back(Run{begin, term});

@@ -9,11 +9,13 @@
 
 namespace bellwether::coord::raft {
 
-// The term of every entry of the log in memory, as runs of equal terms: terms never fall along a log,
-// so that there is one run per term that left an entry. Spares matching and backtracking the disk.
+// The term of every entry of the log in memory, as runs of equal terms: terms never fall along a
+// log, so that there is one run per term that left an entry. Spares matching and backtracking the
+// disk.
 class TermRuns {
  public:
-  // The runs of what is on disk, found by bisection. Errors: DATA_LOSS when terms fall; the reader's.
+  // The runs of what is on disk, found by bisection. Errors: DATA_LOSS when terms fall; the
+  // reader's.
   static absl::StatusOr<TermRuns> Load(LogReader& reader);
 
   LogIndex last_index() const { return last_; }

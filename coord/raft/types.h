@@ -16,8 +16,9 @@ using ServerId = base::StrongId<struct ServerIdTag, uint32_t>;  // 0 = no server
 
 // A read request of the caller; the core only hands it back.
 using ReadId = base::StrongId<struct ReadIdTag, uint64_t>;
-// One confirmation of leadership, asked of a quorum: (term, round) is never used twice, since a term
-// has one leader, which counts its rounds upwards, and answers of another term are dropped (R2).
+// One confirmation of leadership, asked of a quorum: (term, round) is never used twice, since a
+// term has one leader, which counts its rounds upwards, and answers of another term are dropped
+// (R2).
 using ReadRound = base::StrongId<struct ReadRoundTag, uint64_t>;
 // Numbers the Ready structs of a process, from 1.
 using ReadyId = base::StrongId<struct ReadyIdTag, uint64_t>;
@@ -35,8 +36,8 @@ struct Entry {
   std::string payload;
 };
 
-// Shared because one entry is at the same time in the log's tail, in the write to disk, in a message
-// per follower and with the applier, and none of them copies the payload.
+// Shared because one entry is at the same time in the log's tail, in the write to disk, in a
+// message per follower and with the applier, and none of them copies the payload.
 using EntryPtr = std::shared_ptr<const Entry>;
 
 // What an entry counts towards every byte bound: payload and a flat overhead.

@@ -53,8 +53,8 @@ class FakeDisk : public LogReader {
 
 // An ensemble of RaftCores in memory: nothing happens by itself, everything is decided by the calls
 // and the seed. After every step it checks each core's invariants and the safety of the whole:
-// election safety, log matching, leader completeness, state machine safety (paper figure 3), and that
-// a read's index covers everything that had been applied anywhere when the read was asked for.
+// election safety, log matching, leader completeness, state machine safety (paper figure 3), and
+// that a read's index covers everything that had been applied anywhere when the read was asked for.
 class RaftCluster {
  public:
   using Edge = std::pair<ServerId, ServerId>;  // from, to

@@ -57,6 +57,26 @@ TEST(RaftCore, OnlyTheLeaderTakesProposalsAndReads) {
   EXPECT_EQ(cluster.Propose(1, {}).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+// The others' votes may arrive before the owner has reported the write that let the requests out.
+TEST(RaftCore, LeadsOnlyWhenItsOwnVoteIsReportedDurable) {
+  RaftCluster cluster(3);
+  cluster.HoldDisk(1);
+  cluster.Tick(1, 30);
+  for (uint32_t id : {2u, 3u}) {
+    cluster.core(1).Step(
+        Message{ServerId(id), ServerId(1), Term(0), VoteResponse{true, Term(1), true}});
+  }
+  ASSERT_EQ(cluster.core(1).role(), Role::kCandidate);
+  cluster.TakeReadys(1);
+  for (uint32_t id : {2u, 3u}) {
+    cluster.core(1).Step(
+        Message{ServerId(id), ServerId(1), Term(1), VoteResponse{false, Term(1), true}});
+  }
+  EXPECT_EQ(cluster.core(1).role(), Role::kCandidate);
+  cluster.SyncOne(1);
+  EXPECT_EQ(cluster.core(1).role(), Role::kLeader);
+}
+
 TEST(RaftCore, ProposalsSayWhereTheyWent) {
   RaftCluster cluster(3);
   cluster.Elect(1);
@@ -73,7 +93,8 @@ TEST(RaftCore, ProposalsOfABurstTravelTogether) {
   cluster.TakeTrace();
   for (const char* payload : {"a", "b", "c"}) ASSERT_TRUE(cluster.Propose(1, {payload}).ok());
   cluster.RunUntilQuiet();
-  EXPECT_THAT(cluster.TakeTrace(), HasSubstr("1>2 t1 append prev=1/1 [2/1 'a'] [3/1 'b'] [4/1 'c']"));
+  EXPECT_THAT(cluster.TakeTrace(),
+              HasSubstr("1>2 t1 append prev=1/1 [2/1 'a'] [3/1 'b'] [4/1 'c']"));
 }
 
 TEST(RaftCore, UncommittedBytesAreBounded) {
@@ -100,8 +121,8 @@ TEST(RaftCore, PendingReadsAreBounded) {
   EXPECT_EQ(cluster.Read(1, 2).code(), absl::StatusCode::kResourceExhausted);
 }
 
-// R23: a follower that answers nothing gets no more than the window, and what was lost is sent again
-// when it is back.
+// R23: a follower that answers nothing gets no more than the window, and what was lost is sent
+// again when it is back.
 TEST(RaftCore, AppendsToOneFollowerAreBoundedAndTheWindowIsNeverStuck) {
   Options options;
   options.inflight_appends_max = 3;

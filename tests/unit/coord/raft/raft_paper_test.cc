@@ -1,5 +1,5 @@
-// One test per rule of "In Search of an Understandable Consensus Algorithm" (extended version) and of
-// Ongaro's thesis; each names its section.
+// One test per rule of "In Search of an Understandable Consensus Algorithm" (extended version) and
+// of Ongaro's thesis; each names its section.
 
 #include <string>
 #include <utility>

@@ -104,7 +104,8 @@ TEST(Readmission, IsProposedOnlyToAServerThatHasNearlyCaughtUp) {
   EXPECT_EQ(cluster.core(3).standing(), Standing::kVoter);
 }
 
-// The disk is slow: until it holds the new standing, everything said is still that the server waits.
+// The disk is slow: until it holds the new standing, everything said is still that the server
+// waits.
 TEST(Readmission, CountsOnlyWhenTheNewStandingIsDurable) {
   RaftCluster cluster(3);
   cluster.Elect(1);
