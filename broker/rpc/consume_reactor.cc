@@ -16,6 +16,7 @@ ConsumeReactor::ConsumeReactor(BrokerService& service, base::Executor& executor,
 void ConsumeReactor::Begin() {
   self_ = shared_from_this();
   if (streams_.Add(self_)) {
+    StartSendInitialMetadata();  // tells the client that the stream was taken
     StartRead(&request_);
     return;
   }

@@ -14,6 +14,7 @@ ProduceReactor::ProduceReactor(BrokerService& service, base::Executor& executor,
 void ProduceReactor::Begin() {
   self_ = shared_from_this();
   if (streams_.Add(self_)) {
+    StartSendInitialMetadata();  // tells the client that the stream was taken
     StartRead(&request_);
     return;
   }
