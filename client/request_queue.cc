@@ -24,8 +24,36 @@ bool NeedsAttach(const absl::Status& error) {
   return error.code() == absl::StatusCode::kAborted || ReasonOf(error) == "session_expired";
 }
 
-absl::Status ErrorOf(const Response& response) {
-  absl::Status error = FromWire(response.error());
+// What usually helps, by the reason of an error; empty when the server said all.
+std::string_view NextStep(std::string_view reason) {
+  static constexpr std::pair<std::string_view, std::string_view> kSteps[] = {
+      {"no_node", "check the path, or create it first"},
+      {"node_exists", "set it instead, or choose another path"},
+      {"bad_version", "read it again and decide anew"},
+      {"not_empty", "delete what is below it first, or delete recursively"},
+      {"no_children_for_ephemerals", "create it below a persistent znode"},
+      {"bad_arguments", "a path is absolute, as in /app/config, without empty or dot names"},
+      {"compare_failed", "read again and decide anew"},
+      {"too_large", "store less in one znode or transaction"},
+  };
+  for (const auto& [known, step] : kSteps) {
+    if (known == reason) return step;
+  }
+  return {};
+}
+
+// The server's error, led by what was attempted and followed by what to do next.
+absl::Status ErrorOf(const Request& request, const Response& response) {
+  common::v1::Error wire = response.error();
+  std::string_view why = wire.message();
+  const std::string what = Describe(request);
+  const std::string path(what.substr(what.find(' ') + 1));
+  if (why.starts_with(path + ": ")) why.remove_prefix(path.size() + 2);
+  const std::string_view next = NextStep(wire.reason());
+  const std::string named = absl::StrCat(what, ": ", base::AbslView(why),
+                                         next.empty() ? "" : "; ", base::AbslView(next));
+  wire.set_message(named);
+  absl::Status error = FromWire(wire);
   if (response.has_transaction()) {
     return WithTransactionFailure(std::move(error), {response.transaction().failed_compare(),
                                                      response.transaction().failed_operation()});
@@ -125,7 +153,7 @@ RequestQueue::Next RequestQueue::OnResponse(Response response) {
   }
   const auto entry = in_flight_.begin();
   if (response.has_error()) {
-    const absl::Status error = ErrorOf(response);
+    const absl::Status error = ErrorOf(entry->request, response);
     return OnRefused(entry, response.zxid(), error);
   }
   if (entry->is_write) {
