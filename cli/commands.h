@@ -13,7 +13,10 @@ void RegisterBrokerCommands(CLI::App& app, Context& context);
 void RegisterClusterCommands(CLI::App& app, Context& context);
 void RegisterConsumeCommand(CLI::App& app, Context& context);
 void RegisterDevCommands(CLI::App& app, Context& context);
+void RegisterLockCommand(CLI::App& app, Context& context);
 void RegisterProduceCommand(CLI::App& app, Context& context);
+void RegisterShellCommand(CLI::App& app, Context& context);
 void RegisterTopicCommands(CLI::App& app, Context& context);
+void RegisterZnodeCommands(CLI::App& app, Context& context);
 
 }  // namespace bellwether::cli

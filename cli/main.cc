@@ -1,5 +1,7 @@
 // bell: the command line of Bellwether. See cli/README.md.
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 
@@ -66,6 +68,7 @@ bool WantsJson(int argc, char** argv) {
 
 int Main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write
+  std::signal(SIGINT, [](int) { ::_exit(kExitInterrupted); });  // unless the command has its own
   CLI::App app("Bellwether: coordination and messages from the command line.", "bell");
   app.fallthrough();
   app.require_subcommand(1);
@@ -76,8 +79,11 @@ int Main(int argc, char** argv) {
   RegisterClusterCommands(app, context);
   RegisterConsumeCommand(app, context);
   RegisterDevCommands(app, context);
+  RegisterLockCommand(app, context);
   RegisterProduceCommand(app, context);
+  RegisterShellCommand(app, context);
   RegisterTopicCommands(app, context);
+  RegisterZnodeCommands(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -1,0 +1,116 @@
+#include "cli/line_editor.h"
+
+#include <histedit.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+namespace bellwether::cli {
+namespace {
+
+constexpr int kHistoryLinesMax = 1000;
+
+// The longest beginning that all words share.
+std::string CommonBeginning(const std::vector<std::string>& words) {
+  std::string common = words.front();
+  for (const std::string& word : words) {
+    const auto differ = std::mismatch(common.begin(), common.end(), word.begin(), word.end());
+    common.erase(differ.first, common.end());
+  }
+  return common;
+}
+
+void IgnoreInterrupt(int) {}
+
+}  // namespace
+
+struct LineEditor::State {
+  std::string prompt;
+  std::string history_file;
+  Completer completer;
+  EditLine* editor = nullptr;
+  History* history = nullptr;
+
+  static State& Of(EditLine* editor) {
+    State* state = nullptr;
+    el_get(editor, EL_CLIENTDATA, &state);
+    return *state;
+  }
+
+  static char* Prompt(EditLine* editor) { return Of(editor).prompt.data(); }
+
+  static unsigned char Complete(EditLine* editor, int) {
+    const LineInfo* const info = el_line(editor);
+    const std::string_view line(info->buffer, info->cursor - info->buffer);
+    const std::vector<std::string> words = Of(editor).completer(line);
+    if (words.empty()) return CC_ERROR;
+    const std::string_view typed = line.substr(line.rfind(' ') + 1);
+    std::string more = CommonBeginning(words).substr(typed.size());
+    if (words.size() == 1 && more.empty()) more = " ";
+    if (!more.empty()) {
+      el_insertstr(editor, more.c_str());
+      return CC_REFRESH;
+    }
+    std::fputc('\n', stdout);
+    for (const std::string& word : words) std::printf("%s\n", word.c_str());
+    return CC_REDISPLAY;
+  }
+};
+
+LineEditor::LineEditor(std::string prompt, std::string history_file, Completer completer)
+    : state_(std::make_unique<State>()) {
+  state_->prompt = std::move(prompt);
+  state_->history_file = std::move(history_file);
+  state_->completer = std::move(completer);
+  // Ctrl-C gives the line up, not the shell: without SA_RESTART it ends the read.
+  struct sigaction action = {};
+  action.sa_handler = IgnoreInterrupt;
+  ::sigaction(SIGINT, &action, nullptr);
+
+  HistEvent event;
+  state_->history = history_init();
+  history(state_->history, &event, H_SETSIZE, kHistoryLinesMax);
+  history(state_->history, &event, H_SETUNIQUE, 1);
+  if (!state_->history_file.empty()) {
+    history(state_->history, &event, H_LOAD, state_->history_file.c_str());
+  }
+  state_->editor = el_init("bell", stdin, stdout, stderr);
+  el_set(state_->editor, EL_CLIENTDATA, state_.get());
+  el_set(state_->editor, EL_PROMPT, &State::Prompt);
+  el_set(state_->editor, EL_EDITOR, "emacs");
+  el_set(state_->editor, EL_HIST, history, state_->history);
+  el_set(state_->editor, EL_ADDFN, "bell-complete", "complete the word", &State::Complete);
+  el_set(state_->editor, EL_BIND, "^I", "bell-complete", nullptr);
+}
+
+LineEditor::~LineEditor() {
+  HistEvent event;
+  if (!state_->history_file.empty()) {
+    history(state_->history, &event, H_SAVE, state_->history_file.c_str());
+  }
+  el_end(state_->editor);
+  history_end(state_->history);
+}
+
+std::optional<std::string> LineEditor::Read() {
+  int length = 0;
+  errno = 0;
+  const char* const text = el_gets(state_->editor, &length);
+  if (text == nullptr || length <= 0) {
+    if (errno != EINTR) return std::nullopt;
+    std::fputc('\n', stdout);
+    return "";
+  }
+  std::string line(text, static_cast<size_t>(length));
+  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
+  if (!line.empty()) {
+    HistEvent event;
+    history(state_->history, &event, H_ENTER, line.c_str());
+  }
+  return line;
+}
+
+}  // namespace bellwether::cli
