@@ -12,11 +12,7 @@
 namespace bellwether::coord {
 namespace {
 
-#ifdef NDEBUG
-constexpr uint64_t kSeeds = 40;
-#else
-constexpr uint64_t kSeeds = 15;
-#endif
+constexpr uint64_t kSeeds = 20 / BELLWETHER_SEEDS_DIVISOR;
 
 class FaultyRun {
  public:

@@ -1,0 +1,245 @@
+#include "coord/storage/rocks_log_store.h"
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/metrics.h"
+#include "coord/storage/log_format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "rocksdb/db.h"
+#include "tests/support/scratch_folder.h"
+#include "tests/support/sim_executor.h"
+
+namespace bellwether::coord {
+namespace {
+
+using raft::Entry;
+using raft::EntryType;
+using raft::HardState;
+using raft::LogIndex;
+using raft::ServerId;
+using raft::Standing;
+using raft::Term;
+using ::testing::HasSubstr;
+
+PersistRequest Append(uint64_t first, uint64_t last) {
+  PersistRequest request;
+  for (uint64_t i = first; i <= last; ++i) {
+    request.entries.push_back(std::make_shared<const Entry>(
+        Entry{Term(1), LogIndex(i), EntryType::kCommands, "p" + std::to_string(i)}));
+  }
+  return request;
+}
+
+// The executor is a simulated one: completions are posted by the log thread, under a lock.
+class LockedExecutor : public base::Executor {
+ public:
+  void Post(base::Task task) override {
+    base::MutexLock lock(mutex_);
+    tasks_.push_back(std::move(task));
+    posted_.SignalAll();
+  }
+  base::TimerId RunAfter(absl::Duration, base::Task) override { return 0; }
+  void Cancel(base::TimerId) override {}
+
+  // Runs one task, waiting for it.
+  void RunOne() {
+    base::Task task;
+    {
+      base::MutexLock lock(mutex_);
+      while (tasks_.empty()) posted_.Wait(mutex_);
+      task = std::move(tasks_.front());
+      tasks_.erase(tasks_.begin());
+    }
+    task();
+  }
+
+ private:
+  base::Mutex mutex_;
+  base::CondVar posted_;
+  std::vector<base::Task> tasks_ ABSL_GUARDED_BY(mutex_);
+};
+
+class RocksLogStoreTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<std::unique_ptr<RocksLogStore>> Open(uint64_t reserve = 0) {
+    RocksLogStoreOptions options;
+    options.folder = folder_ / "log";
+    options.free_bytes_reserve = reserve;
+    return RocksLogStore::Open(options, executor_, base::SystemClock(), metrics_);
+  }
+
+  void Persist(RocksLogStore& store, PersistRequest request) {
+    bool done = false;
+    store.Persist(std::move(request), [&done](absl::Status status) {
+      EXPECT_TRUE(status.ok()) << status;
+      done = true;
+    });
+    while (!done) executor_.RunOne();
+  }
+
+  // A store with some entries and a vote, closed again.
+  void Fill() {
+    auto store = Open();
+    ASSERT_TRUE(store.ok()) << store.status();
+    PersistRequest request = Append(1, 10);
+    request.hard_state = HardState{Term(4), ServerId(2), Standing::kVoter};
+    Persist(**store, std::move(request));
+  }
+
+  // Changes the database behind the store's back.
+  void Tamper(const std::function<void(rocksdb::DB&, rocksdb::ColumnFamilyHandle*)>& change) {
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(rocksdb::DBOptions(), folder_ / "log/db",
+                                  {{rocksdb::kDefaultColumnFamilyName, {}}, {"entries", {}}},
+                                  &handles, &db)
+                    .ok());
+    change(*db, handles[1]);
+    for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    delete db;
+  }
+
+  void ExpectDamaged(const std::string& part) {
+    const auto store = Open();
+    ASSERT_TRUE(absl::IsDataLoss(store.status())) << store.status();
+    const std::string message(store.status().message());
+    EXPECT_THAT(message, HasSubstr(folder_ / "log"));
+    EXPECT_THAT(message, HasSubstr(part));
+    EXPECT_THAT(message, HasSubstr("start this server with an empty one"));
+  }
+
+  ScratchFolder folder_;
+  base::Metrics metrics_;
+  LockedExecutor executor_;
+};
+
+TEST_F(RocksLogStoreTest, RequestsDuringASyncShareTheNextOne) {
+  auto store = Open();
+  ASSERT_TRUE(store.ok());
+  constexpr int kRequests = 200;
+  int done = 0;
+  for (int i = 1; i <= kRequests; ++i) {
+    (*store)->Persist(Append(i, i), [&done](absl::Status) { ++done; });
+  }
+  while (done < kRequests) executor_.RunOne();
+  const uint64_t syncs = metrics_.AddCounter("bell_raft_log_syncs_total", "").value();
+  EXPECT_LT(syncs, kRequests / 2);
+}
+
+TEST_F(RocksLogStoreTest, DamagedEntryFailsTheOpen) {
+  Fill();
+  Tamper([](rocksdb::DB& db, rocksdb::ColumnFamilyHandle* entries) {
+    std::string value;
+    const std::string key = EncodeEntryKey(LogIndex(6));
+    ASSERT_TRUE(db.Get(rocksdb::ReadOptions(), entries, key, &value).ok());
+    value.back() ^= 1;
+    ASSERT_TRUE(db.Put(rocksdb::WriteOptions(), entries, key, value).ok());
+  });
+  ExpectDamaged("entry 6: the entry's checksum is wrong");
+}
+
+TEST_F(RocksLogStoreTest, MissingEntryFailsTheOpen) {
+  Fill();
+  Tamper([](rocksdb::DB& db, rocksdb::ColumnFamilyHandle* entries) {
+    ASSERT_TRUE(db.Delete(rocksdb::WriteOptions(), entries, EncodeEntryKey(LogIndex(6))).ok());
+  });
+  ExpectDamaged("entry 6: it is missing");
+}
+
+TEST_F(RocksLogStoreTest, EntryUnderAnotherKeyFailsTheOpen) {
+  Fill();
+  Tamper([](rocksdb::DB& db, rocksdb::ColumnFamilyHandle* entries) {
+    std::string value;
+    ASSERT_TRUE(
+        db.Get(rocksdb::ReadOptions(), entries, EncodeEntryKey(LogIndex(3)), &value).ok());
+    ASSERT_TRUE(
+        db.Put(rocksdb::WriteOptions(), entries, EncodeEntryKey(LogIndex(11)), value).ok());
+  });
+  ExpectDamaged("entry 11");
+}
+
+TEST_F(RocksLogStoreTest, VoteFileAheadOfTheDatabaseFailsTheOpen) {
+  for (const HardState& ahead : {HardState{Term(5), ServerId(), Standing::kVoter},
+                                 HardState{Term(4), ServerId(3), Standing::kVoter}}) {
+    std::filesystem::remove_all(folder_ / "log");
+    Fill();
+    ASSERT_TRUE(base::WriteFileDurably(folder_ / "log/vote", EncodeHardState(ahead)).ok());
+    ExpectDamaged("has lost what was written last");
+  }
+}
+
+TEST_F(RocksLogStoreTest, LostDatabaseFailsTheOpen) {
+  Fill();
+  std::filesystem::remove_all(folder_ / "log/db");
+  ExpectDamaged("has lost what was written last");
+}
+
+TEST_F(RocksLogStoreTest, VoteFileBehindTheDatabaseIsAnOrdinaryCrash) {
+  Fill();
+  const HardState behind{Term(3), ServerId(1), Standing::kVoter};
+  ASSERT_TRUE(base::WriteFileDurably(folder_ / "log/vote", EncodeHardState(behind)).ok());
+  auto store = Open();
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ((*store)->InitialHardState()->term, Term(4));
+}
+
+TEST_F(RocksLogStoreTest, CutOffVoteFileFailsTheOpen) {
+  Fill();
+  std::filesystem::resize_file(folder_ / "log/vote", 3);
+  ExpectDamaged("log/vote");
+}
+
+// A crash in the middle of a write leaves a part of the last record.
+TEST_F(RocksLogStoreTest, IncompleteTailOfTheWriteAheadLogIsDropped) {
+  Fill();
+  {
+    auto store = Open();
+    ASSERT_TRUE(store.ok());
+    Persist(**store, Append(11, 11));
+  }
+  std::filesystem::path newest;
+  for (const auto& file : std::filesystem::directory_iterator(folder_ / "log/db")) {
+    if (file.path().extension() == ".log" && (newest.empty() || file.path() > newest)) {
+      newest = file.path();
+    }
+  }
+  std::filesystem::resize_file(newest, std::filesystem::file_size(newest) - 5);
+  auto store = Open();
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ((*store)->LastIndex(), LogIndex(10));
+}
+
+TEST_F(RocksLogStoreTest, FolderInUseIsAClearError) {
+  auto store = Open();
+  ASSERT_TRUE(store.ok());
+  const auto second = Open();
+  ASSERT_TRUE(absl::IsFailedPrecondition(second.status())) << second.status();
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("another process"));
+}
+
+TEST_F(RocksLogStoreTest, BelowTheReserveThereIsNoRoomToGrow) {
+  auto store = Open(uint64_t{1} << 60);
+  ASSERT_TRUE(store.ok());
+  const absl::Status room = (*store)->RoomToGrow();
+  EXPECT_TRUE(absl::IsResourceExhausted(room));
+  EXPECT_THAT(std::string(room.message()), HasSubstr(folder_ / "log"));
+}
+
+TEST_F(RocksLogStoreTest, SizeGrowsWithTheLog) {
+  auto store = Open();
+  ASSERT_TRUE(store.ok());
+  PersistRequest request;
+  request.entries.push_back(std::make_shared<const Entry>(
+      Entry{Term(1), LogIndex(1), EntryType::kCommands, std::string(1 << 20, 'x')}));
+  Persist(**store, std::move(request));
+  EXPECT_GE((*store)->Bytes(), 1u << 20);
+}
+
+}  // namespace
+}  // namespace bellwether::coord
