@@ -13,6 +13,7 @@
 #include "bellwether/coord/v1/peer.grpc.pb.h"
 #include "coord/peer/convert.h"
 #include "coord/peer/exchange.h"
+#include "grpc/support/time.h"
 #include "grpcpp/alarm.h"
 #include "grpcpp/grpcpp.h"
 
@@ -35,6 +36,12 @@ absl::Status FromGrpc(const grpc::Status& status) {
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
+}
+
+// On gRPC's own clock, as its deadlines are.
+gpr_timespec FromNow(absl::Duration duration) {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                      gpr_time_from_nanos(absl::ToInt64Nanoseconds(duration), GPR_TIMESPAN));
 }
 
 grpc::ChannelArguments ChannelArguments(const PeerTransportOptions& options) {
@@ -281,7 +288,7 @@ void PeerTransport::Impl::Stop() {
   }
   for (const std::shared_ptr<Exchange>& exchange : open) exchange->Close();
   open.clear();
-  server_->Shutdown(std::chrono::system_clock::now());
+  server_->Shutdown(FromNow(absl::ZeroDuration()));
   {
     // The maintenance alarm closes what has not greeted yet, and then sets itself no more.
     base::MutexLock lock(mutex_);
@@ -312,9 +319,7 @@ void PeerTransport::Impl::ScheduleMaintenance() {
     alarm_set_ = !stopping_ || !greetings_.empty();
     if (!alarm_set_) return destroyed_.SignalAll();
   }
-  alarm_.Set(queue_.get(), std::chrono::system_clock::now() +
-                               absl::ToChronoMilliseconds(kMaintenanceInterval),
-             alarm_tag_.Begin(nullptr));
+  alarm_.Set(queue_.get(), FromNow(kMaintenanceInterval), alarm_tag_.Begin(nullptr));
 }
 
 void PeerTransport::Impl::Maintain() {
