@@ -26,14 +26,15 @@ class NoPeers : public Transport {
   void Send(ServerId, PeerMessage) override {}
 };
 
-std::string AddressOrOff(const base::HostPort* address) {
-  return address == nullptr ? "off" : address->ToString();
+std::string AddressOrOff(const std::optional<base::HostPort>& address) {
+  return address.has_value() ? address->ToString() : "off";
 }
 
 // gRPC does not say why it can't listen; a listener of our own on the same address does.
-absl::Status WhyNotListening(const base::HostPort& address, absl::Status otherwise) {
+absl::Status WhyNotListening(std::string_view flag, const base::HostPort& address,
+                             const absl::Status& otherwise) {
   auto listener = base::Listener::Open(address, "probe", 1, [](auto) {});
-  return listener.ok() ? otherwise : base::Annotate(listener.status(), "--listen");
+  return base::Annotate(listener.ok() ? otherwise : listener.status(), flag);
 }
 
 }  // namespace
@@ -45,8 +46,10 @@ absl::StatusOr<std::unique_ptr<CoordServer>> CoordServer::Start(
   RETURN_IF_ERROR(server->OpenData());
   RETURN_IF_ERROR(server->OpenLog());
   server->BuildService();
-  RETURN_IF_ERROR(server->BuildReplica());
   RETURN_IF_ERROR(server->Listen());
+  server->BuildReplica();
+  server->service_->Start(*server->replicated_log_);
+  server->replica_->Start();
   return server;
 }
 
@@ -89,21 +92,22 @@ void CoordServer::BuildService() {
   service_ = std::make_unique<CoordService>(service, std::move(deps));
 }
 
-absl::Status CoordServer::BuildReplica() {
+void CoordServer::BuildReplica() {
   ReplicaOptions replica;
   replica.id = ServerId(options_.id);
-  replica.servers = options_.peers;
-  if (replica.servers.empty()) replica.servers = {{replica.id, "127.0.0.1:2192"}};
-  replica.grpc = options_.advertise.empty() ? options_.listen.ToString() : options_.advertise;
+  replica.servers = Servers();
+  replica.grpc =
+      options_.advertise.empty() ? grpc_server_->address().ToString() : options_.advertise;
   replica.folder_id = data_dir_->identity().folder_id;
   replica.election_timeout = options_.election_timeout * base::TimeScale();
   replica.heartbeat = replica.election_timeout / 3;
   replica.tick = replica.election_timeout / 15;
-  transport_ = std::make_unique<NoPeers>();
   replica_ = std::make_unique<Replica>(
       replica, data_dir_->identity().ensemble_id,
       Replica::Dependencies{.log = *log_store_,
-                            .transport = *transport_,
+                            .transport = peer_transport_ != nullptr
+                                             ? static_cast<Transport&>(*peer_transport_)
+                                             : *no_peers_,
                             .state_machine = *service_,
                             .clock = base::SystemClock(),
                             .executor = *replica_executor_,
@@ -112,14 +116,38 @@ absl::Status CoordServer::BuildReplica() {
                             .seed = base::SystemRandom(),
                             .on_fatal = on_fatal_});
   replicated_log_ = std::make_unique<ReplicaLog>(*replica_);
-  service_->Start(*replicated_log_);
+}
+
+std::vector<PeerAddress> CoordServer::Servers() const {
+  if (!options_.peers.empty()) return options_.peers;
+  return {{ServerId(options_.id), ""}};  // a single server has no address for peers
+}
+
+absl::Status CoordServer::ListenForPeers() {
+  if (!options_.listen_peer.has_value()) {
+    no_peers_ = std::make_unique<NoPeers>();
+    return absl::OkStatus();
+  }
+  PeerTransportOptions peers;
+  peers.id = ServerId(options_.id);
+  peers.servers = Servers();
+  peers.listen = options_.listen_peer->ToString();
+  auto transport =
+      PeerTransport::Listen(peers, *replica_executor_, base::SystemClock(), metrics_);
+  if (!transport.ok()) {
+    return WhyNotListening("--listen-peer", *options_.listen_peer, transport.status());
+  }
+  peer_transport_ = *std::move(transport);
   return absl::OkStatus();
 }
 
 absl::Status CoordServer::Listen() {
   auto grpc_server = GrpcServer::Open({options_.listen, options_.id}, *service_);
-  if (!grpc_server.ok()) return WhyNotListening(options_.listen, grpc_server.status());
+  if (!grpc_server.ok()) {
+    return WhyNotListening("--listen", options_.listen, grpc_server.status());
+  }
   grpc_server_ = *std::move(grpc_server);
+  RETURN_IF_ERROR(ListenForPeers());
   if (options_.listen_admin.has_value()) {
     auto http_server = base::HttpServer::Open(
         *options_.listen_admin,
@@ -127,7 +155,6 @@ absl::Status CoordServer::Listen() {
     if (!http_server.ok()) return base::Annotate(http_server.status(), "--listen-admin");
     http_server_ = *std::move(http_server);
   }
-  replica_->Start();
   return absl::OkStatus();
 }
 
@@ -141,10 +168,10 @@ std::vector<base::HealthCheck> CoordServer::HealthChecks() const {
 }
 
 std::string CoordServer::Describe() const {
-  const base::HostPort* const peer =
-      options_.listen_peer.has_value() ? &*options_.listen_peer : nullptr;
-  const base::HostPort* const admin =
-      http_server_ == nullptr ? nullptr : &http_server_->address();
+  std::optional<base::HostPort> peer = options_.listen_peer;
+  if (peer.has_value()) peer->port = peer_transport_->port();
+  std::optional<base::HostPort> admin;
+  if (http_server_ != nullptr) admin = http_server_->address();
   return fmt::format("id={} grpc={} peer={} zk=off admin={} data_dir={} pid={}", options_.id,
                      grpc_server_->address().ToString(), AddressOrOff(peer), AddressOrOff(admin),
                      options_.data_dir, getpid());
@@ -157,6 +184,7 @@ void CoordServer::Stop() {
   if (grpc_server_ != nullptr) grpc_server_->Shutdown(kStopGrace);
   http_server_.reset();
   if (replica_ != nullptr) replica_->Stop();
+  if (peer_transport_ != nullptr) peer_transport_->Stop();
   if (replica_executor_ != nullptr) replica_executor_->Stop();
   if (apply_executor_ != nullptr) apply_executor_->Stop();
   for (const auto& executor : io_executors_) executor->Stop();

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/thread_executor.h"
 #include "coord/options.h"
+#include "coord/peer/peer_transport.h"
 #include "coord/replica/log_store.h"
 #include "coord/replica/replica.h"
 #include "coord/rpc/grpc_server.h"
@@ -40,10 +41,12 @@ class CoordServer {
   absl::Status OpenData();
   absl::Status OpenLog();
   void BuildService();
-  absl::Status BuildReplica();
   absl::Status Listen();
+  absl::Status ListenForPeers();
+  void BuildReplica();
   void Stop();
 
+  std::vector<PeerAddress> Servers() const;
   void OnEnsembleId(base::Uuid ensemble_id);
   std::vector<base::HealthCheck> HealthChecks() const;
 
@@ -57,12 +60,13 @@ class CoordServer {
   std::unique_ptr<base::ThreadExecutor> replica_executor_;
   std::unique_ptr<base::ThreadExecutor> apply_executor_;
   std::unique_ptr<LogStore> log_store_;
-  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<Transport> no_peers_;            // one of the two
+  std::unique_ptr<PeerTransport> peer_transport_;
   std::unique_ptr<CoordService> service_;
-  std::unique_ptr<Replica> replica_;
-  std::unique_ptr<ReplicatedLog> replicated_log_;
   std::unique_ptr<GrpcServer> grpc_server_;
   std::unique_ptr<base::HttpServer> http_server_;
+  std::unique_ptr<Replica> replica_;
+  std::unique_ptr<ReplicatedLog> replicated_log_;
 };
 
 }  // namespace bellwether::coord

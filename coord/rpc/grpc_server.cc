@@ -17,7 +17,9 @@ namespace bellwether::coord {
 namespace {
 
 // Above the 4 MiB that a request's payload may have: room for the fields around it.
-constexpr int kFrameBytesMax = (4 << 20) + (256 << 10);
+constexpr int kReceiveBytesMax = (4 << 20) + (256 << 10);
+// All changes of one zxid are one frame: a recursive delete names up to 100,000 znodes.
+constexpr int kSendBytesMax = 64 << 20;
 // Taken from a stream's outbox at a time, and then written one by one.
 constexpr size_t kTakeBytes = 256 << 10;
 
@@ -223,8 +225,8 @@ class CoordHandlers : public v1::Coord::CallbackService {
 };
 
 void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(kFrameBytesMax);
-  builder.SetMaxSendMessageSize(kFrameBytesMax);
+  builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
+  builder.SetMaxSendMessageSize(kSendBytesMax);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.streams_per_connection_max);
   // Clients may ping to find dead connections, also between calls. Pings say nothing of sessions.

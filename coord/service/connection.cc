@@ -224,7 +224,8 @@ void Connection::FinishLocked() {
 
 bool Connection::HasRoom() const {
   return unanswered_.size() < options_.outstanding_requests_max &&
-         unanswered_bytes_ < options_.outstanding_request_bytes_max;
+         unanswered_bytes_ < options_.outstanding_request_bytes_max &&
+         outbox_bytes_ <= options_.outbox_bytes_max;
 }
 
 // ---- The pipeline ----

@@ -74,6 +74,7 @@ void CoordService::Start(ReplicatedLog& log) {
   for (base::Executor* executor : deps_.io_executors) {
     read_batchers_.push_back(std::make_unique<ReadBatcher>(log, *executor));
   }
+  started_ = true;
   SendTouches();
   SendProgress();
 }
@@ -93,9 +94,15 @@ base::Executor& CoordService::NextIoExecutor() {
   return *deps_.io_executors[next_io_executor_++ % deps_.io_executors.size()];
 }
 
+absl::Status CoordService::CheckOpen() const {
+  if (!started_) return absl::UnavailableError("the server is starting; try again in a moment");
+  if (stopped_) return absl::UnavailableError(Stopping().message);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::shared_ptr<Connection>> CoordService::OpenConnection(
     Principal principal, std::shared_ptr<StreamSink> sink) {
-  if (stopped_) return absl::UnavailableError(Stopping().message);
+  RETURN_IF_ERROR(CheckOpen());
   auto connection =
       std::make_shared<Connection>(std::move(principal), options_,
                                    static_cast<ConnectionBackend&>(*this), NextIoExecutor(),
@@ -111,7 +118,7 @@ absl::StatusOr<std::shared_ptr<Connection>> CoordService::OpenConnection(
 absl::StatusOr<std::shared_ptr<Watch>> CoordService::OpenWatch(Principal principal,
                                                                WatchRequest request,
                                                                std::shared_ptr<StreamSink> sink) {
-  if (stopped_) return absl::UnavailableError(Stopping().message);
+  RETURN_IF_ERROR(CheckOpen());
   if (!tree::IsValidPath(request.filter.path)) {
     return absl::InvalidArgumentError(
         fmt::format("watch: \"{}\" is not a path of a znode", request.filter.path));
@@ -141,6 +148,7 @@ base::Uuid CoordService::EnsembleId() const {
 }
 
 std::string CoordService::NotReadyReason() const {
+  if (!started_) return "the server is starting";
   if (stopped_) return "the server is stopping";
   const ReplicaStatus replica = log_->status();
   if (!replica.in_contact) return replica.not_in_contact_reason;
@@ -150,10 +158,8 @@ std::string CoordService::NotReadyReason() const {
 
 ServiceStatus CoordService::Status() const {
   ServiceStatus status;
-  if (log_ != nullptr) {
-    status.replica = log_->status();
-    status.not_ready_reason = NotReadyReason();
-  }
+  if (started_) status.replica = log_->status();
+  status.not_ready_reason = NotReadyReason();
   {
     base::ReaderLock lock(state_.mutex);
     status.applied_index = state_.applied_index;

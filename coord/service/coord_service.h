@@ -73,7 +73,7 @@ class CoordService : public StateMachine,
   CoordService(ServiceOptions options, Dependencies deps);
   ~CoordService() override;
 
-  // Before the replica starts. `log` outlives the service.
+  // Before the replica starts; streams are refused until then. `log` outlives the service.
   void Start(ReplicatedLog& log);
 
   // Opens no more streams and gives up those that are open, each when its writes in flight are
@@ -121,6 +121,7 @@ class CoordService : public StateMachine,
   void OnEntryApplied(LogIndex index) override;
   void OnUnknownCommand(const absl::Status& status) override;
 
+  absl::Status CheckOpen() const;
   uint64_t Random();
   base::Executor& NextIoExecutor();
   base::Uuid EnsembleId() const;
@@ -150,6 +151,7 @@ class CoordService : public StateMachine,
   TreeApplier applier_;
   std::vector<std::unique_ptr<ReadBatcher>> read_batchers_;  // one per io executor
 
+  std::atomic<bool> started_ = false;  // log_ and read_batchers_ are set
   std::atomic<bool> stopped_ = false;
   std::atomic<uint64_t> last_token_ = 0;
   std::atomic<size_t> next_io_executor_ = 0;

@@ -129,7 +129,8 @@ bool Watch::QueueChanges(const ChangeSetPtr& set) {
   if (progress_.has_value()) progress_ = std::max(*progress_, set->zxid);
   queue_.push_back(set);
   queue_bytes_ += set->bytes;
-  if (queue_bytes_ > options_.watch_queue_bytes_max) {
+  // A single command's changes pass, however many they are: no client could read faster than that.
+  if (queue_bytes_ > options_.watch_queue_bytes_max && queue_.size() > 1) {
     FinishLocked(Failure{absl::StatusCode::kResourceExhausted,
                          fmt::format("watch {}: the client reads too slowly, more than {} bytes of "
                                      "changes wait; resume from the last zxid received",
