@@ -116,6 +116,8 @@ class Cluster {
   // Those whose deadline has passed, or all once this is stopped.
   void ExpireWaiters();
   void Fail(const absl::Status& status);
+  // Tries again while the topic changes, until `deadline` on the monotonic clock.
+  void TryDeleteTopic(std::string name, absl::Duration deadline, Done done);
   void UpdateMetrics(const ClusterView& view);
 
   ClusterOptions options_;  // constant once started

@@ -13,6 +13,7 @@ namespace bellwether::broker {
 namespace {
 
 constexpr absl::Duration kWaiterTick = absl::Milliseconds(100);
+constexpr absl::Duration kConflictDelay = absl::Milliseconds(50);
 
 absl::Status NoCoord(std::string_view what) {
   return absl::UnavailableError(
@@ -50,24 +51,41 @@ void Cluster::CreateTopic(TopicSpec spec, absl::Duration timeout,
 }
 
 void Cluster::DeleteTopic(std::string name, absl::Duration timeout, Done done) {
-  WaitForTopic(name, timeout, [this, name, timeout, done = std::move(done)](
-                                  const absl::Status& found) mutable {
-    if (!found.ok()) return done(found);
-    auto deletion = DeletionOf(*view(), name);
-    if (!deletion.ok()) return done(deletion.status());
-    client_->Commit(*std::move(deletion), {.timeout = timeout},
-                    [this, name, timeout, done = std::move(done)](
-                        absl::StatusOr<client::TransactionResult> result) mutable {
-                      if (!result.ok()) return done(result.status());
-                      LOG_INFO("topic deleted name={} zxid={}", name, result->zxid);
-                      Wait([zxid = result->zxid](
-                               const ClusterView& view) { return view.zxid() >= zxid; },
-                           timeout,
-                           [done = std::move(done)](const absl::Status&) mutable {
-                             done(absl::OkStatus());
-                           });
-                    });
-  });
+  const absl::Duration deadline = clock_.Monotonic() + timeout;
+  WaitForTopic(name, timeout,
+               [this, name, deadline, done = std::move(done)](const absl::Status& found) mutable {
+                 if (!found.ok()) return done(found);
+                 TryDeleteTopic(std::move(name), deadline, std::move(done));
+               });
+}
+
+void Cluster::TryDeleteTopic(std::string name, absl::Duration deadline, Done done) {
+  const absl::Duration left = deadline - clock_.Monotonic();
+  auto deletion = DeletionOf(*view(), name);
+  if (!deletion.ok()) return done(deletion.status());
+  client_->Commit(
+      *std::move(deletion), {.timeout = left},
+      [this, name, deadline, left,
+       done = std::move(done)](absl::StatusOr<client::TransactionResult> result) mutable {
+        if (result.ok()) {
+          LOG_INFO("topic deleted name={} zxid={}", name, result->zxid);
+          Wait([zxid = result->zxid](const ClusterView& view) { return view.zxid() >= zxid; },
+               left,
+               [done = std::move(done)](const absl::Status&) mutable { done(absl::OkStatus()); });
+          return;
+        }
+        // The topic changed under us: with a newer view it may work.
+        const bool conflict = client::TransactionFailureOf(result.status()).compare >= 0 ||
+                              client::TransactionFailureOf(result.status()).operation >= 0;
+        if (!conflict || clock_.Monotonic() + kConflictDelay >= deadline) {
+          return done(result.status());
+        }
+        executor_.RunAfter(kConflictDelay, [this, name, deadline, done = std::move(done),
+                                            alive = alive_]() mutable {
+          if (!*alive || client_ == nullptr) return done(NoCoord("topic not deleted"));
+          TryDeleteTopic(std::move(name), deadline, std::move(done));
+        });
+      });
 }
 
 void Cluster::ConfirmDeletion(const DeletionRecord& record) {

@@ -85,9 +85,19 @@ absl::StatusOr<client::Transaction> DeletionOf(const ClusterView& view, std::str
   unchanged.mzxid = topic->mzxid;
   transaction.compares.push_back(std::move(unchanged));
   auto& operations = transaction.operations;
-  operations.push_back(client::DeleteOperation{.path = paths::Topic(name), .recursive = true});
+  const auto remove = [&operations](std::string path) {
+    operations.push_back(client::DeleteOperation{.path = std::move(path)});
+  };
+  for (int32_t p = 0; p < topic->partition_count(); ++p) {
+    const Partition& partition = *topic->partitions[p];
+    if (!partition.state && !partition.state_unreadable) continue;
+    remove(paths::PartitionState(name, p));
+    remove(paths::Partition(name, p));
+  }
+  remove(paths::Partitions(name));
+  remove(paths::Topic(name));
   if (view.HasConfigs(name)) {
-    operations.push_back(client::DeleteOperation{.path = paths::TopicConfig(name)});
+    remove(paths::TopicConfig(name));
   }
   operations.push_back(client::CreateOperation{.path = paths::DeletionRecord(record.topic_id),
                                                .data = EncodeDeletionRecord(record)});

@@ -30,7 +30,8 @@ absl::StatusOr<client::Transaction> CreationOf(const ClusterView& view, const To
                                                base::Uuid topic_id, uint64_t seed);
 
 // Removes the topic and its configs, and leaves a deletion record that names its id and the
-// brokers assigned to it, so that they delete their data. Errors: NOT_FOUND; FAILED_PRECONDITION
+// brokers assigned to it, so that they delete their data. Fails in coord when the view is behind,
+// as when a partition has got its first state meanwhile. Errors: NOT_FOUND; FAILED_PRECONDITION
 // when the assignment can't be read, so that nobody knows whose data to delete.
 absl::StatusOr<client::Transaction> DeletionOf(const ClusterView& view, std::string_view name);
 
