@@ -257,7 +257,7 @@ class ControllerModel : World {
   void Run(uint64_t seed) {
     base::Random random(seed);
     std::vector<Process> processes(kBrokers);
-    for (int step = 0; step < 150; ++step) {
+    for (int step = 0; step < 100; ++step) {
       const int id = static_cast<int>(random.Below(kBrokers));
       Step(random, id, processes[id]);
       CheckEpochs(seed);
@@ -407,7 +407,7 @@ TEST_P(ControllerModelTest, EndsWithCurrentLeadersAndNeverTwo) {
   EXPECT_GT(without_disk, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, ControllerModelTest, testing::Range(0, 10));
+INSTANTIATE_TEST_SUITE_P(Seeds, ControllerModelTest, testing::Range(0, 5));
 
 }  // namespace
 }  // namespace bellwether::broker
