@@ -73,7 +73,6 @@ void Exchange::OnWritten(bool ok) {
 
 void Exchange::BeginRead() {
   reading_ = true;
-  read_paused_ = false;
   incoming_.Clear();
   StartRead(incoming_, read_tag_.Begin(shared_from_this()));
 }
@@ -85,14 +84,12 @@ void Exchange::OnRead(bool ok) {
     if (ended_) return FinishIfIdle();
   }
   if (!ok) return End(absl::OkStatus());
-  const size_t bytes = incoming_.ByteSizeLong();
-  if (absl::Status status = TakeBatch(bytes); !status.ok()) return End(status);
+  if (absl::Status status = TakeBatch(); !status.ok()) return End(status);
   base::MutexLock lock(mutex_);
-  read_paused_ = unhandled_bytes_ > limits_.received_bytes_max;
-  if (!read_paused_ || closing_) BeginRead();
+  BeginRead();
 }
 
-absl::Status Exchange::TakeBatch(size_t bytes) {
+absl::Status Exchange::TakeBatch() {
   std::vector<PeerMessage> messages;
   messages.reserve(incoming_.frames_size());
   for (v1::PeerFrame& frame : *incoming_.mutable_frames()) {
@@ -109,29 +106,15 @@ absl::Status Exchange::TakeBatch(size_t bytes) {
     if (!IsOpener() && (status.ok() || absl::IsFailedPrecondition(status))) Greet();
     RETURN_IF_ERROR(status);
   }
-  if (messages.empty()) return absl::OkStatus();
-  {
-    base::MutexLock lock(mutex_);
-    unhandled_bytes_ += bytes;
-  }
-  owner_.OnMessages(shared_from_this(), std::move(messages), bytes);
+  if (!messages.empty()) owner_.OnMessages(shared_from_this(), std::move(messages));
   return absl::OkStatus();
-}
-
-void Exchange::Handled(size_t bytes) {
-  base::MutexLock lock(mutex_);
-  unhandled_bytes_ -= bytes;
-  if (read_paused_ && unhandled_bytes_ <= limits_.received_bytes_max) BeginRead();
 }
 
 // --- The end
 
 void Exchange::Close() {
   base::MutexLock lock(mutex_);
-  closing_ = true;
-  if (finishing_) return;
-  Cancel();
-  if (read_paused_) BeginRead();  // it fails, and with it the stream
+  if (!finishing_) Cancel();  // the read fails, and with it the stream
 }
 
 void Exchange::End(const absl::Status& reason) {

@@ -2,48 +2,28 @@
 
 #include <cstddef>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "bellwether/coord/v1/peer.pb.h"
+#include "coord/peer/completion_tag.h"
 #include "coord/replica/transport.h"
 
 namespace bellwether::coord {
 
-// What a completion queue hands back when an operation has ended. Keeps the operation's owner alive
-// while it is outstanding; at most one operation per tag at a time.
-class CompletionTag {
- public:
-  explicit CompletionTag(std::function<void(bool ok)> done) : done_(std::move(done)) {}
-
-  // The pointer to give to gRPC.
-  void* Begin(std::shared_ptr<void> owner) {
-    owner_ = std::move(owner);
-    return this;
-  }
-  void End(bool ok) {
-    const std::shared_ptr<void> owner = std::move(owner_);
-    done_(ok);
-  }
-
- private:
-  const std::function<void(bool)> done_;
-  std::shared_ptr<void> owner_;  // shared with whoever else refers to the exchange
-};
-
 struct ExchangeLimits {
-  size_t queue_bytes_max = 64 << 20;    // to be sent; above it messages are dropped
-  size_t batch_bytes_max = 1 << 20;     // sent as one gRPC message, unless one frame is larger
-  size_t received_bytes_max = 8 << 20;  // not yet handled; above it nothing more is read
-  size_t frame_bytes_max = 7 << 20;     // a larger one can't be sent at all
+  size_t queue_bytes_max = 64 << 20;  // to be sent; above it messages are dropped
+  size_t batch_bytes_max = 1 << 20;   // sent as one gRPC message, unless one frame is larger
+  size_t frame_bytes_max = 7 << 20;   // a larger one can't be sent at all
 };
 
 // One stream to a peer, opened by either side: the opener says Hello, the other answers with its own,
-// then both send what is queued, one batch while the one before is on its way, and read. Must not know who the peers are: its Owner does.
-// Threads: Send, Close and Handled from any thread; everything else on the completion queue's.
+// then both send what is queued, one batch while the one before is on its way, and read. Must not
+// know who the peers are: its Owner does.
+// Threads: Send and Close from any thread; everything else on the completion queue's. The next batch
+// is read when the one before has been handled.
 // Lifetime: shared with the operations under way; gone when they have all ended.
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
@@ -56,9 +36,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     // Not OK: the peer is refused and told why; FAILED_PRECONDITION: after this server's own Hello,
     // so that the peer can see for itself.
     virtual absl::Status OnHello(const std::shared_ptr<Exchange>& exchange, Hello hello) = 0;
-    // Exchange::Handled must be called with `bytes` when they have been handled.
     virtual void OnMessages(const std::shared_ptr<Exchange>& exchange,
-                            std::vector<PeerMessage> messages, size_t bytes) = 0;
+                            std::vector<PeerMessage> messages) = 0;
     virtual void OnEnded(const std::shared_ptr<Exchange>& exchange) = 0;
     virtual void OnFinished(const std::shared_ptr<Exchange>& exchange,
                             const absl::Status& status) = 0;
@@ -73,7 +52,6 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   // False when the queue is full or the stream has ended: the frame is lost.
   bool Send(v1::PeerFrame frame);
-  void Handled(size_t bytes);
   // Ends the stream, soon.
   void Close();
 
@@ -100,7 +78,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void OnRead(bool ok);
   void OnWritten(bool ok);
   void OnFinished();
-  absl::Status TakeBatch(size_t bytes);
+  absl::Status TakeBatch();
   void End(const absl::Status& reason);
   void BeginRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BeginWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -121,13 +99,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   base::Mutex mutex_;
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
-  bool read_paused_ ABSL_GUARDED_BY(mutex_) = false;  // until more is handled
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status reason_ ABSL_GUARDED_BY(mutex_);
-  size_t unhandled_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<v1::PeerFrame> queue_ ABSL_GUARDED_BY(mutex_);
 };

@@ -1,7 +1,6 @@
 #include "coord/peer/peer_transport.h"
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <optional>
 #include <utility>
@@ -95,17 +94,18 @@ class DialedExchange : public Exchange {
 // A peer opened it.
 class AcceptedExchange : public Exchange {
  public:
-  // `opened` is told whether a stream has come, before anything else happens.
-  AcceptedExchange(Owner& owner, std::function<void(bool ok)> opened)
-      : Exchange(owner, ExchangeLimits()), start_tag_([this, opened](bool ok) {
-          opened(ok);
-          if (ok) OnOpened(true);
+  // `came` is called on the accepting thread when a stream has come; Open is to follow.
+  AcceptedExchange(Owner& owner, std::function<void(std::shared_ptr<Exchange>)> came)
+      : Exchange(owner, ExchangeLimits()), start_tag_([this, came](bool ok) {
+          if (ok) came(shared_from_this());  // else the server shuts down
         }) {}
 
-  void Start(v1::Peer::AsyncService& service, grpc::ServerCompletionQueue& queue) {
-    service.RequestExchange(&context_, &stream_, &queue, &queue,
+  void Start(v1::Peer::AsyncService& service, grpc::CompletionQueue& call_queue,
+             grpc::ServerCompletionQueue& accept_queue) {
+    service.RequestExchange(&context_, &stream_, &call_queue, &accept_queue,
                             start_tag_.Begin(shared_from_this()));
   }
+  void Open() { OnOpened(true); }
 
  private:
   void StartRead(v1::PeerBatch& batch, void* tag) override { stream_.Read(&batch, tag); }
@@ -122,17 +122,11 @@ class AcceptedExchange : public Exchange {
   grpc::ServerAsyncReaderWriter<v1::PeerBatch, v1::PeerBatch> stream_{&context_};
 };
 
-// What tasks on the executor share with the transport, which may be gone when they run.
-struct Upcall {
-  std::atomic<bool> stopped = false;
-  Transport::Handler* handler = nullptr;
-};
-
 }  // namespace
 
 class PeerTransport::Impl : public Exchange::Owner {
  public:
-  Impl(const PeerTransportOptions& options, base::Executor& executor, base::Clock& clock,
+  Impl(const PeerTransportOptions& options, QueueExecutor& executor, base::Clock& clock,
        base::Metrics& metrics);
 
   absl::Status Listen();
@@ -145,8 +139,8 @@ class PeerTransport::Impl : public Exchange::Owner {
   // Exchange::Owner
   v1::PeerFrame HelloFrame() override;
   absl::Status OnHello(const std::shared_ptr<Exchange>& exchange, Hello hello) override;
-  void OnMessages(const std::shared_ptr<Exchange>& exchange, std::vector<PeerMessage> messages,
-                  size_t bytes) override;
+  void OnMessages(const std::shared_ptr<Exchange>& exchange,
+                  std::vector<PeerMessage> messages) override;
   void OnEnded(const std::shared_ptr<Exchange>& exchange) override;
   void OnFinished(const std::shared_ptr<Exchange>& exchange, const absl::Status& status) override;
   void OnDestroyed() override;
@@ -154,14 +148,14 @@ class PeerTransport::Impl : public Exchange::Owner {
  private:
   struct Remote {
     PeerAddress address;
-    // Of those that this server dials; owned by the queue's thread.
+    // Of those that this server dials; owned by the executor.
     std::unique_ptr<v1::Peer::Stub> stub;
     std::shared_ptr<DialedExchange> dialed;
     absl::Duration next_dial;
     absl::Duration backoff;
     absl::Duration connected_at = absl::InfiniteDuration();
     std::string last_error;
-    // Guarded by mutex_: shared with the operations under way.
+    // Guarded by mutex_ as Stop looks at it; shared with the operations under way.
     std::shared_ptr<Exchange> current;
     uint64_t process_id = 0;
     base::Counter* sent = nullptr;
@@ -172,7 +166,7 @@ class PeerTransport::Impl : public Exchange::Owner {
     absl::Duration deadline;
   };
 
-  void RunQueue();
+  void RunAccepting();
   void Maintain();
   void ScheduleMaintenance();
   void Accept();
@@ -180,19 +174,18 @@ class PeerTransport::Impl : public Exchange::Owner {
   void ExpectHello(const std::shared_ptr<Exchange>& exchange);
   absl::Status CheckWho(const Exchange& exchange, const Hello& hello) const;
   Remote* FindRemote(ServerId id);
-  void PostUpcall(absl::AnyInvocable<void(Handler&)> call);
 
   const PeerTransportOptions options_;
-  base::Executor& executor_;
+  QueueExecutor& executor_;
   base::Clock& clock_;
-  const std::shared_ptr<Upcall> upcall_;
 
   v1::Peer::AsyncService service_;
-  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::unique_ptr<grpc::ServerCompletionQueue> accept_queue_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 
-  // Owned by the queue's thread once started.
+  // Owned by the executor once started.
+  Handler* handler_ = nullptr;
   std::map<ServerId, Remote> remotes_;  // fields guarded by mutex_ as said there
   std::vector<Greeting> greetings_;
   grpc::Alarm alarm_;
@@ -200,7 +193,6 @@ class PeerTransport::Impl : public Exchange::Owner {
 
   base::Mutex mutex_;
   base::CondVar destroyed_;
-  bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   size_t exchanges_ ABSL_GUARDED_BY(mutex_) = 0;
   bool alarm_set_ ABSL_GUARDED_BY(mutex_) = false;
@@ -208,12 +200,11 @@ class PeerTransport::Impl : public Exchange::Owner {
   std::optional<base::Thread> thread_;
 };
 
-PeerTransport::Impl::Impl(const PeerTransportOptions& options, base::Executor& executor,
+PeerTransport::Impl::Impl(const PeerTransportOptions& options, QueueExecutor& executor,
                           base::Clock& clock, base::Metrics& metrics)
     : options_(options),
       executor_(executor),
       clock_(clock),
-      upcall_(std::make_shared<Upcall>()),
       alarm_tag_([this](bool) { Maintain(); }) {
   for (const PeerAddress& server : options_.servers) {
     if (server.id == options_.id) continue;
@@ -250,7 +241,7 @@ absl::Status PeerTransport::Impl::Listen() {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kKeepaliveMs / 2);
-  queue_ = builder.AddCompletionQueue();
+  accept_queue_ = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port_ == 0) {
     return absl::UnavailableError(
@@ -258,7 +249,7 @@ absl::Status PeerTransport::Impl::Listen() {
                     "stop the process that uses it or choose another --listen-peer",
                     options_.listen));
   }
-  thread_.emplace("peer-queue", [this] { RunQueue(); });
+  thread_.emplace("peer-accept", [this] { RunAccepting(); });
   return absl::OkStatus();
 }
 
@@ -267,16 +258,14 @@ void PeerTransport::Impl::Start(Hello hello, Handler& handler) {
     base::MutexLock lock(mutex_);
     if (stopping_) return;
     hello_ = std::move(hello);
-    upcall_->handler = &handler;
-    started_ = true;
+    handler_ = &handler;
   }
   Accept();
   ScheduleMaintenance();
 }
 
 void PeerTransport::Impl::Stop() {
-  upcall_->stopped = true;
-  if (queue_ == nullptr || !thread_.has_value()) return;
+  if (!thread_.has_value()) return;
   std::vector<std::shared_ptr<Exchange>> open;
   {
     base::MutexLock lock(mutex_);
@@ -294,15 +283,14 @@ void PeerTransport::Impl::Stop() {
     base::MutexLock lock(mutex_);
     while (exchanges_ > 0 || alarm_set_) destroyed_.Wait(mutex_);
   }
-  queue_->Shutdown();
-  thread_->Join();
+  accept_queue_->Shutdown();
   thread_.reset();
 }
 
-void PeerTransport::Impl::RunQueue() {
+void PeerTransport::Impl::RunAccepting() {
   void* tag = nullptr;
   bool ok = false;
-  while (queue_->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->End(ok);
+  while (accept_queue_->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->End(ok);
 }
 
 void PeerTransport::Impl::OnDestroyed() {
@@ -319,7 +307,7 @@ void PeerTransport::Impl::ScheduleMaintenance() {
     alarm_set_ = !stopping_ || !greetings_.empty();
     if (!alarm_set_) return destroyed_.SignalAll();
   }
-  alarm_.Set(queue_.get(), FromNow(kMaintenanceInterval), alarm_tag_.Begin(nullptr));
+  alarm_.Set(&executor_.queue(), FromNow(kMaintenanceInterval), alarm_tag_.Begin(nullptr));
 }
 
 void PeerTransport::Impl::Maintain() {
@@ -362,7 +350,7 @@ void PeerTransport::Impl::Dial(Remote& remote) {
   }
   remote.dialed = exchange;
   ExpectHello(exchange);
-  exchange->Start(*remote.stub, *queue_);
+  exchange->Start(*remote.stub, executor_.queue());
 }
 
 void PeerTransport::Impl::Accept() {
@@ -371,15 +359,15 @@ void PeerTransport::Impl::Accept() {
     if (stopping_) return;
     ++exchanges_;
   }
-  // The pointer is good while the exchange's start tag keeps it alive.
-  auto weak = std::make_shared<std::weak_ptr<Exchange>>();
-  auto exchange = std::make_shared<AcceptedExchange>(*this, [this, weak](bool ok) {
-    if (!ok) return;  // the server shuts down
-    ExpectHello(weak->lock());
-    Accept();
-  });
-  *weak = exchange;
-  exchange->Start(service_, *queue_);
+  auto exchange =
+      std::make_shared<AcceptedExchange>(*this, [this](std::shared_ptr<Exchange> came) {
+        executor_.Post([this, came = std::move(came)] {
+          ExpectHello(came);
+          static_cast<AcceptedExchange&>(*came).Open();
+        });
+        Accept();
+      });
+  exchange->Start(service_, executor_.queue(), *accept_queue_);
 }
 
 PeerTransport::Impl::Remote* PeerTransport::Impl::FindRemote(ServerId id) {
@@ -439,9 +427,9 @@ absl::Status PeerTransport::Impl::OnHello(const std::shared_ptr<Exchange>& excha
   remote.last_error.clear();
   if (replaced != nullptr) {
     replaced->Close();
-    PostUpcall([peer](Handler& handler) { handler.OnDisconnected(peer); });
+    handler_->OnDisconnected(peer);
   }
-  PostUpcall([hello = std::move(hello)](Handler& handler) { handler.OnConnected(hello); });
+  handler_->OnConnected(hello);
   return absl::OkStatus();
 }
 
@@ -453,7 +441,7 @@ void PeerTransport::Impl::OnEnded(const std::shared_ptr<Exchange>& exchange) {
     if (remote.current != exchange) return;  // replaced, and said so
     remote.current = nullptr;
   }
-  PostUpcall([peer](Handler& handler) { handler.OnDisconnected(peer); });
+  handler_->OnDisconnected(peer);
 }
 
 void PeerTransport::Impl::OnFinished(const std::shared_ptr<Exchange>& exchange,
@@ -469,7 +457,10 @@ void PeerTransport::Impl::OnFinished(const std::shared_ptr<Exchange>& exchange,
   remote.next_dial = now + remote.backoff;
   remote.backoff = std::min(remote.backoff * 2, options_.redial_last);
   const std::string error(status.message());
-  if (error == remote.last_error || upcall_->stopped) return;
+  {
+    base::MutexLock lock(mutex_);
+    if (stopping_ || error == remote.last_error) return;
+  }
   remote.last_error = error;
   LOG_WARN("peer not connected peer={} address={} reason=\"{}\"", dialed->expected(),
            remote.address.address, error);
@@ -513,23 +504,15 @@ void PeerTransport::Impl::Send(ServerId to, PeerMessage message) {
   }
 }
 
-void PeerTransport::Impl::PostUpcall(absl::AnyInvocable<void(Handler&)> call) {
-  executor_.Post([upcall = upcall_, call = std::move(call)]() mutable {
-    if (!upcall->stopped) call(*upcall->handler);
-  });
-}
-
 void PeerTransport::Impl::OnMessages(const std::shared_ptr<Exchange>& exchange,
-                                     std::vector<PeerMessage> messages, size_t bytes) {
-  {
-    base::MutexLock lock(mutex_);
-    if (FindRemote(exchange->peer())->current != exchange) return;  // replaced
+                                     std::vector<PeerMessage> messages) {
+  for (PeerMessage& message : messages) {
+    {
+      base::MutexLock lock(mutex_);
+      if (FindRemote(exchange->peer())->current != exchange) return;  // replaced, or stopping
+    }
+    handler_->OnMessage(exchange->peer(), std::move(message));
   }
-  PostUpcall([peer = exchange->peer(), weak = std::weak_ptr<Exchange>(exchange),
-              messages = std::move(messages), bytes](Handler& handler) mutable {
-    for (PeerMessage& message : messages) handler.OnMessage(peer, std::move(message));
-    if (std::shared_ptr<Exchange> alive = weak.lock()) alive->Handled(bytes);
-  });
 }
 
 // --- PeerTransport
@@ -539,7 +522,7 @@ PeerTransport::PeerTransport(std::unique_ptr<Impl> impl) : impl_(std::move(impl)
 PeerTransport::~PeerTransport() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<PeerTransport>> PeerTransport::Listen(
-    const PeerTransportOptions& options, base::Executor& executor, base::Clock& clock,
+    const PeerTransportOptions& options, QueueExecutor& executor, base::Clock& clock,
     base::Metrics& metrics) {
   auto impl = std::make_unique<Impl>(options, executor, clock, metrics);
   RETURN_IF_ERROR(impl->Listen());

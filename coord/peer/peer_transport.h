@@ -8,8 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
-#include "base/executor.h"
 #include "base/metrics.h"
+#include "coord/peer/queue_executor.h"
 #include "coord/replica/transport.h"
 
 namespace bellwether::coord {
@@ -26,15 +26,15 @@ struct PeerTransportOptions {
 // The Transport over gRPC (peer.proto): a server of its own on the peer listener, and one stream
 // with each peer, dialled by the server with the higher id. Must not know what messages mean.
 // Owned by the server; outlives the replica's use of it.
-// Threads: one of its own works off the completion queue; Send writes on the caller's thread when
-// nothing is on its way to that peer. Stop from any thread but the executor's own handler calls.
+// Threads: everything on `executor`, the replica's, which also completes the streams' operations; a
+// thread of its own only accepts. Stop from any other thread, before the executor's.
 // Limits: ExchangeLimits per peer (exchange.h); at most 64 streams at a time on the listener.
 class PeerTransport : public Transport {
  public:
   // Binds the listener; nobody is served before Start. Errors: UNAVAILABLE when the address can't
   // be listened on, says so with the next step.
   static absl::StatusOr<std::unique_ptr<PeerTransport>> Listen(const PeerTransportOptions& options,
-                                                               base::Executor& executor,
+                                                               QueueExecutor& executor,
                                                                base::Clock& clock,
                                                                base::Metrics& metrics);
   ~PeerTransport() override;

@@ -93,7 +93,7 @@ class Pinger : public Transport::Handler {
 };
 
 struct End {
-  End(uint32_t id, std::vector<PeerAddress> servers) : executor("replica") {
+  End(uint32_t id, std::vector<PeerAddress> servers) : executor("replica", base::SystemClock()) {
     PeerTransportOptions options;
     options.id = ServerId(id);
     options.servers = servers;
@@ -115,7 +115,7 @@ struct End {
   }
 
   base::Metrics metrics;
-  base::ThreadExecutor executor;
+  QueueExecutor executor;
   std::unique_ptr<PeerTransport> transport;
   PeerTransport* raw = nullptr;
   Hello hello;

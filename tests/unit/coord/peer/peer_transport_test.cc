@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "base/thread_executor.h"
+#include "base/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -78,7 +78,7 @@ class Recorder : public Transport::Handler {
 // One end. Servers dial those with lower ids, so they are made in the order of their ids.
 struct End {
   End(uint32_t id, std::vector<PeerAddress> servers, uint64_t process_id = 0)
-      : executor("end" + std::to_string(id)) {
+      : executor("end" + std::to_string(id), base::SystemClock()) {
     PeerTransportOptions options;
     options.id = ServerId(id);
     options.servers = servers;
@@ -106,7 +106,7 @@ struct End {
   std::string address() const { return "127.0.0.1:" + std::to_string(transport->port()); }
 
   base::Metrics metrics;
-  base::ThreadExecutor executor;
+  QueueExecutor executor;
   Recorder recorder;
   std::unique_ptr<PeerTransport> transport;
 };
@@ -210,7 +210,7 @@ TEST(PeerTransport, AnotherProgramsBytesDisturbNobody) {
 TEST(PeerTransport, PortInUseIsAClearError) {
   End one(1, ListOf("127.0.0.1:1"));
   base::Metrics metrics;
-  base::ThreadExecutor executor("test");
+  QueueExecutor executor("test", base::SystemClock());
   PeerTransportOptions options;
   options.id = ServerId(1);
   options.listen = one.address();
