@@ -64,7 +64,7 @@ absl::Status CoordServer::OpenLog() {
   for (size_t i = 0; i < options_.io_threads; ++i) {
     io_executors_.push_back(std::make_unique<base::ThreadExecutor>(fmt::format("io-{}", i)));
   }
-  replica_executor_ = std::make_unique<base::ThreadExecutor>("replica");
+  replica_executor_ = std::make_unique<QueueExecutor>("replica", base::SystemClock());
   apply_executor_ = std::make_unique<base::ThreadExecutor>("apply");
   RocksLogStoreOptions log;
   log.folder = data_dir_->File("raft");

@@ -57,7 +57,7 @@ class CoordServer {
   base::Metrics metrics_;
   std::unique_ptr<base::DataDir> data_dir_;
   std::vector<std::unique_ptr<base::ThreadExecutor>> io_executors_;
-  std::unique_ptr<base::ThreadExecutor> replica_executor_;
+  std::unique_ptr<QueueExecutor> replica_executor_;
   std::unique_ptr<base::ThreadExecutor> apply_executor_;
   std::unique_ptr<LogStore> log_store_;
   std::unique_ptr<Transport> no_peers_;            // one of the two

@@ -1,7 +1,8 @@
 #include "coord/peer/queue_executor.h"
 
+#include <unistd.h>
+
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -71,15 +72,15 @@ TEST(QueueExecutor, CancelledTimerDoesNotRun) {
 TEST(QueueExecutor, HandlesCompletionsOnItsThread) {
   QueueExecutor executor("test", base::SystemClock());
   Event done;
-  std::thread::id task_thread;
-  std::thread::id tag_thread;
+  pid_t task_thread = 0;
+  pid_t tag_thread = 0;
   grpc::Alarm alarm;
   CompletionTag tag([&](bool) {
-    tag_thread = std::this_thread::get_id();
+    tag_thread = gettid();
     done.Set();
   });
   executor.Post([&] {
-    task_thread = std::this_thread::get_id();
+    task_thread = gettid();
     alarm.Set(&executor.queue(), gpr_time_0(GPR_CLOCK_MONOTONIC), tag.Begin(nullptr));
   });
   done.Wait();
