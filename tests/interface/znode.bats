@@ -1,0 +1,126 @@
+# `bell znode`: every form of the interface sheet.
+# shellcheck shell=bash disable=SC2154
+load cluster
+setup_file() { start_cluster 1 0; }
+teardown_file() { stop_cluster; }
+
+@test "create, get, set, stat and delete print the documented JSON" {
+  run -0 bell znode create /json hello -o json
+  check_json '.path == "/json" and .zxid > 0 and (keys | length) == 2'
+  run -0 bell znode get /json -o json
+  check_json '.path == "/json" and .value == "hello" and .value_base64 == null and .zxid > 0'
+  check_json '.stat | .version == 0 and .data_length == 5 and .ephemeral_owner == "0x0"
+    and .czxid == .mzxid and .num_children == 0 and (keys | length) == 11'
+  run -0 bell znode set /json other -o json
+  check_json '.path == "/json" and .stat.version == 1 and .stat.mzxid == .zxid'
+  run -0 bell znode stat /json -o json
+  check_json '.path == "/json" and .stat.version == 1'
+  run -0 bell znode delete /json -o json
+  check_json '.path == "/json" and .deleted == 1'
+}
+
+@test "get writes the exact bytes, and bytes that are no text come as base64" {
+  printf '\377\000\n' >"$BATS_TEST_TMPDIR/bytes"
+  bell znode create /bytes -f "$BATS_TEST_TMPDIR/bytes"
+  bell znode get /bytes | cmp - "$BATS_TEST_TMPDIR/bytes"
+  run -0 bell znode get /bytes -o json
+  check_json '.value == null and .value_base64 == "/wAK"'
+  bell znode set /bytes -f - <"$BATS_TEST_TMPDIR/bytes"
+  bell znode create /null
+  run -0 bell znode get /null -o json
+  check_json '.value == null and .value_base64 == null'
+}
+
+@test "ls sorts by bytes; -R gives full paths with the root" {
+  bell znode create /tree
+  for name in b a-b a a/x; do bell znode create "/tree/$name"; done
+  run -0 bell znode ls /tree
+  [[ $output == $'a\na-b\nb' ]]
+  run -0 bell znode ls /tree -R
+  [[ $output == $'/tree\n/tree/a\n/tree/a-b\n/tree/a/x\n/tree/b' ]]
+  run -0 bell znode ls /tree -o json
+  check_json '.children == ["a", "a-b", "b"] and .stat.num_children == 3'
+  run -0 bell znode ls /tree -R -o json
+  check_json '(.paths | length) == 5 and (keys == ["path", "paths", "zxid"])'
+  run -0 bell znode delete /tree -r -o json
+  check_json '.deleted == 5'
+}
+
+@test "versions are checked, and a missing znode is made only when told" {
+  run --separate-stderr bell znode set /versioned x -o json
+  check_error 3 not_found
+  run -0 bell znode set /versioned x --create
+  run -0 bell znode set /versioned y --version 0
+  [[ $output == 1 ]]
+  run --separate-stderr bell znode set /versioned z --version 0 -o json
+  check_error 4 failed_precondition
+  run --separate-stderr bell znode delete /versioned --version 7 -o json
+  check_error 4 failed_precondition
+  run --separate-stderr bell znode create /versioned -o json
+  check_error 4 already_exists
+}
+
+@test "a sequential znode gets ten digits; an ephemeral one lives as long as its command" {
+  bell znode create /line
+  run -0 bell znode create /line/n- -s
+  [[ $output == /line/n-0000000000 ]]
+  run -0 bell znode create /short -e --for 100ms
+  run --separate-stderr bell znode get /short -o json
+  check_error 3 not_found
+  bell znode create /held -e >"$BATS_TEST_TMPDIR/held" &
+  until [[ -s $BATS_TEST_TMPDIR/held ]]; do sleep 0.05; done
+  run -0 bell znode stat /held -o json
+  check_json '.stat.ephemeral_owner != "0x0"'
+  kill -TERM $!
+  wait $!
+  run -3 bell znode stat /held
+}
+
+@test "watch prints armed, then each change, and resumes from a zxid" {
+  run -0 bell znode create /w 0 -o json
+  zxid=$(jq .zxid <<<"$output")
+  bell znode watch /w --count 2 -o json >"$BATS_TEST_TMPDIR/events" &
+  until [[ -s $BATS_TEST_TMPDIR/events ]]; do sleep 0.05; done
+  bell znode set /w 1
+  bell znode delete /w
+  wait $!
+  output=$(jq --slurp --compact-output '[.[] | [.type, .path, .version, .value]]' \
+    "$BATS_TEST_TMPDIR/events")
+  [[ $output == '[["armed","/w",null,null],["changed","/w",1,"1"],["deleted","/w",null,null]]' ]]
+  run -0 bell znode watch / -R --from-zxid "$zxid" --count 2
+  [[ ${lines[0]} == "armed / zxid=$zxid" && ${lines[1]} == "changed /w "* ]]
+  [[ ${lines[2]} == "deleted /w "* ]]
+}
+
+@test "watch with --timeout ends with 5 when fewer changes came" {
+  run --separate-stderr bell znode watch /nothing --count 1 --timeout 300ms
+  [[ $status == 5 && ${stderr_lines[-1]} == "bell: error: "* ]]
+}
+
+@test "get -w waits for the next change" {
+  bell znode create /next 0
+  bell znode get /next -w >"$BATS_TEST_TMPDIR/next" &
+  until [[ -s $BATS_TEST_TMPDIR/next ]]; do sleep 0.05; done
+  bell znode set /next 1
+  wait $!
+  run -0 tail -1 "$BATS_TEST_TMPDIR/next"
+  [[ $output == "changed /next "*" 1" ]]
+}
+
+@test "bad input is a usage error that says what would be right" {
+  for arguments in "create relative" "get" "get /a --bogus" "gett /a" "set /a" "get /a --timeout 5"; do
+    # shellcheck disable=SC2086
+    run --separate-stderr bell znode $arguments
+    [[ $status == 2 && -z $output && ${stderr_lines[-1]} == "bell: error: "* ]] || {
+      echo "bell znode $arguments: exit $status, $stderr"
+      false
+    }
+  done
+  run --separate-stderr bell znode gett /a
+  [[ $stderr == *"did you mean 'get'?"* ]]
+}
+
+@test "a server that can't be reached is exit 5 within the timeout" {
+  run --separate-stderr bell --coord 127.0.0.1:1 znode get /a --timeout 300ms -o json
+  check_error 5 unavailable
+}
