@@ -32,21 +32,31 @@ class Coord {
   Coord(const Coord&) = delete;
   Coord& operator=(const Coord&) = delete;
 
+  // Errors: NOT_FOUND no_node (the parent), ALREADY_EXISTS, FAILED_PRECONDITION.
   absl::StatusOr<CreateResult> Create(std::string path, Data data,
                                       CreateMode mode = CreateMode::kPersistent,
                                       CallOptions options = {});
+  // Errors: NOT_FOUND no_node, FAILED_PRECONDITION bad_version.
   absl::StatusOr<SetResult> Set(std::string path, Data data, int32_t version = kAnyVersion,
                                 CallOptions options = {});
+  // Errors: NOT_FOUND no_node, FAILED_PRECONDITION bad_version or not_empty.
   absl::StatusOr<DeleteResult> Delete(std::string path, int32_t version = kAnyVersion,
                                       bool recursive = false, CallOptions options = {});
+  // Errors: FAILED_PRECONDITION compare_failed, or that of the operation that failed.
   absl::StatusOr<TransactionResult> Commit(Transaction transaction, CallOptions options = {});
+  // Errors: NOT_FOUND no_node.
   absl::StatusOr<GetResult> Get(std::string path, ReadOptions options = {});
+  // Errors: NOT_FOUND no_node.
   absl::StatusOr<StatResult> GetStat(std::string path, ReadOptions options = {});
+  // Errors: NOT_FOUND no_node.
   absl::StatusOr<ListResult> List(std::string path, bool recursive = false,
                                   ReadOptions options = {});
+  // Returns when the server attached to is as new as the leader was.
   absl::StatusOr<SyncResult> Sync(CallOptions options = {});
+  // Ends the session now, with its ephemeral znodes; afterwards everything fails.
   absl::Status CloseSession(CallOptions options = {});
 
+  // The state, then every change; see CoordWatch.
   std::unique_ptr<BlockingWatch> Watch(std::string path, WatchOptions options = {});
 
   SessionState state();

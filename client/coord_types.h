@@ -162,7 +162,7 @@ struct SetOperation {
 struct DeleteOperation {
   std::string path;
   int32_t version = kAnyVersion;
-  bool recursive = false;
+  bool recursive = false;  // all below it as well
 };
 using Operation = std::variant<CreateOperation, SetOperation, DeleteOperation>;
 

@@ -26,8 +26,8 @@ absl::Status FromWire(const common::v1::Error& error);
 
 // Which part of a transaction failed, counted from 0; -1 where none did.
 struct TransactionFailure {
-  int compare = -1;
-  int operation = -1;
+  int compare = -1;    // the condition that did not hold
+  int operation = -1;  // the operation that could not be carried out
 };
 TransactionFailure TransactionFailureOf(const absl::Status& status);
 absl::Status WithTransactionFailure(absl::Status status, TransactionFailure failure);

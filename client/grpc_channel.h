@@ -17,11 +17,14 @@ class GrpcConnector : public CoordConnector {
   explicit GrpcConnector(base::Executor& executor);
   ~GrpcConnector() override;
 
+  // As CoordConnector; addresses are HOST:PORT, statuses name them.
   std::unique_ptr<SessionCall> OpenSession(
       const std::string& address,
       StreamCallbacks<coord::v1::SessionResponse> callbacks) override;
+  // Likewise.
   std::unique_ptr<WatchCall> OpenWatch(const std::string& address, coord::v1::WatchRequest request,
                                        StreamCallbacks<coord::v1::WatchResponse> callbacks) override;
+  // Likewise.
   void Status(
       const std::string& address, absl::Duration timeout,
       absl::AnyInvocable<void(absl::StatusOr<coord::v1::StatusResponse>)> callback) override;

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 #include "client/errors.h"
-#include "fake_ensemble.h"
+#include "tests/unit/client/fake_ensemble.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

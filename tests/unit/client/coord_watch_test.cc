@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/server_list.h"
-#include "fake_ensemble.h"
+#include "tests/unit/client/fake_ensemble.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
