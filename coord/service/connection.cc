@@ -18,7 +18,7 @@ constexpr size_t kWritesPerProposal = 256;
 
 Failure UnsettledWrites(const absl::Status& status) {
   return {absl::StatusCode::kUnavailable,
-          fmt::format("the fate of writes is not known: {}; attach again to learn which took effect",
+          fmt::format("the fate of writes is not known: {}; attach again to learn what took effect",
                       status),
           "", base::Outcome::kUnknown};
 }

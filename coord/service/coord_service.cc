@@ -37,6 +37,12 @@ CoordService::CoordService(ServiceOptions options, Dependencies deps)
     : options_(options),
       deps_(std::move(deps)),
       process_(deps_.random()),
+      streams_refused_(deps_.metrics.AddCounter(
+          "bell_streams_refused_total", "Session and Watch streams refused at their bound.")),
+      watches_cancelled_(deps_.metrics.AddCounter(
+          "bell_watches_cancelled_total", "Watches ended by this server: mostly slow clients.")),
+      sessions_expired_(deps_.metrics.AddCounter(
+          "bell_sessions_expired_total", "Expiries of silent sessions proposed by this server.")),
       connections_(options_.connections_max),
       one_shot_watches_(options_.one_shot_watches_per_connection_max,
                         options_.one_shot_watches_max),
@@ -108,6 +114,7 @@ absl::StatusOr<std::shared_ptr<Connection>> CoordService::OpenConnection(
                                    static_cast<ConnectionBackend&>(*this), NextIoExecutor(),
                                    std::move(sink));
   if (!connections_.Add(connection)) {
+    streams_refused_.Add();
     return absl::ResourceExhaustedError(fmt::format(
         "this server has {} connections, its limit; use another server", options_.connections_max));
   }
@@ -132,6 +139,7 @@ absl::StatusOr<std::shared_ptr<Watch>> CoordService::OpenWatch(Principal princip
   {
     base::MutexLock lock(watches_mutex_);
     if (watches_.size() >= options_.connections_max) {
+      streams_refused_.Add();
       return absl::ResourceExhaustedError(fmt::format(
           "this server has {} watches, its limit; use another server", options_.connections_max));
     }
@@ -220,6 +228,7 @@ void CoordService::ProposeEnsembleId() {
 void CoordService::ProposeExpire(const SessionTracker::Expired& expired) {
   LOG_INFO("session expires session={:#x} generation={}", expired.session.value(),
            expired.generation);
+  sessions_expired_.Add();
   tracker_.SetExpiring(expired.session, true);
   tree::Command command;
   command.operation = tree::ExpireSession{expired.session, expired.generation};
@@ -432,7 +441,11 @@ absl::Status CoordService::ArmWatch(std::shared_ptr<Watch> watch) {
   return absl::OkStatus();
 }
 
-void CoordService::OnWatchClosed(Watch& watch) {
+void CoordService::OnWatchClosed(Watch& watch, const std::optional<Failure>& failure) {
+  if (failure.has_value()) {
+    watches_cancelled_.Add();
+    LOG_INFO("watch ended path={} why={}", watch.filter().path, failure->message);
+  }
   hub_.Unsubscribe(watch);
   base::MutexLock lock(watches_mutex_);
   watches_.erase(&watch);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -112,7 +113,7 @@ class CoordService : public StateMachine,
                        const std::vector<const Request*>& reads) override;
   void OnConnectionClosed(Connection& connection) override;
   absl::Status ArmWatch(std::shared_ptr<Watch> watch) override;
-  void OnWatchClosed(Watch& watch) override;
+  void OnWatchClosed(Watch& watch, const std::optional<Failure>& failure) override;
 
   // ApplyListener, on the apply executor.
   void OnSessionAttached(const tree::SessionGrant& grant) override;
@@ -141,6 +142,10 @@ class CoordService : public StateMachine,
   Dependencies deps_;
   ReplicatedLog* log_ = nullptr;
   uint64_t process_ = 0;  // origin of this process's commands
+
+  base::Counter& streams_refused_;
+  base::Counter& watches_cancelled_;
+  base::Counter& sessions_expired_;
 
   LockedTree state_;
   ApplyWaiters waiters_;

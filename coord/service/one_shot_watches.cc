@@ -23,7 +23,8 @@ bool OneShotWatches::Add(Table table, std::string_view path,
   return true;
 }
 
-std::vector<std::shared_ptr<OneShotWatcher>> OneShotWatches::Take(Table table, std::string_view path) {
+std::vector<std::shared_ptr<OneShotWatcher>> OneShotWatches::Take(Table table,
+                                                                  std::string_view path) {
   const int t = static_cast<int>(table);
   auto found = by_path_[t].find(base::AbslView(path));
   if (found == by_path_[t].end()) return {};

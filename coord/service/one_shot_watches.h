@@ -23,8 +23,8 @@ class OneShotWatcher : public virtual Wakeable {
 
 // The one-shot watches of a server's connections: a data table (get, stat) and a child table
 // (list), as ZooKeeper's (Z27, Z28): a watch fires once per watcher, path and table; setting it
-// twice is setting it once; it dies with its watcher. Thread-safe: readers set under the shared hold
-// of the tree, the applier fires under the exclusive one.
+// twice is setting it once; it dies with its watcher. Thread-safe: readers set under the shared
+// hold of the tree, the applier fires under the exclusive one.
 class OneShotWatches {
  public:
   enum class Table { kData = 0, kChild = 1 };
@@ -35,7 +35,7 @@ class OneShotWatches {
   // False when a bound is reached; the watch is not set then.
   bool Add(Table table, std::string_view path, std::shared_ptr<OneShotWatcher> watcher);
 
-  // Queues the events of the changes of one command, in order. Appends to `woken` who must be woken.
+  // Queues the events of the changes of one command, in order. Appends to `woken` whom to wake.
   void Fire(const std::vector<tree::Change>& changes, WakeList& woken);
 
   // Forgets a watcher. After it returns the watcher gets no event.

@@ -35,7 +35,7 @@ struct ServiceOptions {
   absl::Duration touch_interval = absl::Milliseconds(100);     // between touch notes to the leader
   absl::Duration progress_interval = absl::Milliseconds(500);  // of idle watches
   absl::Duration tick_max = absl::Milliseconds(100);  // more is a pause: not counted as silence
-  absl::Duration apply_hold_max = absl::Milliseconds(1);       // one hold of the tree by the applier
+  absl::Duration apply_hold_max = absl::Milliseconds(1);       // the applier's of the tree
 };
 
 }  // namespace bellwether::coord

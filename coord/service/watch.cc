@@ -67,7 +67,12 @@ void Watch::OnWake() {
   if (finished()) {
     phase_ = Phase::kClosed;
     executor_.Cancel(timer_);
-    backend_.OnWatchClosed(*this);
+    std::optional<Failure> failure;
+    {
+      base::MutexLock lock(mutex_);
+      failure = failure_;
+    }
+    backend_.OnWatchClosed(*this, failure);
   }
   sink_->OnOutput();
 }

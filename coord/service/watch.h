@@ -60,7 +60,8 @@ class WatchBackend {
   virtual bool AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) = 0;
   // Under one hold of the tree: subscribes and hands over state, if any is due, with Arm.
   virtual absl::Status ArmWatch(std::shared_ptr<Watch> watch) = 0;
-  virtual void OnWatchClosed(Watch& watch) = 0;
+  // `failure`: why the watch ended, when not for the client's own reasons.
+  virtual void OnWatchClosed(Watch& watch, const std::optional<Failure>& failure) = 0;
 };
 
 // One native watch: waits until this server is fresh enough, is armed at one zxid, then queues what

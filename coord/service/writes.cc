@@ -112,8 +112,9 @@ std::optional<Failure> CheckWrite(const Request& request, size_t request_bytes_m
   if (transaction == nullptr) return std::nullopt;
   const size_t items = transaction->compares.size() + transaction->operations.size();
   if (items <= tree::kTransactionItemsMax) return std::nullopt;
-  return TooLarge(fmt::format("the transaction has {} compares and operations, at most {} are allowed",
-                              items, tree::kTransactionItemsMax));
+  return TooLarge(
+      fmt::format("the transaction has {} compares and operations, at most {} are allowed", items,
+                  tree::kTransactionItemsMax));
 }
 
 tree::Command MakeCommand(SessionId session, Request request) {

@@ -1,0 +1,157 @@
+#pragma once
+
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "base/status.h"
+#include "coord/service/replicated_log.h"
+
+namespace bellwether::coord {
+
+// A log of one server that never elects: commits in order, at once, unless told otherwise.
+// Thread-safe.
+// Fault model: while held, what is proposed is appended but not committed; RejectNext and
+// LoseNext refuse one Propose call, respectively leave its fate unknown (it is not appended);
+// reads fail while there is no leader.
+class FakeLog : public ReplicatedLog {
+ public:
+  FakeLog(base::Executor& replica_executor, base::Executor& apply_executor)
+      : replica_executor_(replica_executor), apply_executor_(apply_executor) {}
+
+  void Drive(StateMachine& state_machine) { state_machine_ = &state_machine; }
+
+  void Propose(std::vector<std::string> commands,
+               absl::AnyInvocable<void(absl::Status)> done) override {
+    base::MutexLock lock(mutex_);
+    absl::Status status = TakeFault();
+    if (status.ok()) {
+      Append(std::move(commands));
+      if (!held_) CommitAll();
+    }
+    replica_executor_.Post(
+        [done = std::move(done), status = std::move(status)]() mutable { done(status); });
+  }
+
+  void RequestRead(std::string note,
+                   absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) override {
+    if (!note.empty()) NoteArrives(std::move(note));
+    base::MutexLock lock(mutex_);
+    ++read_requests_;
+    absl::StatusOr<LogIndex> index = committed_index_;
+    if (!has_leader_) index = absl::UnavailableError("no leader");
+    replica_executor_.Post([done = std::move(done), index]() mutable { done(index); });
+  }
+
+  void SendNote(std::string note) override { NoteArrives(std::move(note)); }
+
+  void SetEnsembleId(base::Uuid ensemble_id) override {
+    base::MutexLock lock(mutex_);
+    ensemble_id_ = ensemble_id;
+  }
+
+  void OnApplied(LogIndex) override {}
+
+  ReplicaStatus status() const override {
+    base::MutexLock lock(mutex_);
+    ReplicaStatus status;
+    status.in_contact = has_leader_;
+    status.not_in_contact_reason = has_leader_ ? "" : "no leader";
+    return status;
+  }
+
+  // Nothing is committed until Release.
+  void Hold() {
+    base::MutexLock lock(mutex_);
+    held_ = true;
+  }
+  void Release() {
+    base::MutexLock lock(mutex_);
+    held_ = false;
+    CommitAll();
+  }
+  // What is appended and not committed is gone, as after a change of leader.
+  void DropUncommitted() {
+    base::MutexLock lock(mutex_);
+    appended_.clear();
+  }
+  void RejectNext() {
+    base::MutexLock lock(mutex_);
+    faults_.push_back(absl::ResourceExhaustedError("the log is full"));
+  }
+  void LoseNext() {
+    base::MutexLock lock(mutex_);
+    faults_.push_back(base::UnknownOutcome(absl::StatusCode::kUnavailable, "the stream broke"));
+  }
+  void SetLeader(bool has_leader) {
+    base::MutexLock lock(mutex_);
+    has_leader_ = has_leader;
+  }
+  // A command of another server.
+  void CommitForeign(std::string command) {
+    base::MutexLock lock(mutex_);
+    Append({std::move(command)});
+    CommitAll();
+  }
+
+  base::Uuid ensemble_id() const {
+    base::MutexLock lock(mutex_);
+    return ensemble_id_;
+  }
+  int read_requests() const {
+    base::MutexLock lock(mutex_);
+    return read_requests_;
+  }
+
+ private:
+  static constexpr int64_t kTimeMs = 1'700'000'000'000;
+
+  absl::Status TakeFault() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!has_leader_) return absl::UnavailableError("no leader");
+    if (faults_.empty()) return absl::OkStatus();
+    absl::Status fault = std::move(faults_.front());
+    faults_.pop_front();
+    return fault;
+  }
+
+  void NoteArrives(std::string note) {
+    replica_executor_.Post([this, note = std::move(note)]() mutable {
+      state_machine_->OnNote(ServerId(1), std::move(note));
+    });
+  }
+
+  void Append(std::vector<std::string> commands) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    CommittedBatch& batch = appended_.emplace_back();
+    batch.term = Term(1);
+    batch.index = ++last_index_;
+    batch.time_ms = kTimeMs;
+    batch.commands = std::move(commands);
+  }
+
+  void CommitAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (appended_.empty()) return;
+    committed_index_ = appended_.back().index;
+    apply_executor_.Post([this, batches = std::exchange(appended_, {})]() mutable {
+      state_machine_->Apply(std::move(batches));
+    });
+  }
+
+  base::Executor& replica_executor_;
+  base::Executor& apply_executor_;
+  StateMachine* state_machine_ = nullptr;
+
+  mutable base::Mutex mutex_;
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  bool has_leader_ ABSL_GUARDED_BY(mutex_) = true;
+  std::deque<absl::Status> faults_ ABSL_GUARDED_BY(mutex_);
+  LogIndex last_index_ ABSL_GUARDED_BY(mutex_);
+  LogIndex committed_index_ ABSL_GUARDED_BY(mutex_);
+  std::vector<CommittedBatch> appended_ ABSL_GUARDED_BY(mutex_);
+  base::Uuid ensemble_id_ ABSL_GUARDED_BY(mutex_);
+  int read_requests_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace bellwether::coord

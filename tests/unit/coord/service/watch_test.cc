@@ -1,0 +1,255 @@
+#include "tests/unit/coord/service/watch_fixture.h"
+
+#include "gmock/gmock.h"
+
+namespace bellwether::coord {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class WatchTest : public WatchServiceTest {};
+
+TEST_F(WatchTest, StartsWithTheStateThenTellsEveryChange) {
+  writer_->Create("/a", "1");
+  writer_->Create("/a/b", "2");
+  writer_->Create("/z");
+  Settle();
+  const Zxid armed = zxid();
+  auto watcher = WatchPath("/a", true);
+  EXPECT_THAT(watcher->StatePaths(), ElementsAre("/a", "/a/b"));
+  ASSERT_EQ(watcher->All<WatchState>().size(), 1u);
+  EXPECT_TRUE(watcher->All<WatchState>()[0].last);
+  EXPECT_EQ(watcher->All<WatchState>()[0].zxid, armed);
+  ASSERT_EQ(watcher->All<WatchProgress>().size(), 1u);
+  EXPECT_EQ(watcher->All<WatchProgress>()[0].zxid, armed);
+
+  writer_->Set("/a", "3");
+  writer_->Set("/z", "4");
+  writer_->Ask(tree::DeleteRecursive{"/a"});
+  Settle();
+  EXPECT_THAT(watcher->Changes(), ElementsAre("changed /a=3", "deleted /a/b", "deleted /a"));
+}
+
+TEST_F(WatchTest, AMissingZnodeIsAnEmptyState) {
+  auto watcher = WatchPath("/a", false);
+  EXPECT_THAT(watcher->StatePaths(), IsEmpty());
+  EXPECT_EQ(watcher->All<WatchState>().size(), 1u);
+  writer_->Create("/a", "1");
+  writer_->Create("/a/b", "2");
+  writer_->Set("/a/b", "3");
+  Settle();
+  EXPECT_THAT(watcher->Changes(), ElementsAre("created /a=1", "children /a"));
+}
+
+TEST_F(WatchTest, ARecursiveWatchOfTheRootSeesEverything) {
+  auto watcher = WatchPath("/", true);
+  writer_->Create("/a", "1");
+  writer_->Create("/ab", "2");
+  Settle();
+  EXPECT_THAT(watcher->Changes(), ElementsAre("created /a=1", "created /ab=2"));
+}
+
+TEST_F(WatchTest, ARecursiveWatchDoesNotSeeSiblingsWithItsPrefix) {
+  auto watcher = WatchPath("/a", true);
+  writer_->Create("/ab", "2");
+  Settle();
+  EXPECT_THAT(watcher->Changes(), IsEmpty());
+}
+
+TEST_F(WatchTest, AllChangesOfOneZxidComeInOneFrame) {
+  auto watcher = WatchPath("/", true);
+  tree::Transaction transaction;
+  transaction.operations = {tree::Create{"/a"}, tree::Create{"/a/b"}, tree::Create{"/c"}};
+  writer_->Ask(transaction);
+  Settle();
+  ASSERT_EQ(watcher->All<WatchChanges>().size(), 1u);
+  EXPECT_EQ(watcher->All<WatchChanges>()[0].changes.size(), 3u);
+}
+
+TEST_F(WatchTest, LargeStatesComeInChunks) {
+  for (int i = 0; i < 5; ++i) {
+    writer_->Create("/n" + std::to_string(i), std::string(600 << 10, 'x'));
+  }
+  Settle();
+  auto watcher = WatchPath("/", true);
+  const auto chunks = watcher->All<WatchState>();
+  ASSERT_GE(chunks.size(), 4u);
+  for (size_t i = 0; i < chunks.size(); ++i) EXPECT_EQ(chunks[i].last, i + 1 == chunks.size());
+  EXPECT_EQ(watcher->StatePaths().size(), 6u);
+}
+
+TEST_F(WatchTest, ResumesWithWhatHappenedMeanwhile) {
+  auto first = WatchPath("/", true);
+  writer_->Create("/a", "1");
+  Settle();
+  const Zxid seen = zxid();
+  first->Close();
+  writer_->Set("/a", "2");
+  writer_->Set("/a", "3");
+  Settle();
+  auto second = WatchPath("/", true, seen);
+  EXPECT_THAT(second->Changes(), ElementsAre("changed /a=2", "changed /a=3"));
+  EXPECT_THAT(second->All<WatchState>(), IsEmpty());
+  EXPECT_THAT(second->All<WatchCompacted>(), IsEmpty());
+  ASSERT_EQ(second->All<WatchProgress>().size(), 1u);
+  EXPECT_EQ(second->All<WatchProgress>()[0].zxid, zxid());
+}
+
+TEST_F(WatchTest, AResumeFromTheFutureWaitsForIt) {
+  auto watcher = WatchPath("/", true, zxid() + 1);
+  EXPECT_THAT(watcher->frames, IsEmpty());
+  writer_->Create("/a", "1");
+  writer_->Create("/b", "2");
+  Settle();
+  EXPECT_THAT(watcher->Changes(), ElementsAre("created /b=2"));
+}
+
+TEST_F(WatchTest, GivesUpWaitingForAZxidThatNeverComes) {
+  auto watcher = WatchPath("/", true, zxid() + 1000);
+  scheduler_.RunFor(absl::Seconds(6));
+  EXPECT_TRUE(watcher->end.finished);
+  ASSERT_TRUE(watcher->end.failure.has_value());
+  EXPECT_EQ(watcher->end.failure->code, absl::StatusCode::kUnavailable);
+}
+
+TEST_F(WatchTest, TellsItsProgressWhileIdle) {
+  auto watcher = WatchPath("/a", true);
+  writer_->Create("/z");
+  Settle();
+  const Zxid now = zxid();
+  scheduler_.RunFor(absl::Seconds(3));
+  const auto progress = watcher->All<WatchProgress>();
+  EXPECT_GE(progress.size(), 4u);
+  EXPECT_EQ(progress.back().zxid, now);
+}
+
+TEST_F(WatchTest, RefusesWhatMakesNoSense) {
+  auto watcher = std::make_shared<TestWatcher>();
+  WatchRequest request;
+  request.filter.path = "no path";
+  EXPECT_EQ(watcher->Open(*service_, request).code(), absl::StatusCode::kInvalidArgument);
+  request.filter.path = "/a";
+  request.ensemble_id = base::Uuid(1, 1);
+  EXPECT_EQ(watcher->Open(*service_, request).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(WatchTest, WithoutALeaderOnlyAStaleWatchStarts) {
+  log_.SetLeader(false);
+  auto fresh = WatchPath("/", true);
+  EXPECT_TRUE(fresh->end.finished);
+  EXPECT_EQ(fresh->end.failure->code, absl::StatusCode::kUnavailable);
+  auto stale = std::make_shared<TestWatcher>();
+  WatchRequest request;
+  request.filter = {"/", true};
+  request.stale_ok = true;
+  EXPECT_TRUE(stale->Open(*service_, request).ok());
+  Settle();
+  EXPECT_EQ(stale->All<WatchState>().size(), 1u);
+}
+
+TEST_F(WatchTest, AClosedWatchIsForgotten) {
+  const uint64_t before = service_->Status().watches;
+  auto watcher = WatchPath("/", true);
+  EXPECT_EQ(service_->Status().watches, before + 1);
+  watcher->Close();
+  Settle();
+  EXPECT_EQ(service_->Status().watches, before);
+  EXPECT_TRUE(watcher->end.finished);
+}
+
+// Changes arrive whatever the moment at which the watch starts: each exactly once, in order.
+TEST_F(WatchTest, LosesAndRepeatsNothingWhileItIsArmed) {
+  std::vector<std::shared_ptr<TestWatcher>> watchers;
+  writer_->Create("/n", "0");
+  for (int i = 1; i <= 100; ++i) {
+    writer_->Set("/n", std::to_string(i));
+    WatchRequest request;
+    request.filter = {"/n", i % 2 == 0};
+    auto watcher = std::make_shared<TestWatcher>();
+    ASSERT_TRUE(watcher->Open(*service_, request).ok());
+    watchers.push_back(watcher);
+    scheduler_.RunFor(absl::Microseconds(scheduler_.random().Below(100)));
+  }
+  Settle();
+  for (const auto& watcher : watchers) {
+    const auto state = watcher->All<WatchState>();
+    ASSERT_EQ(state.size(), 1u);
+    ASSERT_EQ(state[0].znodes.size(), 1u);
+    int expected = std::stoi(std::string(state[0].znodes[0].data.view()));
+    for (const WatchChanges& set : watcher->All<WatchChanges>()) {
+      ASSERT_EQ(set.changes.size(), 1u);
+      EXPECT_EQ(set.changes[0]->data.view(), std::to_string(++expected));
+      EXPECT_GT(set.set->zxid, state[0].zxid);
+    }
+    EXPECT_EQ(expected, 100);
+  }
+}
+
+class SmallWatchTest : public WatchServiceTest {
+ protected:
+  static ServiceOptions Small() {
+    ServiceOptions options = DefaultOptions();
+    options.watch_ring_changes_max = 16;
+    options.watch_queue_bytes_max = 10'000;
+    return options;
+  }
+  SmallWatchTest() : WatchServiceTest(Small()) {}
+};
+
+TEST_F(SmallWatchTest, BeyondTheRingTheStateIsSentAgain) {
+  writer_->Create("/n");
+  Settle();
+  const Zxid seen = zxid();
+  for (int i = 0; i < 100; ++i) writer_->Set("/n", std::to_string(i));
+  Settle();
+  auto watcher = WatchPath("/", true, seen);
+  ASSERT_EQ(watcher->All<WatchCompacted>().size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<WatchCompacted>(watcher->frames.front()));
+  EXPECT_EQ(watcher->All<WatchCompacted>()[0].zxid, zxid() - 16);
+  EXPECT_THAT(watcher->StatePaths(), ElementsAre("/", "/n"));
+  EXPECT_THAT(watcher->Changes(), IsEmpty());
+}
+
+TEST_F(SmallWatchTest, TheOldestZxidNamedCanBeResumedFrom) {
+  writer_->Create("/n");
+  for (int i = 0; i < 100; ++i) writer_->Set("/n", std::to_string(i));
+  Settle();
+  auto late = WatchPath("/", true, Zxid(1));
+  const Zxid oldest = late->All<WatchCompacted>().at(0).zxid;
+  EXPECT_EQ(WatchPath("/", true, oldest)->Changes().size(), 16u);
+  EXPECT_EQ(WatchPath("/", true, oldest - 1)->All<WatchCompacted>().size(), 1u);
+}
+
+TEST_F(SmallWatchTest, ASlowWatcherIsCancelledAndOthersAreNot) {
+  auto slow = WatchPath("/", true);
+  auto quick = WatchPath("/", true);
+  slow->SetReads(false);
+  writer_->Create("/n");
+  for (int i = 0; i < 100; ++i) {
+    writer_->Set("/n", std::string(1'000, 'x'));
+    Settle();
+  }
+  slow->SetReads(true);
+  EXPECT_TRUE(slow->end.finished);
+  ASSERT_TRUE(slow->end.failure.has_value());
+  EXPECT_EQ(slow->end.failure->code, absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(quick->Changes().size(), 101u);
+  EXPECT_FALSE(quick->end.finished);
+}
+
+TEST_F(SmallWatchTest, ALargeTransactionDoesNotCancelAWatcherThatKeepsUp) {
+  auto watcher = WatchPath("/", true);
+  tree::Transaction transaction;
+  for (int i = 0; i < 100; ++i) {
+    transaction.operations.push_back(
+        tree::Create{"/n" + std::to_string(i), tree::SharedBytes::Copy(std::string(1'000, 'x'))});
+  }
+  writer_->Ask(transaction);
+  Settle();
+  EXPECT_EQ(watcher->Changes().size(), 100u);
+  EXPECT_FALSE(watcher->end.finished);
+}
+
+}  // namespace
+}  // namespace bellwether::coord
