@@ -108,12 +108,13 @@ absl::Status Check(CoordServerOptions& options) {
     return absl::InvalidArgumentError("--id: not given; give this server's number, 1 to 254");
   }
   if (options.data_dir.empty()) {
-    return absl::InvalidArgumentError("--data-dir: not given; name the folder for this server's data");
+    return absl::InvalidArgumentError(
+        "--data-dir: not given; name the folder for this server's data");
   }
   RETURN_IF_ERROR(CheckPeers(options));
   if (options.peers.empty() && options.listen_peer.has_value()) {
     return absl::InvalidArgumentError(
-        "--listen-peer: a single server has no peers; give --peer once per server, or leave it out");
+        "--listen-peer: a single server has no peers; give --peer once per server, or omit it");
   }
   RETURN_IF_ERROR(CheckPlaintext("listen", options.listen, options.allow_plaintext));
   RETURN_IF_ERROR(CheckPlaintext("listen-peer", options.listen_peer, options.allow_plaintext));

@@ -6,7 +6,7 @@
 #include "coord/service/watch.h"
 
 // Between the messages of coord.proto and the service's vocabulary. What comes from a client is
-// checked here for everything that the vocabulary can't express; the rest is the service's to judge.
+// checked here for what the vocabulary can't express; the rest is the service's to judge.
 namespace bellwether::coord {
 
 // A frame that makes no sense at all becomes a ProtocolError; a request that can't be understood

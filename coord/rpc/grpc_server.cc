@@ -36,7 +36,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
 
 // The sending half of a streaming reactor: takes frames from a stream when nothing is being written
 // and finishes the call after the last one. Owns itself from Begin until gRPC is done with it; the
-// stream shares it as its sink. gRPC allows one write at a time and nothing after Finish, and may be
+// stream shares it as its sink. gRPC allows one write at a time and nothing after Finish, and is
 // called with no lock held: `busy_` says that an operation is about to be started.
 template <typename Reactor, typename Stream, typename Frame>
 class OutputReactor : public Reactor, public StreamSink {

@@ -20,7 +20,8 @@ struct GrpcServerOptions {
 // Serves coord.proto's Coord to clients: gRPC reactors around SessionStream and WatchStream, and
 // nothing else. Owned by the server; the service outlives it.
 // Threads: gRPC's own.
-// Limits: a client's frame of 4 MiB and some, a server's of 64 MiB; what a client does not read waits in its stream's outbox.
+// Limits: a client's frame of 4 MiB and some, a server's of 64 MiB; what a client
+// does not read waits in its stream's outbox.
 class GrpcServer {
  public:
   // Errors: UNAVAILABLE when it can't listen there (gRPC does not say why).

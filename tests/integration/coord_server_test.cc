@@ -1,0 +1,266 @@
+#include "coord/coord_server.h"
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/net/tcp.h"
+#include "base/random.h"
+#include "client/coord.h"
+#include "fmt/format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/scratch_folder.h"
+
+namespace bellwether::coord {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr absl::Duration kLimit = absl::Seconds(20);
+
+// A free port, as far as one can know before using it.
+uint16_t FreePort() {
+  auto listener = base::Listener::Open({"127.0.0.1", 0}, "probe", 1, [](auto) {});
+  CHECK(listener.ok());
+  return (*listener)->address().port;
+}
+
+// Whole servers, with real disks and sockets, in this process.
+class CoordServerTest : public testing::Test {
+ protected:
+  // Servers 1 to n. Peers' ports must be known beforehand.
+  void Configure(uint32_t servers) {
+    options_.clear();
+    std::vector<PeerAddress> peers;
+    for (uint32_t id = 1; servers > 1 && id <= servers; ++id) {
+      peers.push_back({ServerId(id), base::HostPort{"127.0.0.1", FreePort()}.ToString()});
+    }
+    for (uint32_t id = 1; id <= servers; ++id) {
+      CoordServerOptions& options = options_[id];
+      options.id = id;
+      options.data_dir = folder_ / fmt::format("{}-{}", ++last_folder_, id);
+      options.peers = peers;
+      options.listen = {"127.0.0.1", FreePort()};
+      if (!peers.empty()) options.listen_peer = *base::ParseHostPort(peers[id - 1].address);
+      options.election_timeout = absl::Milliseconds(300);
+      options.watch_ring_changes = 1'000;
+    }
+  }
+
+  void Start(uint32_t id) {
+    const absl::Status status = TryStart(id);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  // Servers 1 to n; with other ports when somebody was quicker to take one.
+  void ConfigureAndStart(uint32_t servers) {
+    absl::Status status;
+    for (int attempt = 0; attempt < 5; ++attempt) {
+      Configure(servers);
+      status = absl::OkStatus();
+      for (uint32_t id = 1; id <= servers && status.ok(); ++id) status = TryStart(id);
+      if (status.ok()) return;
+      servers_.clear();
+    }
+    FAIL() << status;
+  }
+  void Stop(uint32_t id) { servers_.erase(id); }
+
+  std::string AddressOf(uint32_t id) const { return options_.at(id).listen.ToString(); }
+
+  std::unique_ptr<client::Coord> Connect(std::vector<uint32_t> ids) {
+    client::CoordOptions options;
+    for (uint32_t id : ids) options.addresses.push_back(AddressOf(id));
+    options.session_timeout = absl::Seconds(30);
+    options.request_timeout = kLimit;
+    options.seed = base::SystemRandom();
+    auto coord = client::Coord::Connect(options);
+    EXPECT_TRUE(coord.ok()) << coord.status();
+    return coord.ok() ? *std::move(coord) : nullptr;
+  }
+
+  std::optional<client::ServerStatus> StatusOf(client::Coord& coord, uint32_t id) {
+    struct Waiting {
+      base::Mutex mutex;
+      base::CondVar answered;
+      bool done ABSL_GUARDED_BY(mutex) = false;
+      std::optional<client::ServerStatus> status ABSL_GUARDED_BY(mutex);
+    };
+    // Shared with the callback, which may come after this call has given up.
+    auto waiting = std::make_shared<Waiting>();
+    coord.Run([&](client::CoordClient& client) {
+      client.Status(AddressOf(id), kLimit, [waiting](absl::StatusOr<client::ServerStatus> status) {
+        base::MutexLock lock(waiting->mutex);
+        if (status.ok()) waiting->status = *std::move(status);
+        waiting->done = true;
+        waiting->answered.Signal();
+      });
+    });
+    base::MutexLock lock(waiting->mutex);
+    while (!waiting->done) waiting->answered.Wait(waiting->mutex);
+    return waiting->status;
+  }
+
+  // Asks again until the answer is right.
+  static bool Eventually(const std::function<bool()>& condition) {
+    base::Mutex mutex;
+    base::CondVar never;
+    const absl::Duration deadline = base::SystemClock().Monotonic() + kLimit;
+    while (!condition()) {
+      if (base::SystemClock().Monotonic() > deadline) return false;
+      base::MutexLock lock(mutex);
+      never.WaitFor(mutex, absl::Milliseconds(10));
+    }
+    return true;
+  }
+
+  absl::Status TryStart(uint32_t id) {
+    auto server = CoordServer::Start(options_.at(id), [](absl::Status status) {
+      ADD_FAILURE() << "fatal: " << status;
+    });
+    if (server.ok()) servers_[id] = *std::move(server);
+    return server.status();
+  }
+
+  ScratchFolder folder_;
+  int last_folder_ = 0;
+  std::map<uint32_t, CoordServerOptions> options_;
+  std::map<uint32_t, std::unique_ptr<CoordServer>> servers_;
+};
+
+TEST_F(CoordServerTest, ASingleServerServesAndRemembers) {
+  ConfigureAndStart(1);
+  {
+    auto coord = Connect({1});
+    ASSERT_NE(coord, nullptr);
+    ASSERT_TRUE(coord->Create("/a", "1").ok());
+    ASSERT_TRUE(coord->Create("/a/b", std::nullopt).ok());
+    ASSERT_TRUE(coord->Create("/gone", "", client::CreateMode::kEphemeral).ok());
+    ASSERT_TRUE(coord->Set("/a", "2", 0).ok());
+    EXPECT_EQ(coord->Set("/a", "3", 0).status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(coord->Get("/x").status().code(), absl::StatusCode::kNotFound);
+    EXPECT_THAT(coord->List("/", true)->names, ElementsAre("/", "/a", "/a/b", "/gone"));
+    EXPECT_TRUE(coord->CloseSession().ok());
+  }
+  Stop(1);
+  Start(1);
+  auto coord = Connect({1});
+  ASSERT_NE(coord, nullptr);
+  const auto read = coord->Get("/a");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->data, "2");
+  EXPECT_EQ(read->stat.version, 1);
+  EXPECT_THAT(coord->List("/", true)->names, ElementsAre("/", "/a", "/a/b"));
+}
+
+TEST_F(CoordServerTest, ASessionOutlivesItsServersRestart) {
+  ConfigureAndStart(1);
+  auto coord = Connect({1});
+  ASSERT_NE(coord, nullptr);
+  ASSERT_TRUE(coord->Create("/mine", "1", client::CreateMode::kEphemeral).ok());
+  const client::SessionId session = coord->session().id;
+  Stop(1);
+  Start(1);
+  const auto read = coord->Get("/mine");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->stat.ephemeral_owner, session);
+  EXPECT_EQ(coord->session().id, session);
+}
+
+TEST_F(CoordServerTest, AWatchGoesOnAcrossARestart) {
+  ConfigureAndStart(1);
+  auto coord = Connect({1});
+  ASSERT_NE(coord, nullptr);
+  client::WatchOptions recursive;
+  recursive.recursive = true;
+  auto watch = coord->Watch("/w", recursive);
+  ASSERT_TRUE(watch->Next(kLimit).ok());
+  ASSERT_TRUE(coord->Create("/w", "1").ok());
+  Stop(1);
+  Start(1);
+  ASSERT_TRUE(coord->Set("/w", "2").ok());
+  std::vector<std::string> values;
+  while (values.size() < 2) {
+    const auto batch = watch->Next(kLimit);
+    ASSERT_TRUE(batch.ok()) << batch.status();
+    for (const client::WatchChange& change : batch->changes) values.push_back(*change.data);
+  }
+  EXPECT_THAT(values, ElementsAre("1", "2"));
+}
+
+TEST_F(CoordServerTest, EveryServerOfAnEnsembleServesReadsAndWrites) {
+  ConfigureAndStart(3);
+  for (uint32_t id = 1; id <= 3; ++id) {
+    auto coord = Connect({id});
+    ASSERT_NE(coord, nullptr);
+    const std::string path = "/from" + std::to_string(id);
+    ASSERT_TRUE(coord->Create(path, "x").ok());
+    auto other = Connect({1 + id % 3});
+    ASSERT_NE(other, nullptr);
+    EXPECT_TRUE(other->Get(path).ok()) << "a linearizable read at another server";
+  }
+  auto coord = Connect({1});
+  ASSERT_NE(coord, nullptr);
+  EXPECT_TRUE(Eventually([&] {
+    std::array<std::optional<client::ServerStatus>, 3> status;
+    for (uint32_t id = 1; id <= 3; ++id) status[id - 1] = StatusOf(*coord, id);
+    for (const auto& one : status) {
+      if (!one.has_value() || !one->ready) return false;
+      if (one->applied_index != status[0]->applied_index) return false;
+      EXPECT_EQ(one->digest, status[0]->digest);
+      EXPECT_EQ(one->ensemble_id, status[0]->ensemble_id);
+    }
+    return true;
+  }));
+}
+
+TEST_F(CoordServerTest, ASessionMovesWhenItsServerOrTheLeaderIsGone) {
+  ConfigureAndStart(3);
+  auto coord = Connect({1, 2, 3});
+  ASSERT_NE(coord, nullptr);
+  ASSERT_TRUE(coord->Create("/mine", "0", client::CreateMode::kEphemeral).ok());
+  for (int round = 1; round <= 3; ++round) {
+    // The leader one time, the server of the session the next.
+    const auto status = StatusOf(*coord, coord->session().server_id);
+    ASSERT_TRUE(status.has_value());
+    const uint32_t victim = round % 2 == 1 ? status->leader_id : coord->session().server_id;
+    ASSERT_NE(victim, 0u);
+    Stop(victim);
+    const std::string value = std::to_string(round);
+    ASSERT_TRUE(Eventually([&] { return coord->Set("/mine", value).ok(); }));
+    const auto read = coord->Get("/mine");
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->data, value);
+    EXPECT_EQ(read->stat.ephemeral_owner, coord->session().id);
+    Start(victim);
+  }
+}
+
+TEST_F(CoordServerTest, RefusesToStartWhereItCannot) {
+  ConfigureAndStart(1);
+  const auto start = [](const CoordServerOptions& options) {
+    return CoordServer::Start(options, [](absl::Status) {}).status();
+  };
+  CoordServerOptions same_port = options_.at(1);
+  same_port.data_dir = folder_ / "other";
+  const absl::Status in_use = start(same_port);
+  EXPECT_EQ(in_use.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(in_use.message()), testing::HasSubstr(AddressOf(1)));
+
+  CoordServerOptions same_folder = options_.at(1);
+  same_folder.listen.port = 0;
+  EXPECT_EQ(start(same_folder).code(), absl::StatusCode::kFailedPrecondition);
+
+  Stop(1);
+  CoordServerOptions other_id = options_.at(1);
+  other_id.id = 3;
+  EXPECT_EQ(start(other_id).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace bellwether::coord

@@ -1,0 +1,90 @@
+#include "coord/options.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace bellwether::coord {
+namespace {
+
+using testing::HasSubstr;
+
+absl::StatusOr<ParsedCoordOptions> Parse(std::vector<std::string> arguments) {
+  std::vector<const char*> argv = {"bell-coord"};
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  return ParseCoordOptions(static_cast<int>(argv.size()), argv.data());
+}
+
+CoordServerOptions Good(std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), {"--id", "2", "--data-dir", "/d"});
+  auto parsed = Parse(arguments);
+  EXPECT_TRUE(parsed.ok()) << parsed.status();
+  return parsed.ok() ? parsed->options : CoordServerOptions();
+}
+
+std::string Bad(std::vector<std::string> arguments) {
+  auto parsed = Parse(arguments);
+  EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(parsed.status().message());
+}
+
+std::string BadOf2(std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), {"--id", "2", "--data-dir", "/d"});
+  return Bad(arguments);
+}
+
+TEST(CoordOptions, HaveTheDefaultsOfTheInterface) {
+  const CoordServerOptions options = Good({});
+  EXPECT_EQ(options.listen.ToString(), "127.0.0.1:2191");
+  EXPECT_EQ(options.listen_admin->ToString(), "127.0.0.1:2190");
+  EXPECT_FALSE(options.listen_peer.has_value());
+  EXPECT_EQ(options.election_timeout, absl::Milliseconds(150));
+  EXPECT_EQ(options.watch_ring_changes, 100'000u);
+  EXPECT_EQ(options.log_level, "info");
+  EXPECT_FALSE(options.allow_plaintext);
+}
+
+TEST(CoordOptions, ListenForPeersAtTheirOwnEntry) {
+  const CoordServerOptions options =
+      Good({"--peer", "3=c:1", "--peer", "1=a:1", "--peer", "2=127.0.0.1:7"});
+  ASSERT_EQ(options.peers.size(), 3u);
+  EXPECT_EQ(options.peers[0].id, ServerId(1));
+  EXPECT_EQ(options.peers[2].address, "c:1");
+  EXPECT_EQ(options.listen_peer->ToString(), "127.0.0.1:7");
+}
+
+TEST(CoordOptions, RefuseAnIncompleteOrContradictoryEnsemble) {
+  EXPECT_THAT(Bad({"--data-dir", "/d"}), HasSubstr("--id"));
+  EXPECT_THAT(Bad({"--id", "1"}), HasSubstr("--data-dir"));
+  EXPECT_THAT(Bad({"--id", "255", "--data-dir", "/d"}), HasSubstr("255"));
+  EXPECT_THAT(BadOf2({"--peer", "1=a:1", "--peer", "3=c:1"}), HasSubstr("server 2 itself"));
+  EXPECT_THAT(BadOf2({"--peer", "2=127.0.0.1:1", "--peer", "2=127.0.0.1:2"}),
+              HasSubstr("the same server"));
+  EXPECT_THAT(BadOf2({"--peer", "2=127.0.0.1:1", "--peer", "3=127.0.0.1:1"}),
+              HasSubstr("the same server"));
+  EXPECT_THAT(BadOf2({"--peer", "2"}), HasSubstr("N=HOST:PORT"));
+  EXPECT_THAT(BadOf2({"--peer", "2=127.0.0.1:0"}), HasSubstr("port"));
+  EXPECT_THAT(BadOf2({"--listen-peer", "127.0.0.1:1"}), HasSubstr("--peer"));
+}
+
+TEST(CoordOptions, RefuseAddressesThatAreNotLoopbackUnlessTold) {
+  for (const char* flag : {"--listen", "--listen-admin"}) {
+    EXPECT_THAT(BadOf2({flag, "0.0.0.0:1"}), HasSubstr("--allow-plaintext"));
+  }
+  EXPECT_THAT(BadOf2({"--peer", "2=10.0.0.1:1"}), HasSubstr("--allow-plaintext"));
+  EXPECT_EQ(Good({"--listen", "0.0.0.0:1", "--allow-plaintext"}).listen.host, "0.0.0.0");
+}
+
+TEST(CoordOptions, RefuseTimeoutsThatCannotWork) {
+  EXPECT_THAT(BadOf2({"--election-timeout", "1ms"}), HasSubstr("50ms"));
+  EXPECT_THAT(BadOf2({"--io-threads", "0"}), HasSubstr("--io-threads"));
+}
+
+TEST(CoordOptions, AdminCanBeOff) {
+  EXPECT_FALSE(Good({"--listen-admin", "off"}).listen_admin.has_value());
+}
+
+}  // namespace
+}  // namespace bellwether::coord
