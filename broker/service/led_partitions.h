@@ -55,7 +55,7 @@ class LedPartitions {
   // The leader epoch that the view grants this broker; nullopt: none.
   std::optional<LeaderEpoch> Granted(const ClusterView& view, BrokerEpoch epoch,
                                      TopicPartition id) const;
-  absl::Status WhyNotLeading(TopicPartition id) const;
+  absl::Status WhyNotLeading(TopicPartition id) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   // On the storage executor.
   void Reconcile();

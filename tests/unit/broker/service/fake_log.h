@@ -34,7 +34,7 @@ class FakeLog : public PartitionLog {
 
   const TopicPartition& id() const override { return id_; }
   PartitionConfig config() const override { return config_; }
-  void set_config(const PartitionConfig& config) { config_ = config; }
+  void UseConfig(const PartitionConfig& config) { config_ = config; }
   LogOffsets offsets() const override { return offsets_; }
   uint64_t size_bytes() const override { return 0; }
   std::vector<EpochStart> epochs() const override { return epoch_starts; }
@@ -144,7 +144,7 @@ class FakeLogStore : public LogStore {
     return logs_.erase(id) > 0 ? absl::OkStatus() : absl::NotFoundError("none");
   }
   absl::Status Configure(TopicPartition id, const PartitionConfig& config) override {
-    logs_.at(id)->set_config(config);
+    logs_.at(id)->UseConfig(config);
     return absl::OkStatus();
   }
   std::shared_ptr<PartitionLog> Find(TopicPartition id) const override { return Fake(id); }
