@@ -83,7 +83,7 @@ absl::Status Settle(const absl::StatusOr<Response>& response, std::string_view w
 struct AnyBroker::Search {
   broker::v1::MetadataRequest request;
   absl::Duration deadline;
-  size_t tried = 0;
+  size_t tried = 0;  // brokers of this round; a pause follows when all were
   absl::Status last_error;
   absl::AnyInvocable<void(absl::StatusOr<broker::v1::MetadataResponse>, const std::string&)> done;
 };
@@ -111,10 +111,10 @@ void AnyBroker::Find(std::shared_ptr<Search> search) {
         "");
     return;
   }
-  if (search->tried > 0 && search->tried % count == 0) {
+  if (search->tried >= count) {
     executor_.RunAfter(std::min(kPause, left), [this, search, alive = alive_] {
       if (!*alive) return;
-      ++search->tried;
+      search->tried = 0;
       Find(search);
     });
     return;
