@@ -113,6 +113,12 @@ absl::StatusOr<StatResult> Coord::GetStat(std::string path, ReadOptions options)
   });
 }
 
+absl::StatusOr<ServerStatus> Coord::ServerStatusOf(std::string address, absl::Duration timeout) {
+  return Await<ServerStatus>([&](CoordClient& client, Callback<ServerStatus> done) {
+    client.Status(address, timeout, std::move(done));
+  });
+}
+
 absl::StatusOr<ListResult> Coord::List(std::string path, bool recursive, ReadOptions options) {
   return Await<ListResult>([&](CoordClient& client, Callback<ListResult> done) {
     client.List(std::move(path), recursive, std::move(options), std::move(done));

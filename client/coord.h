@@ -56,6 +56,9 @@ class Coord {
   // Ends the session now, with its ephemeral znodes; afterwards everything fails.
   absl::Status CloseSession(CallOptions options = {});
 
+  // Of one server, one of the options or any other; answered without a leader, too.
+  absl::StatusOr<ServerStatus> ServerStatusOf(std::string address, absl::Duration timeout);
+
   // The state, then every change; see CoordWatch.
   std::unique_ptr<BlockingWatch> Watch(std::string path, WatchOptions options = {});
 

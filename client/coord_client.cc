@@ -162,6 +162,10 @@ void CoordClient::Disconnect(const absl::Status& why) {
   watches_.FireConnectionLost();
 }
 
+void CoordClient::Reconnect() {
+  if (call_ != nullptr) Disconnect(absl::UnavailableError("given up by this client"));
+}
+
 void CoordClient::SendKeepAlive() {
   const absl::Duration now = clock_.Monotonic();
   const absl::Duration interval = session_.timeout / 3;

@@ -99,6 +99,9 @@ class CoordClient {
   std::unique_ptr<CoordWatch> Watch(std::string path, WatchOptions options,
                                     WatchCallbacks callbacks);
 
+  // Gives the connection up and attaches at the next server, keeping the session.
+  void Reconnect();
+
   // Asks one server, one of the options or any other, about itself.
   void Status(const std::string& address, absl::Duration timeout, Callback<ServerStatus> callback);
 
