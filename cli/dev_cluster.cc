@@ -228,6 +228,10 @@ absl::Status DevCluster::Up() {
       if (server.kind == kind) wanted.push_back(&server);
     }
     RETURN_IF_ERROR(StartAll(wanted));
+    for (const DevServer* const server : wanted) {
+      const absl::Status healthy = WaitUntilHealthy(server->admin, kReadyTimeout);
+      if (!healthy.ok()) return base::Annotate(healthy, server->name);
+    }
   }
   return absl::OkStatus();
 }

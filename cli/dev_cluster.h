@@ -35,7 +35,8 @@ class DevCluster {
   static absl::StatusOr<DevCluster> LayOut(const std::string& dir, int coords, int brokers,
                                            uint16_t port_base);
 
-  // Starts what isn't running: coords first, together, then brokers; returns when all are ready.
+  // Starts what isn't running: coords first, together, then brokers; returns when the ensemble has
+  // a leader and all are ready.
   absl::Status Up();
 
   // Ends all: brokers first, then coords. SIGTERM, and SIGKILL to what is there 20 s later.

@@ -1,9 +1,11 @@
 #include "cli/dev_process.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/parse.h"
 #include "base/status.h"
 #include "fmt/format.h"
 
@@ -34,6 +37,27 @@ bool EndsWithin(pid_t pid, absl::Duration timeout) {
   close(fd);
   if (ended > 0) waitpid(pid, nullptr, WNOHANG);  // a child of ours would stay a zombie
   return ended > 0;
+}
+
+// All that /readyz of a local admin address answers; empty when nothing listens.
+std::string AskReadiness(const base::HostPort& admin) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(admin.port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  static constexpr std::string_view kRequest = "GET /readyz HTTP/1.1\r\n\r\n";
+  std::string answer;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
+      send(fd, kRequest.data(), kRequest.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(kRequest.size())) {
+    char buffer[4096];
+    for (ssize_t n; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) {
+      answer.append(buffer, static_cast<size_t>(n));
+    }
+  }
+  close(fd);
+  return answer;
 }
 
 std::string LastLine(std::string_view text) {
@@ -108,6 +132,22 @@ absl::Status WaitUntilReady(pid_t pid, const std::string& log, size_t log_offset
       return absl::DeadlineExceededError(
           fmt::format("it is not ready after {}; see '{}'", absl::FormatDuration(timeout), log));
     }
+  }
+}
+
+absl::Status WaitUntilHealthy(const std::string& admin, absl::Duration timeout) {
+  ASSIGN_OR_RETURN(const base::HostPort address, base::ParseHostPort(admin));
+  const absl::Duration deadline = base::SystemClock().Monotonic() + timeout;
+  while (true) {
+    const std::string answer = AskReadiness(address);
+    if (answer.starts_with("HTTP/1.1 200 ")) return absl::OkStatus();
+    if (base::SystemClock().Monotonic() > deadline) {
+      const size_t body = answer.find("\r\n\r\n");
+      return absl::DeadlineExceededError(fmt::format(
+          "http://{}/readyz is not well after {}: {}", admin, absl::FormatDuration(timeout),
+          body == std::string::npos ? "no answer" : answer.substr(body + 4)));
+    }
+    poll(nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(kLookAgain)));
   }
 }
 

@@ -28,6 +28,10 @@ std::optional<pid_t> RunningServer(const std::string& data_dir);
 absl::Status WaitUntilReady(pid_t pid, const std::string& log, size_t log_offset,
                             absl::Duration timeout);
 
+// Waits until /readyz of the admin address ("127.0.0.1:PORT") answers 200. DEADLINE_EXCEEDED gives
+// what it said last.
+absl::Status WaitUntilHealthy(const std::string& admin, absl::Duration timeout);
+
 // Sends a signal and waits until the process is gone. NOT_FOUND when there is none;
 // DEADLINE_EXCEEDED when it lives on (a signal that stops, as SIGSTOP, is not waited for).
 absl::Status SignalAndWait(pid_t pid, int signal, absl::Duration timeout);

@@ -247,6 +247,8 @@ void ReplicaDriver::OnHardState(const raft::HardState& hard_state) {
     LOG_INFO("readmitted to the ensemble id={} term={}", options_.id, hard_state.term);
     folder_ = FolderState::kMember;
     deps_.transport.UpdateHello(MakeHello());
+    if (leadership_.role == Role::kLearner) leadership_.role = Role::kFollower;
+    PublishStatus();
   }
 }
 
