@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 
@@ -92,7 +93,7 @@ class Tally {
     summary["rejected"] = rejected_;
     summary["unknown"] = unknown_;
     summary["bytes"] = bytes;
-    summary["seconds"] = absl::ToDoubleMilliseconds(took) / 1000;
+    summary["seconds"] = std::round(absl::ToDoubleMilliseconds(took)) / 1000;
     if (context.json) {
       PrintJson(summary);
     } else {
