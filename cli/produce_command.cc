@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cmath>
@@ -124,9 +126,12 @@ struct CloseFile {
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
-absl::StatusOr<File> OpenFile(const std::string& path, const char* mode, std::FILE* standard) {
+// `flags` and `mode` as of open and fdopen; "-" is the standard stream.
+absl::StatusOr<File> OpenFile(const std::string& path, int flags, const char* mode,
+                              std::FILE* standard) {
   if (path == "-") return File(standard);
-  File file(std::fopen(path.c_str(), mode));
+  const int fd = open(path.c_str(), flags | O_CLOEXEC, 0644);
+  File file(fd < 0 ? nullptr : fdopen(fd, mode));
   if (file == nullptr) {
     return absl::InvalidArgumentError(
         fmt::format("cannot open '{}': {}; name a file that can be used, or - for the standard "
@@ -188,10 +193,10 @@ CommandResult Produce(const Context& context, const ProduceFlags& flags) {
   ASSIGN_OR_RETURN(Template shape, MakeTemplate(flags));
   client::Producer::Options options;
   ASSIGN_OR_RETURN(options.compression, record::ParseCompression(flags.compression));
-  ASSIGN_OR_RETURN(const File input, OpenFile(flags.file, "re", stdin));
+  ASSIGN_OR_RETURN(const File input, OpenFile(flags.file, O_RDONLY, "r", stdin));
   File report;
   if (!flags.report.empty()) {
-    ASSIGN_OR_RETURN(report, OpenFile(flags.report, "we", stdout));
+    ASSIGN_OR_RETURN(report, OpenFile(flags.report, O_WRONLY | O_CREAT | O_TRUNC, "w", stdout));
   }
   ASSIGN_OR_RETURN(options.addresses, context.BrokerAddresses());
   options.linger = flags.linger.value_or(absl::Milliseconds(5));

@@ -31,7 +31,7 @@ struct ProducerRecord {
 struct RecordLocation {
   int32_t partition = 0;
   Offset offset;
-  int64_t timestamp_ms = 0;
+  int64_t timestamp_ms = 0;  // of the record; ms since 1970
 };
 
 // Sends records to topics in batches, and tells of each record what became of it. A batch that
