@@ -50,7 +50,7 @@ struct CoordOptions {
 // several pages is answered after its last one). A lost connection is replaced, at another server
 // if there is one; Attached.last_sequence tells which writes took effect. What provably did not
 // is sent again until its deadline; what may have, fails with base::Outcome::kUnknown. Reads are
-// always sent again.
+// sent again, too; one that a server could not serve fails when a later write took effect meanwhile.
 class CoordClient {
  public:
   using StateListener = absl::AnyInvocable<void(SessionState)>;

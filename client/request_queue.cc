@@ -158,6 +158,7 @@ RequestQueue::Next RequestQueue::OnResponse(Response response) {
   }
   if (entry->is_write) {
     last_consumed_ = entry->request.sequence();
+    FailOvertaken();
   } else if (!held_.empty()) {
     Hold(entry);  // it would overtake an earlier request that is sent again
     FinishDraining();
@@ -177,7 +178,10 @@ RequestQueue::Next RequestQueue::OnRefused(Entries::iterator entry, int64_t zxid
   }
   if (NeedsAttach(error) || (unknown && entry->is_write)) return Next::kReconnect;
   const bool consumed = entry->is_write && zxid != 0;
-  if (consumed) last_consumed_ = entry->request.sequence();
+  if (consumed) {
+    last_consumed_ = entry->request.sequence();
+    FailOvertaken();
+  }
   if (entry->is_write && !consumed) hole_ = true;
   if (!consumed && (unknown || absl::IsUnavailable(error))) {
     Hold(entry);
@@ -196,6 +200,20 @@ void RequestQueue::Hold(Entries::iterator entry) {
   }
   entry->state = State::kHeld;
   held_.splice(held_.end(), in_flight_, entry);
+}
+
+void RequestQueue::FailOvertaken() {
+  std::vector<std::pair<Answer, absl::Status>> failed;
+  for (Entry& entry : held_) {
+    failed.emplace_back(TakeAnswer(entry),
+                        absl::UnavailableError(absl::StrCat(
+                            Describe(entry.request),
+                            ": the server could not serve it, and a later write took effect "
+                            "meanwhile; ask again")));
+    bytes_ -= entry.bytes;
+  }
+  held_.clear();
+  for (auto& [answer, status] : failed) answer(std::move(status));
 }
 
 void RequestQueue::FinishDraining() {

@@ -20,6 +20,9 @@ namespace bellwether::client {
 // numbering of its writes: decides what is sent, what is sent again, and what must be reported as
 // unknown. Knows nothing of connections, clocks or threads. Owned by CoordClient, on its executor.
 //
+// A read that a server could not serve is held likewise, unless a later write took effect meanwhile:
+// then it fails, rejected.
+//
 // A write that the servers refused without using up its number makes all later ones in flight fail
 // with a gap; those, and reads among them, are held until nothing is in flight and then numbered
 // and sent again, so that the order of the calls stands.
@@ -94,6 +97,9 @@ class RequestQueue {
   Next OnRefused(Entries::iterator entry, int64_t zxid, const absl::Status& error);
   // Takes the entry out of those in flight, to be sent again.
   void Hold(Entries::iterator entry);
+  // A write took effect that had been called after reads that are held: they can't be sent again
+  // without seeing it, so they fail.
+  void FailOvertaken();
   // Once nothing is in flight, lets what is held go before all that waits.
   void FinishDraining();
   // Takes the entry out of those in flight and answers it.

@@ -219,6 +219,18 @@ TEST_F(CoordClientTest, ARefusalWithoutEffectIsRetriedBeforeAllThatWasSentAfterI
   EXPECT_THAT(Sent(), ElementsAre("w1/1", "w2/2", "get", "w1/1", "w2/2", "get", "w3/3"));
 }
 
+TEST_F(CoordClientTest, ARefusedReadFailsWhenALaterWriteTookEffect) {
+  Deliver(AttachedFrame(1, 0));
+  Get("r1");
+  Get("r2");
+  Set("w1");
+  Deliver(Failed(1, 0, absl::StatusCode::kUnavailable, ""));
+  Deliver(GetDone(2, 11, "old"));  // it would overtake r1
+  EXPECT_THAT(Results(), ElementsAre());
+  Deliver(SetDone(3, 12, 1));
+  EXPECT_THAT(Results(), ElementsAre("r1 rejected", "r2 rejected", "w1 ok"));
+}
+
 TEST_F(CoordClientTest, ARefusalForGoodGivesItsNumberToTheNextWrite) {
   Deliver(AttachedFrame(1, 0));
   Set("w1");
