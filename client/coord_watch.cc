@@ -145,7 +145,8 @@ void CoordWatch::AddDifference(WatchChange znode, WatchBatch& batch) {
   const auto differs = [&](Zxid then, Zxid zxid) {
     return by_age ? zxid > options_.from_zxid : zxid != then;
   };
-  const bool created = differs(before.czxid, now.czxid);  // perhaps deleted and created anew
+  // The root's czxid is 0. Otherwise perhaps deleted and created anew.
+  const bool created = (added && !by_age) || differs(before.czxid, now.czxid);
   const bool changed = differs(before.mzxid, now.mzxid);
   if (!created && !options_.recursive && differs(before.pzxid, now.pzxid)) {
     batch.changes.push_back({WatchEventType::kChildren, znode.path, std::nullopt, now});

@@ -129,6 +129,12 @@ TEST_F(CoordWatchTest, DeliversStateThenChangesAndResumesByZxidAtAnotherServer) 
                                     "7 changed:/r/a", "9", "11 deleted:/r/a"));
 }
 
+TEST_F(CoordWatchTest, TheInitialStateHoldsTheRootWhichNoCommandCreated) {
+  Start(Recursive());
+  Deliver(StateFrame(10, {{"/", 0, 0}, {"/r", 1, 1}}));
+  EXPECT_THAT(batches_, ElementsAre("10 initial created:/ created:/r"));
+}
+
 TEST_F(CoordWatchTest, AfterCompactionDeliversTheDifferences) {
   Start(Recursive());
   Deliver(StateFrame(5, {{"/r", 1, 1}, {"/r/kept", 2, 2}, {"/r/gone", 3, 3}, {"/r/gone/x", 4, 4},
