@@ -29,6 +29,7 @@ void SimDisk::Content::Apply(const PersistRequest& request) {
 void SimDisk::Crash() {
   const size_t kept = scheduler_.random().Below(volatile_.size() + 1);
   for (size_t i = 0; i < kept; ++i) durable_.Apply(volatile_[i]);
+  requests_lost_ += volatile_.size() - kept;
   volatile_.clear();
 }
 

@@ -32,6 +32,8 @@ class SimDisk {
   void SetFull(bool full) { full_ = full; }
 
   uint64_t syncs() const { return syncs_; }
+  // Requests that crashes took.
+  uint64_t requests_lost() const { return requests_lost_; }
   // What a process started now would find.
   const std::optional<raft::HardState>& durable_hard_state() const { return durable_.hard_state; }
   const std::vector<raft::EntryPtr>& durable_entries() const { return durable_.entries; }
@@ -50,6 +52,7 @@ class SimDisk {
   Content durable_;
   std::deque<PersistRequest> volatile_;  // asked, not yet durable
   uint64_t syncs_ = 0;
+  uint64_t requests_lost_ = 0;
   bool failing_ = false;
   bool full_ = false;
 };

@@ -32,6 +32,7 @@ void SimNetwork::Isolate(ServerId server, Cut cut) {
 }
 
 void SimNetwork::HealAll() {
+  one_way_cuts_.clear();
   const std::map<Pair, Cut> cuts = std::exchange(cuts_, {});
   for (const auto& [pair, cut] : cuts) {
     if (cut != Cut::kNone) ScheduleConnect(pair.first, pair.second);
@@ -99,8 +100,13 @@ void SimNetwork::Break(ServerId a, ServerId b) {
 
 void SimNetwork::Send(const std::shared_ptr<Connection>& connection, ServerId from, ServerId to,
                       PeerMessage message) {
-  if (!connection->open || CutOf(from, to) != Cut::kNone || scheduler_.random().Chance(loss_chance)) {
+  if (!connection->open || !Carries(from, to)) {
     ++counts_.lost;
+    return;
+  }
+  if (scheduler_.random().Chance(loss_chance)) {
+    ++counts_.lost;
+    ++counts_.dropped;
     return;
   }
   if (scheduler_.random().Chance(break_chance)) Break(from, to);
@@ -129,7 +135,7 @@ void SimNetwork::Deliver(const std::shared_ptr<Connection>& connection, ServerId
   scheduler_.After(due - scheduler_.now(),
                    [this, connection, from, to, message = std::move(message)]() mutable {
                      auto receiver = transports_.find(to);
-                     if (receiver == transports_.end() || CutOf(from, to) != Cut::kNone) {
+                     if (receiver == transports_.end() || !Carries(from, to)) {
                        ++counts_.lost;
                        return;
                      }

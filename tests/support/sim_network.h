@@ -21,6 +21,7 @@ class SimTransport;
 //   message sent
 // - messages of the core (and only they: it says that it bears it) are delivered twice with
 //   duplicate_chance, and delayed past later ones with reorder_chance
+// - what goes one way over a link may be lost while the other way works; both ends believe in it
 // - a cut link carries nothing. A broken cut ends the connection at both ends; a silent one lets
 //   both ends believe in it, as when a switch loses packets, until it is healed
 // - nothing of a connection is delivered after OnDisconnected; when it ends, each end hears so after
@@ -41,11 +42,15 @@ class SimNetwork {
   void SetLink(ServerId a, ServerId b, Cut cut);
   // Cuts every link between `server` and the others.
   void Isolate(ServerId server, Cut cut);
+  // Loses what `from` sends to `to`, until HealOneWay or HealAll.
+  void CutOneWay(ServerId from, ServerId to) { one_way_cuts_.insert({from, to}); }
+  void HealOneWay(ServerId from, ServerId to) { one_way_cuts_.erase({from, to}); }
   void HealAll();
 
   struct Counts {
     uint64_t delivered = 0;
-    uint64_t lost = 0;
+    uint64_t lost = 0;     // for whatever reason
+    uint64_t dropped = 0;  // of those, by loss_chance
     uint64_t duplicated = 0;
     uint64_t reordered = 0;
     uint64_t broken = 0;
@@ -64,6 +69,9 @@ class SimNetwork {
 
   static Pair PairOf(ServerId a, ServerId b) { return a < b ? Pair(a, b) : Pair(b, a); }
   Cut CutOf(ServerId a, ServerId b) const;
+  bool Carries(ServerId from, ServerId to) const {
+    return CutOf(from, to) == Cut::kNone && !one_way_cuts_.contains({from, to});
+  }
   absl::Duration Latency() { return scheduler_.RandomDuration(latency_first, latency_last); }
   void Attach(ServerId id, SimTransport* transport);
   void Detach(ServerId id);
@@ -79,6 +87,7 @@ class SimNetwork {
   std::map<ServerId, SimTransport*> transports_;              // of live processes
   std::map<Pair, std::shared_ptr<Connection>> connections_;  // shared with what is on its way
   std::map<Pair, Cut> cuts_;
+  std::set<Pair> one_way_cuts_;  // from, to
   Counts counts_;
 };
 
