@@ -37,11 +37,16 @@ Hello ReplicaDriver::MakeHello() const {
   return hello;
 }
 
+void ReplicaDriver::SayHello() {
+  hello_said_ = deps_.clock.Monotonic();
+  deps_.transport.UpdateHello(MakeHello());
+}
+
 void ReplicaDriver::SetEnsembleId(base::Uuid ensemble_id) {
   if (ensemble_id_ == ensemble_id) return;
   LOG_INFO("ensemble known id={} ensemble_id={}", options_.id, ensemble_id.ToString());
   ensemble_id_ = ensemble_id;
-  if (running_) deps_.transport.UpdateHello(MakeHello());
+  if (running_) SayHello();
 }
 
 // --- Forming
@@ -88,7 +93,7 @@ void ReplicaDriver::JoinAs(raft::Standing standing) {
     LOG_INFO("{} id={}", voter ? "formed as a voter" : "awaits readmission to the ensemble",
              self->options_.id);
     self->StartCore(hard_state);
-    if (self->running_) self->deps_.transport.UpdateHello(self->MakeHello());
+    if (self->running_) self->SayHello();
   });
 }
 
@@ -117,7 +122,7 @@ void ReplicaDriver::RememberFormation() {
     if (!status.ok()) return self->Fail(std::move(status));
     if (self->told_heard_empty_ != heard) {
       self->told_heard_empty_ = heard;
-      self->deps_.transport.UpdateHello(self->MakeHello());
+      self->SayHello();
     }
     if (self->core_ == nullptr && self->formation_.verdict() == Formation::Verdict::kVoter) {
       self->JoinAs(raft::Standing::kVoter);

@@ -299,7 +299,12 @@ void ReplicaDriver::DrainNotes() {
 
 void ReplicaDriver::OnMessage(ServerId from, PeerMessage message) {
   if (!running_) return;
-  if (const Hello* hello = std::get_if<Hello>(&message)) return OnHello(*hello);
+  if (const Hello* hello = std::get_if<Hello>(&message)) {
+    OnHello(*hello);
+    // It asks who is there: it still forms, this server does not.
+    if (hello->folder == FolderState::kEmpty && folder_ != FolderState::kEmpty) SayHello();
+    return;
+  }
   if (core_ == nullptr || !Reachable(from)) return;
   if (auto* raft = std::get_if<raft::Message>(&message)) {
     OnRaftMessage(from, std::move(*raft));

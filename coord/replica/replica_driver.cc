@@ -13,6 +13,8 @@ namespace {
 // came meanwhile are heard before it decides that nobody is there.
 constexpr int64_t kTicksAtOnceMax = 5;
 constexpr uint64_t kLogEntriesWarn = 1'000'000;
+// What was said may be lost, and a server that forms has nothing else that is said again.
+constexpr absl::Duration kFormingHelloInterval = absl::Milliseconds(500);
 constexpr absl::Duration kStatusInterval = absl::Seconds(1);
 constexpr size_t kApplyRangeBytesMax = 1 << 20;
 
@@ -246,9 +248,12 @@ void ReplicaDriver::OnHardState(const raft::HardState& hard_state) {
   if (folder_ == FolderState::kAwaiting && hard_state.standing == raft::Standing::kVoter) {
     LOG_INFO("readmitted to the ensemble id={} term={}", options_.id, hard_state.term);
     folder_ = FolderState::kMember;
-    deps_.transport.UpdateHello(MakeHello());
-    if (leadership_.role == Role::kLearner) leadership_.role = Role::kFollower;
-    PublishStatus();
+    SayHello();
+    if (leadership_.role == Role::kLearner) {
+      leadership_.role = Role::kFollower;
+      deps_.state_machine.OnLeadership(leadership_);
+      PublishStatus();
+    }
   }
 }
 
@@ -287,7 +292,11 @@ void ReplicaDriver::ScheduleTick() {
 void ReplicaDriver::Tick() {
   if (!running_) return;
   const absl::Duration now = deps_.clock.Monotonic();
-  if (core_ != nullptr) TickCore(now - last_tick_);
+  if (core_ != nullptr) {
+    TickCore(now - last_tick_);
+  } else if (now - hello_said_ >= kFormingHelloInterval) {
+    SayHello();
+  }
   last_tick_ = now;
   ExpireRequests(now);
   CheckRefusals(now);

@@ -144,6 +144,8 @@ class ReplicaDriver : public Transport::Handler,
   void RememberFormation();
   void CheckRefusals(absl::Duration now);
   Hello MakeHello() const;
+  // To all who are connected.
+  void SayHello();
   Peer* FindPeer(ServerId server);
   const Peer* FindPeer(ServerId server) const;
 
@@ -168,6 +170,7 @@ class ReplicaDriver : public Transport::Handler,
   bool failed_ = false;
   base::TimerId tick_timer_ = 0;
   absl::Duration last_tick_;
+  absl::Duration hello_said_;
   absl::Duration tick_remainder_;
   absl::Duration state_machine_tick_;  // when it, or the leadership, was told last
   absl::Duration log_measured_ = -absl::InfiniteDuration();
