@@ -20,6 +20,10 @@ absl::Status NoLeader() {
   return absl::UnavailableError("no leader is known or connected; try again");
 }
 
+absl::Status NoteRefused() {
+  return absl::UnavailableError("the leader refused what came with the read; try again");
+}
+
 // The core's refusal as callers of Propose and RequestRead know it; always rejected.
 absl::Status RefusalOf(const absl::Status& status) {
   if (absl::IsFailedPrecondition(status)) return NoLeader();
@@ -212,12 +216,14 @@ void ReplicaDriver::DrainReads() {
   round.callers.swap(waiting_readers_);
   const ServerId leader = leadership_.leader;
   if (core_ != nullptr && leadership_.role == Role::kLeader) {
-    for (ReadCaller& caller : round.callers) {
-      if (!caller.note.empty()) {
-        deps_.state_machine.OnNote(options_.id, std::move(caller.note));
-      }
-    }
-    return StartReadAsLeader(std::move(round));
+    std::erase_if(round.callers, [this](ReadCaller& caller) {
+      if (caller.note.empty()) return false;
+      if (deps_.state_machine.OnNote(options_.id, std::move(caller.note))) return false;
+      caller.done(NoteRefused());
+      return true;
+    });
+    if (!round.callers.empty()) StartReadAsLeader(std::move(round));
+    return;
   }
   if (!Reachable(leader)) return AnswerRound(std::move(round), NoLeader());
   ReadIndexRequest request;
@@ -263,7 +269,12 @@ void ReplicaDriver::OnReadIndexRequest(ServerId from, ReadIndexRequest request) 
   if (leadership_.role != Role::kLeader || core_->role() != raft::Role::kLeader) {
     return AnswerRound(std::move(round), NoLeader());
   }
-  for (std::string& note : request.notes) deps_.state_machine.OnNote(from, std::move(note));
+  bool accepted = true;
+  for (std::string& note : request.notes) {
+    accepted &= deps_.state_machine.OnNote(from, std::move(note));
+  }
+  // All who share the round ask again.
+  if (!accepted) return AnswerRound(std::move(round), NoteRefused());
   StartReadAsLeader(std::move(round));
 }
 

@@ -49,8 +49,9 @@ class StateMachine {
   // On the replica's executor, after the change and before anything that follows from it.
   virtual void OnLeadership(const Leadership& leadership) = 0;
 
-  // At the leader only, on the replica's executor: a note from a server (itself included).
-  virtual void OnNote(ServerId from, std::string note) = 0;
+  // At the leader only, on the replica's executor: a note from a server (itself included). False: it
+  // can't be honoured, so the read that it came with must not be confirmed.
+  virtual bool OnNote(ServerId from, std::string note) = 0;
 
   // On the replica's executor, at the tick interval: at the leader while it leads with a quorum in
   // contact. `since_last` is the time that really passed: much more than a tick means a pause.
@@ -136,7 +137,8 @@ class Replica {
   void Propose(std::vector<std::string> commands, absl::AnyInvocable<void(absl::Status)> done);
 
   // An index such that a read at a state that has applied it is linearizable as of this call. The
-  // note, when not empty, reaches the leader's OnNote before the leader confirms its term. Calls
+  // note, when not empty, reaches the leader's OnNote before the leader confirms its term, and fails
+  // the call when it is refused there. Calls
   // that wait for the same round share it. Errors: UNAVAILABLE without a leader, or when it could
   // not be confirmed within two election timeouts; RESOURCE_EXHAUSTED; all rejected.
   void RequestRead(std::string note, absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done);

@@ -21,8 +21,8 @@ class ApplyWaiter : public virtual Wakeable {
   Zxid awaited_zxid_;
 };
 
-// How far this server has applied, and who waits for more. Thread-safe. Bounded by the number of
-// connections: each waits for one thing at a time.
+// How far this server has applied, and who waits for more. Thread-safe. Bounded by what
+// waits: a connection or watch for one thing at a time, and a keepalive for one.
 class ApplyWaiters {
  public:
   // True when all up to `index` and `zxid` is applied; else false, and `waiter` is woken once when

@@ -16,6 +16,22 @@ constexpr size_t kReadsPerHold = 64;
 // Writes handed to the log in one call.
 constexpr size_t kWritesPerProposal = 256;
 
+// A keepalive that the leader has confirmed and this server must first catch up with.
+class KeepAliveWaiter : public ApplyWaiter {
+ public:
+  KeepAliveWaiter(std::shared_ptr<Connection> connection, base::Executor& executor, uint64_t id)
+      : connection_(std::move(connection)), executor_(executor), id_(id) {}
+
+  void PostWake() override {
+    executor_.Post([connection = connection_, id = id_] { connection->AnswerKeepAlive(id); });
+  }
+
+ private:
+  const std::shared_ptr<Connection> connection_;  // shared with the service and the frontend
+  base::Executor& executor_;
+  const uint64_t id_;
+};
+
 Failure UnsettledWrites(const absl::Status& status) {
   return {absl::StatusCode::kUnavailable,
           fmt::format("the fate of writes is not known: {}; attach again to learn what took effect",
@@ -277,20 +293,29 @@ void Connection::Receive(ProtocolError error) {
              base::Outcome::kRejected});
 }
 
+// Answered when this server has applied whatever may have ended the session before the touch:
+// then this connection would be over.
 void Connection::Receive(KeepAliveRequest request) {
   if (phase_ != Phase::kOpen) return Receive(ProtocolError{"a KeepAlive before Attached"});
-  backend_.KeepAlive(executor_, session(),
-                     [self = shared_from_this(), id = request.id](absl::Status status) {
-                       // Without the leader's word there is no answer: the client's own deadline
-                       // decides.
-                       if (!status.ok()) return;
-                       {
-                         base::MutexLock lock(self->mutex_);
-                         if (self->finished_) return;
-                         self->Push(KeepAliveAck{id});
-                       }
-                       self->sink_->OnOutput();
-                     });
+  backend_.KeepAlive(
+      executor_, session(),
+      [self = shared_from_this(), id = request.id](absl::StatusOr<LogIndex> index) {
+        // Without the leader's word there is no answer: the client's own deadline decides.
+        if (!index.ok()) return;
+        auto waiter = std::make_shared<KeepAliveWaiter>(self, self->executor_, id);
+        if (self->backend_.AppliedOrWait(*index, Zxid(), std::move(waiter))) {
+          self->AnswerKeepAlive(id);
+        }
+      });
+}
+
+void Connection::AnswerKeepAlive(uint64_t id) {
+  {
+    base::MutexLock lock(mutex_);
+    if (finished_) return;
+    Push(KeepAliveAck{id});
+  }
+  sink_->OnOutput();
 }
 
 void Connection::Receive(Request request) {

@@ -43,8 +43,9 @@ class ConnectionBackend {
   virtual void ProposeWrites(base::Executor& executor, SessionId session,
                              std::vector<ProposedWrite> writes, StatusCallback done) = 0;
   virtual void RequestReadIndex(base::Executor& executor, IndexCallback done) = 0;
-  // Touches the session at the leader, which then confirms its term.
-  virtual void KeepAlive(base::Executor& executor, SessionId session, StatusCallback done) = 0;
+  // Touches the session at the leader, which then confirms its term. The session lives if it does
+  // at a state that has applied the index.
+  virtual void KeepAlive(base::Executor& executor, SessionId session, IndexCallback done) = 0;
   virtual void Touch(SessionId session) = 0;
   virtual bool AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) = 0;
   virtual bool Applied(LogIndex index, Zxid zxid) const = 0;
@@ -99,6 +100,8 @@ class Connection : public OneShotWatcher,
   // Likewise, when writes or the attach have an unknown fate.
   bool DetachIfUnsettled(const Failure& failure);
 
+  // Answers a keepalive, on the connection's executor.
+  void AnswerKeepAlive(uint64_t id);
   // Answers the oldest request, on the connection's executor.
   void Answer(Response response);
 

@@ -202,8 +202,10 @@ void CoordService::OnLeadership(const Leadership& leadership) {
   connections_.DetachUnsettled(LeaderChanged());
 }
 
-void CoordService::OnNote(ServerId from, std::string note) {
-  for (SessionId session : DecodeTouchNote(note)) tracker_.Touch(session);
+bool CoordService::OnNote(ServerId from, std::string note) {
+  bool accepted = true;
+  for (SessionId session : DecodeTouchNote(note)) accepted &= tracker_.Touch(session);
+  return accepted;
 }
 
 void CoordService::OnTick(absl::Duration since_last) {
@@ -342,14 +344,13 @@ void CoordService::RequestReadIndex(base::Executor& executor, IndexCallback done
       ->Request(std::move(done));
 }
 
-void CoordService::KeepAlive(base::Executor& executor, SessionId session, StatusCallback done) {
-  log_->RequestRead(
-      EncodeTouchNote({session}),
-      [&executor, done = std::move(done)](absl::StatusOr<LogIndex> index) mutable {
-        executor.Post([done = std::move(done), status = index.status()]() mutable {
-          done(std::move(status));
-        });
-      });
+void CoordService::KeepAlive(base::Executor& executor, SessionId session, IndexCallback done) {
+  log_->RequestRead(EncodeTouchNote({session}), [&executor, done = std::move(done)](
+                                                    absl::StatusOr<LogIndex> index) mutable {
+    executor.Post([done = std::move(done), index = std::move(index)]() mutable {
+      done(std::move(index));
+    });
+  });
 }
 
 void CoordService::Touch(SessionId session) { touches_.Add(session); }

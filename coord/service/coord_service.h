@@ -94,7 +94,7 @@ class CoordService : public StateMachine,
   // StateMachine.
   void Apply(std::vector<CommittedBatch> batches) override;
   void OnLeadership(const Leadership& leadership) override;
-  void OnNote(ServerId from, std::string note) override;
+  bool OnNote(ServerId from, std::string note) override;
   void OnTick(absl::Duration since_last) override;
 
  private:
@@ -105,7 +105,7 @@ class CoordService : public StateMachine,
   void ProposeWrites(base::Executor& executor, SessionId session,
                      std::vector<ProposedWrite> writes, StatusCallback done) override;
   void RequestReadIndex(base::Executor& executor, IndexCallback done) override;
-  void KeepAlive(base::Executor& executor, SessionId session, StatusCallback done) override;
+  void KeepAlive(base::Executor& executor, SessionId session, IndexCallback done) override;
   void Touch(SessionId session) override;
   bool AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) override;
   bool Applied(LogIndex index, Zxid zxid) const override;

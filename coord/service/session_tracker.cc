@@ -36,9 +36,11 @@ void SessionTracker::RestartAll() {
   }
 }
 
-void SessionTracker::Touch(SessionId session) {
+bool SessionTracker::Touch(SessionId session) {
   auto found = sessions_.find(session);
-  if (found != sessions_.end()) Restart(found->second);
+  if (found == sessions_.end()) return true;
+  Restart(found->second);
+  return !found->second.expiring;
 }
 
 std::vector<SessionTracker::Expired> SessionTracker::Tick(absl::Duration since_last) {

@@ -33,8 +33,9 @@ class SessionTracker {
   // All timers start afresh, at full timeout: a new leader knows nothing of who was heard.
   void RestartAll();
 
-  // Unknown sessions are ignored.
-  void Touch(SessionId session);
+  // Unknown sessions are ignored. False: an expire of the session was proposed and may yet take
+  // effect, so nobody may be promised that it lives.
+  bool Touch(SessionId session);
 
   struct Expired {
     SessionId session;

@@ -20,7 +20,10 @@ class RecordingStateMachine : public StateMachine {
  public:
   void Apply(std::vector<CommittedBatch> batches) override;
   void OnLeadership(const Leadership& leadership) override { leaderships.push_back(leadership); }
-  void OnNote(ServerId from, std::string note) override { notes.emplace_back(from, note); }
+  bool OnNote(ServerId from, std::string note) override {
+    notes.emplace_back(from, note);
+    return note != refused_note;
+  }
   void OnTick(absl::Duration since_last) override { ticks.push_back(since_last); }
 
   Replica* replica = nullptr;
@@ -30,6 +33,7 @@ class RecordingStateMachine : public StateMachine {
   size_t apply_calls = 0;
   std::vector<Leadership> leaderships;
   std::vector<std::pair<ServerId, std::string>> notes;
+  std::string refused_note = "refuse me";
   std::vector<absl::Duration> ticks;
 };
 

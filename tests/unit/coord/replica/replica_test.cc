@@ -63,6 +63,30 @@ TEST(Replica, ProposalsOfOneMomentShareAnEntry) {
   EXPECT_EQ(ensemble.at(1).replica.status().last_index - before, 1u);
 }
 
+TEST(Replica, FormsAlthoughWhatServersSayIsLostForAWhile) {
+  Ensemble ensemble(3, 4);
+  ensemble.network.CutOneWay(ServerId(1), ServerId(3));
+  ensemble.StartAll();
+  ASSERT_NE(ensemble.WaitForLeader(), 0u);
+  ensemble.scheduler.RunFor(absl::Seconds(1));
+  EXPECT_EQ(ensemble.at(3).replica.status().last_index, LogIndex(0));
+  ensemble.network.HealAll();
+  EXPECT_TRUE(ensemble.Until([&] {
+    return ensemble.at(3).replica.status().in_contact;
+  }));
+}
+
+TEST(Replica, WipedServerIsALearnerUntilItIsReadmitted) {
+  Ensemble ensemble(3, 4);
+  ensemble.StartAll();
+  const uint32_t wiped = ensemble.WaitForFollower(ensemble.WaitForLeader());
+  ensemble.CrashAndWipe(wiped);
+  ensemble.Start(wiped);
+  const auto role = [&] { return ensemble.at(wiped).replica.status().leadership.role; };
+  EXPECT_TRUE(ensemble.Until([&] { return role() == Role::kLearner; }));
+  EXPECT_TRUE(ensemble.Until([&] { return role() == Role::kFollower; }));
+}
+
 TEST(Replica, FollowerForwardsInOrder) {
   Ensemble ensemble(3, 5);
   ensemble.StartAll();
@@ -138,6 +162,16 @@ TEST(Replica, NoteReachesTheLeaderBeforeItsReadIsConfirmed) {
                           std::pair(ServerId(leader), "touch 2")));
   ensemble.at(follower).replica.SendNote("touch 3");
   EXPECT_TRUE(ensemble.Until([&] { return ensemble.at(leader).state_machine.notes.size() == 3; }));
+}
+
+TEST(Replica, ReadWhoseNoteTheLeaderRefusesFails) {
+  Ensemble ensemble(3, 9);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  EXPECT_TRUE(absl::IsUnavailable(ensemble.ReadAndWait(leader, "refuse me").status()));
+  EXPECT_TRUE(absl::IsUnavailable(ensemble.ReadAndWait(follower, "refuse me").status()));
+  EXPECT_TRUE(ensemble.ReadAndWait(follower, "touch").ok());
 }
 
 TEST(Replica, LeaderThatWasPausedDoesNotConfirmReads) {
