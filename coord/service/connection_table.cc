@@ -1,5 +1,6 @@
 #include "coord/service/connection_table.h"
 
+#include <map>
 #include <utility>
 
 namespace bellwether::coord {
@@ -74,9 +75,14 @@ void ConnectionTable::DetachUnsettled(const Failure& failure) {
   WakeList woken;
   {
     base::MutexLock lock(mutex_);
-    for (const auto& [token, connection] : attaching_) Detach(*connection, failure, woken);
+    // In an order that does not depend on hashes: a simulated run must be repeatable.
+    const std::map<uint64_t, std::shared_ptr<Connection>> attaching(attaching_.begin(),
+                                                                    attaching_.end());
     attaching_.clear();
-    for (const auto& [session, connection] : attached_) {
+    for (const auto& [token, connection] : attaching) Detach(*connection, failure, woken);
+    const std::map<SessionId, std::shared_ptr<Connection>> attached(attached_.begin(),
+                                                                    attached_.end());
+    for (const auto& [session, connection] : attached) {
       if (connection->DetachIfUnsettled(failure)) woken.push_back(connection);
     }
   }

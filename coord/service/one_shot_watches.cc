@@ -19,7 +19,10 @@ bool OneShotWatches::Add(Table table, std::string_view path,
   entry.paths[t].emplace(path);
   by_path_[t][std::string(path)].insert(watcher.get());
   ++count_;
-  if (entry.watcher == nullptr) entry.watcher = std::move(watcher);
+  if (entry.watcher == nullptr) {
+    entry.watcher = std::move(watcher);
+    entry.serial = ++last_serial_;
+  }
   return true;
 }
 
@@ -28,15 +31,18 @@ std::vector<std::shared_ptr<OneShotWatcher>> OneShotWatches::Take(Table table,
   const int t = static_cast<int>(table);
   auto found = by_path_[t].find(base::AbslView(path));
   if (found == by_path_[t].end()) return {};
-  std::vector<std::shared_ptr<OneShotWatcher>> watchers;
+  std::vector<std::pair<uint64_t, std::shared_ptr<OneShotWatcher>>> ordered;
   for (OneShotWatcher* watcher : found->second) {
     auto entry = by_watcher_.find(watcher);
-    watchers.push_back(entry->second.watcher);
+    ordered.emplace_back(entry->second.serial, entry->second.watcher);
     entry->second.paths[t].erase(base::AbslView(path));
     if (entry->second.count() == 0) by_watcher_.erase(entry);
   }
   by_path_[t].erase(found);
-  count_ -= watchers.size();
+  count_ -= ordered.size();
+  std::sort(ordered.begin(), ordered.end());
+  std::vector<std::shared_ptr<OneShotWatcher>> watchers;
+  for (auto& [serial, watcher] : ordered) watchers.push_back(std::move(watcher));
   return watchers;
 }
 

@@ -50,10 +50,12 @@ class OneShotWatches {
   struct Entry {
     std::shared_ptr<OneShotWatcher> watcher;  // shared with its frontend, until RemoveAll
     PathSet paths[2];                         // by table
+    uint64_t serial = 0;                      // rising
     size_t count() const { return paths[0].size() + paths[1].size(); }
   };
 
-  // Takes the watchers of the path out of the table, in no particular order.
+  // Takes the watchers of the path out of the table, in the order of their serials: a simulated run
+  // must be repeatable.
   std::vector<std::shared_ptr<OneShotWatcher>> Take(Table table, std::string_view path)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FireOne(const tree::Change& change, WakeList& woken)
@@ -65,6 +67,7 @@ class OneShotWatches {
   WatchersByPath by_path_[2] ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<OneShotWatcher*, Entry> by_watcher_ ABSL_GUARDED_BY(mutex_);
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_serial_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace bellwether::coord

@@ -117,8 +117,13 @@ void WatchHub::SendProgress() {
   {
     base::MutexLock lock(mutex_);
     for (Watchers* watchers : {&exact_, &recursive_}) {
-      for (const auto& [path, of_path] : *watchers) {
-        for (const auto& watcher : of_path) {
+      // Sorted: a simulated run must be repeatable, so nothing follows the order of hashes.
+      std::vector<const Watchers::value_type*> by_path;
+      for (const auto& entry : *watchers) by_path.push_back(&entry);
+      std::sort(by_path.begin(), by_path.end(),
+                [](const auto* a, const auto* b) { return a->first < b->first; });
+      for (const auto* entry : by_path) {
+        for (const auto& watcher : entry->second) {
           if (watcher->QueueProgress(zxid_)) woken.push_back(watcher);
         }
       }
