@@ -1,0 +1,77 @@
+#include "tests/sim/check_reads.h"
+
+#include <string>
+#include <vector>
+
+namespace bellwether::sim {
+namespace {
+
+using Outcome = Operation::Outcome;
+
+// Whether the answer is what the model says; null: no such znode.
+bool Matches(const client::GetResult& result, const Model::Snapshot* snapshot) {
+  return snapshot != nullptr && result.data == snapshot->data &&
+         ToTree(result.stat) == snapshot->stat;
+}
+
+bool Matches(const client::StatResult& result, const Model::Snapshot* snapshot) {
+  return snapshot != nullptr && ToTree(result.stat) == snapshot->stat;
+}
+
+bool Matches(const client::ListResult& result, const Model::Snapshot* snapshot) {
+  return snapshot != nullptr && ToTree(result.stat) == snapshot->stat;
+}
+
+bool ListMatches(const Operation& operation, const client::ListResult& result,
+                 const Model& model) {
+  const Model::Snapshot* const snapshot = model.At(operation.path, operation.zxid);
+  if (!Matches(result, snapshot)) return false;
+  if (!operation.recursive) return result.names == snapshot->children;
+  std::vector<std::string> paths;
+  for (const auto& [path, unused] : model.Subtree(operation.path, operation.zxid)) {
+    paths.push_back(path);
+  }
+  return result.names == paths;
+}
+
+bool AnswerMatches(const Operation& operation, const Model& model) {
+  const Model::Snapshot* const snapshot = model.At(operation.path, operation.zxid);
+  if (const auto* get = std::get_if<client::GetResult>(&operation.result)) {
+    return Matches(*get, snapshot);
+  }
+  if (const auto* stat = std::get_if<client::StatResult>(&operation.result)) {
+    return Matches(*stat, snapshot);
+  }
+  if (const auto* list = std::get_if<client::ListResult>(&operation.result)) {
+    return ListMatches(operation, *list, model);
+  }
+  return true;  // a sync evaluates nothing
+}
+
+}  // namespace
+
+void CheckReads(const History& history, const Model& model, Violations& violations) {
+  for (const Operation& operation : history.operations) {
+    if (operation.is_write()) continue;
+    const Zxid floor = operation.stale_ok ? Zxid() : operation.floor;
+    if (operation.outcome == Outcome::kRejected && operation.reason == "no_node" &&
+        !model.WasMissing(operation.path, floor, operation.ceiling)) {
+      violations.Add("linearizability", "{} found nothing, but it existed all through zxids {} to {}",
+                     Describe(operation), floor, operation.ceiling);
+    }
+    if (operation.outcome != Outcome::kOk) continue;
+    if (operation.zxid < floor) {
+      violations.Add("linearizability", "{} is of zxid {}, but {} was applied before it was asked for",
+                     Describe(operation), operation.zxid, floor);
+    }
+    if (operation.zxid > operation.ceiling) {
+      violations.Add("linearizability", "{} is of zxid {}, no server had applied more than {}",
+                     Describe(operation), operation.zxid, operation.ceiling);
+    } else if (!AnswerMatches(operation, model)) {
+      violations.Add("linearizability", "{} was not answered with the state of zxid {}",
+                     Describe(operation), operation.zxid);
+    }
+  }
+}
+
+}  // namespace bellwether::sim

@@ -1,0 +1,198 @@
+#include "tests/sim/check_watches.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace bellwether::sim {
+namespace {
+
+using coord::tree::Change;
+using client::WatchBatch;
+using client::WatchChange;
+using client::WatchEventType;
+
+Zxid ToTree(client::Zxid zxid) { return Zxid(zxid.value()); }
+
+WatchEventType TypeOf(Change::Type type) {
+  switch (type) {
+    case Change::Type::kCreated:
+      return WatchEventType::kCreated;
+    case Change::Type::kChanged:
+      return WatchEventType::kChanged;
+    case Change::Type::kDeleted:
+      return WatchEventType::kDeleted;
+    case Change::Type::kChildren:
+      break;
+  }
+  return WatchEventType::kChildren;
+}
+
+bool Concerns(const WatchRecord& watch, const Change& change) {
+  if (!watch.recursive) return change.path == watch.path;
+  return change.type != Change::Type::kChildren && IsWithin(change.path, watch.path);
+}
+
+bool Same(const WatchChange& delivered, const Change& change) {
+  if (delivered.type != TypeOf(change.type) || delivered.path != change.path) return false;
+  if (change.type == Change::Type::kDeleted) return true;
+  if (sim::ToTree(delivered.stat) != change.stat) return false;
+  if (change.type == Change::Type::kChildren) return true;
+  return delivered.data.has_value() != change.data.is_null() &&
+         delivered.data.value_or("") == change.data.view();
+}
+
+// Follows one watch from batch to batch.
+class WatchFollower {
+ public:
+  WatchFollower(const WatchRecord& watch, const Model& model, Violations& violations)
+      : watch_(watch), model_(model), violations_(violations), position_(watch.from_zxid) {
+    if (position_ > Zxid(0)) view_ = Truth(position_);
+  }
+
+  void Follow() {
+    for (const WatchBatch& batch : watch_.batches) {
+      const Zxid zxid = ToTree(batch.zxid);
+      if (zxid > model_.newest()) return Fail(zxid, "is beyond the log");
+      if (zxid < position_) return Fail(zxid, "is older than what came before");
+      if (batch.initial || batch.resync) {
+        if (!Resync(batch)) return;
+      } else if (!Changes(batch)) {
+        return;
+      }
+      if (batch.complete) position_ = zxid;
+    }
+  }
+
+ private:
+  // Of each znode, (czxid, mzxid).
+  using View = std::map<std::string, std::pair<Zxid, Zxid>>;
+
+  void Fail(Zxid zxid, std::string_view what) {
+    violations_.Add("watch", "client {} watching {}{}: the batch of zxid {} after {} {}",
+                    watch_.client, watch_.recursive ? "all below " : "", watch_.path, zxid,
+                    position_, what);
+  }
+
+  // What the client now believes is below the path.
+  void Believe(const WatchChange& change) {
+    if (change.type == WatchEventType::kDeleted) {
+      view_.erase(change.path);
+    } else {
+      view_[change.path] = {ToTree(change.stat.czxid), ToTree(change.stat.mzxid)};
+    }
+  }
+
+  bool Resync(const WatchBatch& batch) {
+    for (const WatchChange& change : batch.changes) Believe(change);
+    if (!batch.complete) return true;
+    const View truth = Truth(ToTree(batch.zxid));
+    if (batch.deletions_unknown) {
+      std::erase_if(view_, [&truth](const auto& entry) { return !truth.contains(entry.first); });
+    }
+    return ViewIsRight(ToTree(batch.zxid));
+  }
+
+  // What there was, as View.
+  View Truth(Zxid zxid) const {
+    View truth;
+    if (watch_.recursive) {
+      for (const auto& [path, snapshot] : model_.Subtree(watch_.path, zxid)) {
+        truth[path] = {snapshot->stat.czxid, snapshot->stat.mzxid};
+      }
+    } else if (const Model::Snapshot* snapshot = model_.At(watch_.path, zxid)) {
+      truth[watch_.path] = {snapshot->stat.czxid, snapshot->stat.mzxid};
+    }
+    return truth;
+  }
+
+  bool ViewIsRight(Zxid zxid) {
+    if (Truth(zxid) == view_) return true;
+    Fail(zxid, "does not lead to the state of that zxid");
+    return false;
+  }
+
+  bool Changes(const WatchBatch& batch) {
+    const Zxid zxid = ToTree(batch.zxid);
+    for (Zxid skipped = position_ + 1; skipped <= zxid; ++skipped) {
+      std::vector<const Change*> due;
+      for (const Change& change : model_.commands()[skipped.value() - 1].changes) {
+        if (Concerns(watch_, change)) due.push_back(&change);
+      }
+      if (skipped < zxid || batch.changes.empty()) {
+        if (due.empty()) continue;
+        Fail(zxid, "leaves out a change before it or of it");
+        return false;
+      }
+      const bool same = std::equal(
+          batch.changes.begin(), batch.changes.end(), due.begin(), due.end(),
+          [](const WatchChange& delivered, const Change* change) { return Same(delivered, *change); });
+      if (same) continue;
+      Fail(zxid, "does not hold the changes of that zxid");
+      return false;
+    }
+    if (zxid == position_ && !batch.changes.empty()) {
+      Fail(zxid, "delivers changes a second time");
+      return false;
+    }
+    for (const WatchChange& change : batch.changes) Believe(change);
+    return batch.changes.empty() || ViewIsRight(zxid);
+  }
+
+  const WatchRecord& watch_;
+  const Model& model_;
+  Violations& violations_;
+  Zxid position_;
+  View view_;
+};
+
+bool Fires(const OneShotRecord& watch, const Change& change) {
+  if (change.path != watch.path) return false;
+  if (change.type == Change::Type::kDeleted) return true;
+  return watch.children == (change.type == Change::Type::kChildren);
+}
+
+// The first change in (after, last] that the watch is about; null when there is none.
+const Change* FirstChange(const OneShotRecord& watch, Zxid after, Zxid last, const Model& model) {
+  for (Zxid zxid = after + 1; zxid <= std::min(last, model.newest()); ++zxid) {
+    for (const Change& change : model.commands()[zxid.value() - 1].changes) {
+      if (Fires(watch, change)) return &change;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void CheckWatches(const History& history, const Model& model, Violations& violations) {
+  for (const WatchRecord& watch : history.watches) {
+    WatchFollower(watch, model, violations).Follow();
+  }
+}
+
+void CheckOneShotWatches(const History& history, const Model& model, Violations& violations) {
+  for (const OneShotRecord& watch : history.one_shots) {
+    const Change* const missed = FirstChange(watch, watch.set_at_last, watch.revealed, model);
+    if (missed != nullptr) {
+      violations.Add("one-shot watch",
+                     "client {} was shown zxid {} before the event of {} at zxid {} (set at {})",
+                     watch.client, watch.revealed, watch.path, missed->zxid, watch.set_at_last);
+      continue;
+    }
+    if (!watch.event.has_value() || watch.event->type == WatchEventType::kConnectionLost) continue;
+    // The state it was set at is not always known exactly.
+    const Zxid fired = ToTree(watch.event->zxid);
+    const Change* first = FirstChange(watch, watch.set_at_first, watch.set_at_last, model);
+    if (first == nullptr || first->zxid != fired) {
+      first = FirstChange(watch, std::min(watch.set_at_last, fired - 1), fired, model);
+    }
+    if (first != nullptr && first->zxid == fired && TypeOf(first->type) == watch.event->type) {
+      continue;
+    }
+    violations.Add("one-shot watch", "client {} got an event of {} at zxid {}, set at {} to {}",
+                   watch.client, watch.path, fired, watch.set_at_first, watch.set_at_last);
+  }
+}
+
+}  // namespace bellwether::sim

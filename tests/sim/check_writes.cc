@@ -1,0 +1,243 @@
+#include "tests/sim/check_writes.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace bellwether::sim {
+namespace {
+
+using coord::tree::ResultCode;
+using coord::tree::SessionId;
+using Outcome = Operation::Outcome;
+using Kind = Operation::Kind;
+
+// Refused without using up the session's sequence: as if never sent.
+bool WasAdmitted(const coord::tree::Result& result) {
+  return result.code != ResultCode::kSessionExpired &&
+         result.code != ResultCode::kStaleGeneration && result.code != ResultCode::kSequenceGap;
+}
+
+struct TagOf {
+  std::string_view operator()(const coord::tree::Create& create) const {
+    return create.data.view();
+  }
+  std::string_view operator()(const coord::tree::SetData& set) const { return set.data.view(); }
+  std::string_view operator()(const coord::tree::Transaction& transaction) const {
+    return transaction.operations.empty() ? std::string_view()
+                                          : std::visit(*this, transaction.operations.front());
+  }
+  template <typename Other>
+  std::string_view operator()(const Other&) const {
+    return {};
+  }
+};
+
+// The command's code as clients are told.
+std::string_view ReasonOf(ResultCode code) {
+  switch (code) {
+    case ResultCode::kNoNode:
+      return "no_node";
+    case ResultCode::kNodeExists:
+      return "node_exists";
+    case ResultCode::kBadVersion:
+      return "bad_version";
+    case ResultCode::kNotEmpty:
+      return "not_empty";
+    case ResultCode::kNoChildrenForEphemerals:
+      return "no_children_for_ephemerals";
+    case ResultCode::kBadArguments:
+      return "bad_arguments";
+    case ResultCode::kCompareFailed:
+      return "compare_failed";
+    default:
+      return "";
+  }
+}
+
+bool IsAnswerOfTheTree(const std::string& reason) {
+  return !reason.empty() && reason != "session_expired" && reason != "session_moved" &&
+         reason != "sequence_gap";
+}
+
+class WriteChecker {
+ public:
+  WriteChecker(const History& history, const Model& model, Violations& violations)
+      : history_(history), model_(model), violations_(violations) {
+    for (const Model::Applied& applied : model.commands()) {
+      if (!WasAdmitted(applied.result)) continue;
+      const std::string_view tag = std::visit(TagOf(), applied.command.command.operation);
+      if (!tag.empty()) by_tag_[tag].push_back(&applied);
+      CountDelete(applied);
+    }
+  }
+
+  void Check() {
+    for (const Operation& operation : history_.operations) {
+      if (!operation.is_write()) continue;
+      if (operation.outcome == Outcome::kOk) CheckAcknowledged(operation);
+      if (operation.kind != Kind::kDelete) CheckTagged(operation);
+    }
+    CheckDeletes();
+  }
+
+ private:
+  // Deletes carry nothing of their own: told apart by session and path only, and counted.
+  struct DeleteKey {
+    SessionId session;
+    std::string path;
+    bool recursive = false;
+    friend auto operator<=>(const DeleteKey&, const DeleteKey&) = default;
+  };
+  struct DeleteCount {
+    uint64_t done = 0;
+    uint64_t acknowledged = 0;
+    uint64_t unknown = 0;
+  };
+
+  void CountDelete(const Model::Applied& applied) {
+    if (applied.result.code != ResultCode::kOk) return;
+    const coord::tree::Command& command = applied.command.command;
+    if (const auto* one = std::get_if<coord::tree::Delete>(&command.operation)) {
+      ++deletes_[{command.session, one->path, false}].done;
+    } else if (const auto* all = std::get_if<coord::tree::DeleteRecursive>(&command.operation)) {
+      ++deletes_[{command.session, all->path, true}].done;
+    }
+  }
+
+  void CheckDeletes() {
+    for (const Operation& operation : history_.operations) {
+      if (operation.kind != Kind::kDelete || operation.session == SessionId(0)) continue;
+      DeleteCount& count = deletes_[{operation.session, operation.path, operation.recursive}];
+      if (operation.outcome == Outcome::kOk) ++count.acknowledged;
+      if (operation.outcome == Outcome::kUnknown || operation.outcome == Outcome::kPending) {
+        ++count.unknown;
+      }
+    }
+    for (const auto& [key, count] : deletes_) {
+      if (count.done >= count.acknowledged && count.done <= count.acknowledged + count.unknown) {
+        continue;
+      }
+      violations_.Add("outcome", "session {:#x} deleted {} {} times; {} were acknowledged, {} are unknown",
+                      key.session.value(), key.path, count.done, count.acknowledged, count.unknown);
+    }
+  }
+
+  void CheckAcknowledged(const Operation& operation) {
+    if (operation.zxid <= Zxid() || operation.zxid > model_.newest()) {
+      violations_.Add("durability", "{} was acknowledged at zxid {}, the log ends at {}",
+                      Describe(operation), operation.zxid, model_.newest());
+      return;
+    }
+    const Model::Applied& applied = model_.commands()[operation.zxid.value() - 1];
+    if (applied.result.code != ResultCode::kOk ||
+        applied.command.command.session != operation.session ||
+        std::visit(TagOf(), applied.command.command.operation) != operation.tag) {
+      violations_.Add("durability", "{} was acknowledged at zxid {}, which is another command",
+                      Describe(operation), operation.zxid);
+      return;
+    }
+    if (operation.zxid <= operation.floor) {
+      violations_.Add("linearizability", "{} has zxid {}, but {} was applied before it was asked for",
+                      Describe(operation), operation.zxid, operation.floor);
+    }
+    CheckResult(operation, applied);
+  }
+
+  void CheckResult(const Operation& operation, const Model::Applied& applied) {
+    bool same = true;
+    if (const auto* created = std::get_if<client::CreateResult>(&operation.result)) {
+      same = created->path == applied.result.path && ToTree(created->stat) == applied.result.stat;
+    } else if (const auto* set = std::get_if<client::SetResult>(&operation.result)) {
+      same = ToTree(set->stat) == applied.result.stat;
+    } else if (const auto* deleted = std::get_if<client::DeleteResult>(&operation.result)) {
+      same = deleted->deleted == applied.result.deleted_znodes;
+    } else if (const auto* done = std::get_if<client::TransactionResult>(&operation.result)) {
+      same = done->results.size() == applied.result.operations.size();
+    }
+    if (same) return;
+    violations_.Add("linearizability", "{} was answered with another result than that of zxid {}",
+                    Describe(operation), operation.zxid);
+  }
+
+  void CheckTagged(const Operation& operation) {
+    const auto found = by_tag_.find(operation.tag);
+    const size_t times = found == by_tag_.end() ? 0 : found->second.size();
+    if (times > 1) {
+      violations_.Add("applied once", "{} was applied {} times, at zxids {} and {}",
+                      Describe(operation), times, found->second[0]->zxid, found->second[1]->zxid);
+      return;
+    }
+    if (operation.outcome != Outcome::kRejected) return;
+    const ResultCode code = times == 0 ? ResultCode::kOk : found->second[0]->result.code;
+    if (times == 1 && code == ResultCode::kOk) {
+      violations_.Add("outcome", "{} was rejected ({}), but took effect at zxid {}",
+                      Describe(operation), operation.reason, found->second[0]->zxid);
+    } else if (IsAnswerOfTheTree(operation.reason) &&
+               (times == 0 || ReasonOf(code) != operation.reason)) {
+      violations_.Add("outcome", "{} was answered with {}, the log does not say so",
+                      Describe(operation), operation.reason);
+    }
+  }
+
+  const History& history_;
+  const Model& model_;
+  Violations& violations_;
+  std::map<std::string_view, std::vector<const Model::Applied*>> by_tag_;
+  std::map<DeleteKey, DeleteCount> deletes_;
+};
+
+}  // namespace
+
+void CheckWrites(const History& history, const Model& model, Violations& violations) {
+  WriteChecker(history, model, violations).Check();
+}
+
+namespace {
+
+void CheckOrderOfEffects(const History& history, const Model& model, Violations& violations) {
+  std::map<std::string_view, const Operation*> by_tag;
+  for (const Operation& operation : history.operations) {
+    if (!operation.tag.empty()) by_tag[operation.tag] = &operation;
+  }
+  std::map<SessionId, const Operation*> last;
+  for (const Model::Applied& applied : model.commands()) {
+    if (!WasAdmitted(applied.result)) continue;
+    const auto found = by_tag.find(std::visit(TagOf(), applied.command.command.operation));
+    if (found == by_tag.end()) continue;
+    const Operation*& before = last[applied.command.command.session];
+    if (before != nullptr && before->number >= found->second->number) {
+      violations.Add("session order", "{} took effect at zxid {}, after {}",
+                     Describe(*found->second), applied.zxid, Describe(*before));
+    }
+    before = found->second;
+  }
+}
+
+}  // namespace
+
+void CheckSessionOrder(const History& history, const Model& model, Violations& violations) {
+  CheckOrderOfEffects(history, model, violations);
+  std::map<uint64_t, const Operation*> last;
+  for (const Operation& operation : history.operations) {
+    if (operation.outcome != Outcome::kOk) continue;
+    const Operation*& before = last[operation.client];
+    if (before != nullptr) {
+      const bool in_order = operation.is_write() ? operation.zxid > before->zxid
+                                                 : operation.zxid >= before->zxid;
+      if (!in_order) {
+        violations.Add("session order", "{} has zxid {}, {} before it has {}", Describe(operation),
+                       operation.zxid, Describe(*before), before->zxid);
+      }
+      if (operation.answered < before->answered) {
+        violations.Add("session order", "{} was answered before {}", Describe(operation),
+                       Describe(*before));
+      }
+    }
+    before = &operation;
+  }
+}
+
+}  // namespace bellwether::sim

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "client/coord_types.h"
+#include "coord/tree/types.h"
+
+// What clients asked for, what they were told, and when: what the checkers compare with the log.
+namespace bellwether::sim {
+
+using coord::tree::Zxid;
+
+// One request of a client.
+struct Operation {
+  enum class Kind { kCreate, kSet, kDelete, kTransaction, kGet, kStat, kList, kSync };
+  enum class Outcome { kPending, kOk, kRejected, kUnknown };
+
+  uint64_t client = 0;  // serial of the CoordClient
+  uint64_t number = 0;  // 1, 2, 3, ... within the client
+  Kind kind = Kind::kGet;
+  std::string path;
+  // Writes but deletes: data found nowhere else, by which the command is known in the log.
+  std::string tag;
+  int32_t version = client::kAnyVersion;
+  client::CreateMode mode = client::CreateMode::kPersistent;
+  bool recursive = false;
+  bool stale_ok = false;
+
+  // The newest zxid that any server had applied when the request was made, and when it was answered.
+  Zxid floor;
+  Zxid ceiling;
+  uint64_t answered = 0;  // position among all answers of the client
+
+  Outcome outcome = Outcome::kPending;
+  absl::StatusCode code = absl::StatusCode::kOk;
+  std::string reason;  // of a failure; see client/errors.h
+  coord::tree::SessionId session;  // of the client when answered
+  // When kOk, and alone of its kind.
+  std::variant<std::monostate, client::CreateResult, client::SetResult, client::DeleteResult,
+               client::TransactionResult, client::GetResult, client::StatResult,
+               client::ListResult, client::SyncResult>
+      result;
+  Zxid zxid;  // of the result
+
+  bool is_write() const { return kind <= Kind::kTransaction; }
+};
+
+// As in "client 3 #17 set /a".
+std::string Describe(const Operation& operation);
+
+// What one recursive or plain watch delivered.
+struct WatchRecord {
+  uint64_t client = 0;
+  std::string path;
+  bool recursive = false;
+  Zxid from_zxid;
+  std::vector<client::WatchBatch> batches;
+};
+
+// What became of one one-shot watch.
+struct OneShotRecord {
+  uint64_t client = 0;
+  std::string path;
+  bool children = false;  // set by a list, not on the znode
+  Zxid set_at_first;      // the state it was set at is that of one of these
+  Zxid set_at_last;
+  // The newest state that the client was shown while the watch was set and had not fired.
+  Zxid revealed;
+  std::optional<client::WatchEvent> event;
+};
+
+// What a client was promised about its session.
+struct SessionRecord {
+  uint64_t client = 0;
+  absl::Duration deadline_max;  // the latest time until which the ensemble said to keep it
+  bool abandoned = false;       // the client is gone
+  bool told_ended = false;      // the client was told that it expired or is closed
+};
+
+// Everything that happened to clients in one world. Deques: elements stay where they are.
+struct History {
+  std::deque<Operation> operations;
+  std::deque<WatchRecord> watches;
+  std::deque<OneShotRecord> one_shots;
+  std::map<coord::tree::SessionId, SessionRecord> sessions;
+
+  uint64_t Count(Operation::Outcome outcome) const;
+};
+
+}  // namespace bellwether::sim

@@ -1,0 +1,135 @@
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "fmt/format.h"
+#include "tests/sim/scenario.h"
+#include "tests/sim/workers.h"
+
+// bell-sim: the coordination service in a simulated world, seed by seed.
+namespace bellwether::sim {
+namespace {
+
+// A run of that many seeds must have done something worth the name.
+constexpr uint64_t kSeedsThatCount = 100;
+constexpr uint64_t kAcknowledgedPerSeedMin = 100;
+
+struct Summary {
+  uint64_t seeds = 0;
+  absl::Duration simulated;
+  FaultCounts faults;
+  uint64_t operations = 0;
+  uint64_t acknowledged = 0;
+  uint64_t elections = 0;
+  uint64_t violations = 0;
+  std::vector<uint64_t> failed;
+
+  void Add(const Report& report) {
+    ++seeds;
+    simulated += report.simulated;
+    for (size_t i = 0; i < kFaults; ++i) faults.counts[i] += report.faults.counts[i];
+    operations += report.operations;
+    acknowledged += report.acknowledged;
+    elections += report.elections;
+    violations += report.violations;
+    if (report.violations > 0) failed.push_back(report.seed);
+  }
+
+  // What the run should have done and did not; empty: it did enough.
+  std::string TooLittle() const {
+    if (seeds < kSeedsThatCount) return "";
+    std::string missing;
+    if (acknowledged < seeds * kAcknowledgedPerSeedMin) {
+      missing = fmt::format("only {} acknowledged operations in {} seeds; ", acknowledged, seeds);
+    }
+    for (size_t i = 0; i < kFaults; ++i) {
+      if (faults.counts[i] > 0) continue;
+      missing += fmt::format("{} never injected; ", NameOf(static_cast<Fault>(i)));
+    }
+    return missing;
+  }
+
+  void Print() const {
+    std::string counts;
+    for (size_t i = 0; i < kFaults; ++i) {
+      counts += fmt::format(" {}={}", NameOf(static_cast<Fault>(i)), faults.counts[i]);
+    }
+    fmt::print("faults:{}\n", counts);
+    const std::string too_little = TooLittle();
+    if (!too_little.empty()) fmt::print("too little was done: {}\n", too_little);
+    if (!failed.empty()) fmt::print("failed seeds: {}\n", fmt::join(failed, " "));
+    fmt::print(
+        "bell-sim: seeds={} simulated_hours={:.2f} faults={} operations={} acked={} elections={} "
+        "snapshots=0 membership=0 violations={}\n",
+        seeds, absl::ToDoubleHours(simulated), faults.Total(), operations, acknowledged, elections,
+        violations);
+  }
+};
+
+struct Flags {
+  uint64_t first = 1;
+  uint64_t last = 1;
+  uint32_t jobs = 1;
+  bool trace = false;
+};
+
+// "A-B" or "A".
+bool ParseSeeds(const std::string& text, Flags& flags) {
+  const size_t dash = text.find('-');
+  const auto first = base::ParseInteger(text.substr(0, dash), 0, INT64_MAX);
+  const auto last = dash == std::string::npos
+                        ? first
+                        : base::ParseInteger(text.substr(dash + 1), 0, INT64_MAX);
+  if (!first.ok() || !last.ok() || *first > *last) return false;
+  flags.first = static_cast<uint64_t>(*first);
+  flags.last = static_cast<uint64_t>(*last);
+  return true;
+}
+
+int Run(const Flags& flags) {
+  spdlog::set_level(flags.trace ? spdlog::level::info : spdlog::level::off);
+  if (flags.trace) spdlog::set_pattern("             log: %v");
+  Summary summary;
+  const auto on_report = [&](const Report& report) {
+    summary.Add(report);
+    if (flags.trace) {
+      fmt::print("seed {}: {} lines of trace, hash {:016x}\n", report.seed, report.trace_lines,
+                 report.trace_hash);
+    }
+    std::fputs(report.explanation.c_str(), stdout);
+    std::fflush(stdout);
+  };
+  if (flags.trace) {
+    for (uint64_t seed = flags.first; seed <= flags.last; ++seed) on_report(RunSeed(seed, true));
+  } else {
+    RunInWorkers(flags.first, flags.last, flags.jobs, on_report);
+  }
+  summary.Print();
+  return summary.violations == 0 && summary.TooLittle().empty() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace bellwether::sim
+
+int main(int argc, char** argv) {
+  CLI::App app("bell-sim: simulates coord ensembles and their clients under faults", "bell-sim");
+  std::string seeds = "1-100";
+  bellwether::sim::Flags flags;
+  app.add_option("--seeds", seeds, "First and last seed, as in 1-500; one number for one seed");
+  app.add_option("--jobs", flags.jobs, "Processes that share the seeds")->check(CLI::Range(1, 256));
+  app.add_flag("--trace", flags.trace, "Print everything that happens, in this process");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (!bellwether::sim::ParseSeeds(seeds, flags)) {
+    fmt::print(stderr, "bell-sim: error: --seeds {}: not FIRST-LAST; give two numbers\n", seeds);
+    return 2;
+  }
+  return bellwether::sim::Run(flags);
+}

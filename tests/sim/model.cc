@@ -1,0 +1,145 @@
+#include "tests/sim/model.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace bellwether::sim {
+namespace {
+
+using coord::tree::Change;
+using coord::tree::ResultCode;
+using coord::tree::SessionId;
+
+std::string_view ParentOf(std::string_view path) {
+  return path.substr(0, std::max<size_t>(path.rfind('/'), 1));
+}
+
+}  // namespace
+
+bool PathOrder::operator()(std::string_view a, std::string_view b) const {
+  const auto rank = [](char c) { return c == '/' ? 0 : 1 + static_cast<unsigned char>(c); };
+  return std::lexicographical_compare(
+      a.begin(), a.end(), b.begin(), b.end(),
+      [&rank](char x, char y) { return rank(x) < rank(y); });
+}
+
+bool IsWithin(std::string_view path, std::string_view root) {
+  if (root == "/") return true;
+  return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
+}
+
+coord::tree::Stat ToTree(const client::Stat& stat) {
+  coord::tree::Stat tree;
+  tree.czxid = Zxid(stat.czxid.value());
+  tree.mzxid = Zxid(stat.mzxid.value());
+  tree.pzxid = Zxid(stat.pzxid.value());
+  tree.ctime_ms = stat.ctime_ms;
+  tree.mtime_ms = stat.mtime_ms;
+  tree.version = stat.version;
+  tree.cversion = stat.cversion;
+  tree.aversion = stat.aversion;
+  tree.data_length = stat.data_length;
+  tree.num_children = stat.num_children;
+  tree.ephemeral_owner = SessionId(stat.ephemeral_owner.value());
+  return tree;
+}
+
+Model::Model(const CommittedLog& log, Violations& violations) {
+  Remember("/", Zxid());
+  for (const CommittedLog::Entry& entry : log.entries()) {
+    Replay(entry, violations);
+    const auto digest = log.digests().find(entry.index);
+    if (digest == log.digests().end() || digest->second == tree_.digest()) continue;
+    violations.Add("state digest", "servers had {:#x} at index {}, a replay of the log gives {:#x}",
+                   digest->second, entry.index, tree_.digest());
+    return;
+  }
+}
+
+void Model::Replay(const CommittedLog::Entry& entry, Violations& violations) {
+  for (const std::string& bytes : entry.commands) {
+    absl::StatusOr<coord::OpenedCommand> command = coord::OpenCommand(bytes);
+    if (!command.ok()) {
+      violations.Add("log", "a command of entry {} can't be decoded: {}", entry.index,
+                     command.status().ToString());
+      return;
+    }
+    coord::tree::ApplyOutcome outcome = tree_.Apply(command->command, {entry.time_ms});
+    for (const Change& change : outcome.changes) {
+      Remember(change.path, outcome.result.zxid);
+      Remember(ParentOf(change.path), outcome.result.zxid);
+    }
+    commands_.push_back({outcome.result.zxid, *std::move(command), std::move(outcome.result),
+                         std::move(outcome.changes), entry.first_applied});
+    FollowSessions(commands_.back(), violations);
+  }
+}
+
+void Model::Remember(std::string_view path, Zxid zxid) {
+  std::optional<Snapshot> snapshot;
+  if (auto znode = tree_.Get(path); znode.has_value()) {
+    snapshot.emplace();
+    snapshot->stat = znode->stat;
+    if (!znode->data.is_null()) snapshot->data = std::string(znode->data.view());
+    snapshot->children = tree_.Children(path)->names;
+  }
+  timelines_[std::string(path)][zxid] = std::move(snapshot);
+}
+
+void Model::FollowSessions(const Applied& applied, Violations& violations) {
+  const coord::tree::Operation& operation = applied.command.command.operation;
+  if (applied.result.code != ResultCode::kOk) return;
+  if (std::holds_alternative<coord::tree::CreateSession>(operation)) {
+    sessions_.try_emplace(applied.result.session->session, SessionLife{applied.zxid});
+    return;
+  }
+  SessionId ended;
+  const auto* expire = std::get_if<coord::tree::ExpireSession>(&operation);
+  if (expire != nullptr) ended = expire->session;
+  if (std::holds_alternative<coord::tree::CloseSession>(operation)) {
+    ended = applied.command.command.session;
+  }
+  if (ended == SessionId(0)) return;
+  SessionLife& life = sessions_[ended];
+  life.end = applied.zxid;
+  life.expired = expire != nullptr;
+  life.ended_at = applied.first_applied;
+  tree_.Subtree("/", [&](const coord::tree::ZnodeVisit& visit) {
+    if (visit.stat().ephemeral_owner == ended) {
+      violations.Add("ephemerals", "{} outlives its session {:#x}, which ended at zxid {}",
+                     visit.path, ended.value(), applied.zxid);
+    }
+    return true;
+  });
+}
+
+const Model::Snapshot* Model::At(std::string_view path, Zxid zxid) const {
+  const auto timeline = timelines_.find(path);
+  if (timeline == timelines_.end()) return nullptr;
+  auto after = timeline->second.upper_bound(zxid);
+  if (after == timeline->second.begin()) return nullptr;
+  const std::optional<Snapshot>& snapshot = std::prev(after)->second;
+  return snapshot.has_value() ? &*snapshot : nullptr;
+}
+
+std::map<std::string, const Model::Snapshot*, PathOrder> Model::Subtree(std::string_view path,
+                                                                        Zxid zxid) const {
+  std::map<std::string, const Snapshot*, PathOrder> found;
+  for (const auto& [candidate, timeline] : timelines_) {
+    if (!IsWithin(candidate, path)) continue;
+    if (const Snapshot* snapshot = At(candidate, zxid)) found.emplace(candidate, snapshot);
+  }
+  return found;
+}
+
+bool Model::WasMissing(std::string_view path, Zxid first, Zxid last) const {
+  if (At(path, first) == nullptr) return true;
+  const auto& timeline = timelines_.find(path)->second;
+  for (auto state = timeline.upper_bound(first); state != timeline.end(); ++state) {
+    if (state->first > last) return false;
+    if (!state->second.has_value()) return true;
+  }
+  return false;
+}
+
+}  // namespace bellwether::sim

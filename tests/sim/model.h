@@ -1,0 +1,80 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coord/service/envelope.h"
+#include "coord/tree/state_machine.h"
+#include "tests/sim/committed_log.h"
+#include "tests/sim/history.h"
+
+namespace bellwether::sim {
+
+// The order of a walk: a znode, what is below it, its next sibling.
+struct PathOrder {
+  bool operator()(std::string_view a, std::string_view b) const;
+};
+
+// The committed commands replayed one at a time, with every state in between: what a correct answer
+// at a zxid is.
+class Model {
+ public:
+  // A znode with its data and the names of its children.
+  struct Snapshot {
+    coord::tree::Stat stat;
+    std::optional<std::string> data;
+    std::vector<std::string> children;
+  };
+  struct Applied {
+    Zxid zxid;
+    coord::OpenedCommand command;
+    coord::tree::Result result;
+    std::vector<coord::tree::Change> changes;
+    absl::Duration first_applied;  // by any server
+  };
+  // When a session began and ended, by zxid; 0 = it still lives.
+  struct SessionLife {
+    Zxid begin;
+    Zxid end;
+    bool expired = false;           // ended by the leader, not by its client
+    absl::Duration ended_at;
+  };
+
+  // Violations: a command that can't be decoded, another digest than the servers had.
+  Model(const CommittedLog& log, Violations& violations);
+
+  // In order: the command of zxid z is commands()[z - 1].
+  const std::vector<Applied>& commands() const { return commands_; }
+  Zxid newest() const { return Zxid(static_cast<int64_t>(commands_.size())); }
+  const std::map<coord::tree::SessionId, SessionLife>& sessions() const { return sessions_; }
+  const coord::tree::StateMachine& tree() const { return tree_; }
+
+  // Null when there was no such znode.
+  const Snapshot* At(std::string_view path, Zxid zxid) const;
+  // All znodes at and below the path that existed, in path order.
+  std::map<std::string, const Snapshot*, PathOrder> Subtree(std::string_view path,
+                                                            Zxid zxid) const;
+  // Whether the znode was missing at some zxid of [first, last].
+  bool WasMissing(std::string_view path, Zxid first, Zxid last) const;
+
+ private:
+  void Replay(const CommittedLog::Entry& entry, Violations& violations);
+  void Remember(std::string_view path, Zxid zxid);
+  void FollowSessions(const Applied& applied, Violations& violations);
+
+  coord::tree::StateMachine tree_;
+  std::vector<Applied> commands_;
+  // Per path, the states that it had from a zxid on; nullopt = missing.
+  std::map<std::string, std::map<Zxid, std::optional<Snapshot>>, std::less<>> timelines_;
+  std::map<coord::tree::SessionId, SessionLife> sessions_;
+};
+
+// Whether the path is that of the root, or at or below it.
+bool IsWithin(std::string_view path, std::string_view root);
+
+coord::tree::Stat ToTree(const client::Stat& stat);
+
+}  // namespace bellwether::sim

@@ -1,0 +1,296 @@
+#include "tests/sim/nemesis.h"
+
+#include <set>
+#include <utility>
+
+namespace bellwether::sim {
+namespace {
+
+using Cut = coord::SimNetwork::Cut;
+
+constexpr absl::Duration kLatencyLast = absl::Microseconds(300);
+
+// Those that happen at a moment, rather than to single messages or as part of another.
+const Fault kEvents[] = {Fault::kDelay,       Fault::kBreak,         Fault::kPartition,
+                         Fault::kOneWayPartition, Fault::kCrash,     Fault::kWipe,
+                         Fault::kPause,       Fault::kSlowDisk,      Fault::kFullDisk,
+                         Fault::kWallClockJump, Fault::kClientMove,  Fault::kClientCut,
+                         Fault::kClientPause, Fault::kClientCrash};
+
+}  // namespace
+
+void Nemesis::Start() { ScheduleNext(); }
+
+void Nemesis::ScheduleNext() {
+  const absl::Duration interval = world_.options().fault_interval;
+  world_.scheduler.After(interval * 2 * static_cast<double>(random_.Below(1000)) / 1000, [this] {
+    if (stopped_) return;
+    std::vector<Fault> enabled;
+    for (const Fault fault : kEvents) {
+      if (world_.options().Enabled(fault)) enabled.push_back(fault);
+    }
+    if (enabled.empty()) return;
+    const Fault fault = enabled[random_.Below(enabled.size())];
+    if (Inject(fault)) world_.faults.Add(fault);
+    CheckLogMatching(world_.Disks(), world_.violations);
+    ScheduleNext();
+  });
+}
+
+void Nemesis::UndoAfter(absl::Duration delay, base::Task undo) {
+  world_.scheduler.After(delay, [this, undo = std::move(undo)]() mutable {
+    if (!stopped_) undo();
+  });
+}
+
+bool Nemesis::Inject(Fault fault) {
+  switch (fault) {
+    case Fault::kDelay:
+      return Delay();
+    case Fault::kBreak:
+      return BreakPeers();
+    case Fault::kPartition:
+      return Partition();
+    case Fault::kOneWayPartition:
+      return PartitionOneWay();
+    case Fault::kCrash:
+      return Crash(false);
+    case Fault::kWipe:
+      return Crash(true);
+    case Fault::kPause:
+      return Pause();
+    case Fault::kSlowDisk:
+      return SlowDisk();
+    case Fault::kFullDisk:
+      return FullDisk();
+    case Fault::kWallClockJump:
+      return JumpWallClock();
+    case Fault::kClientMove:
+      return MoveClient();
+    case Fault::kClientCut:
+      return CutClient();
+    case Fault::kClientPause:
+      return PauseClient();
+    case Fault::kClientCrash:
+      return CrashClient();
+    default:
+      return false;
+  }
+}
+
+// ---- Network ----
+
+bool Nemesis::Delay() {
+  if (world_.options().servers == 1) return false;
+  world_.network.latency_last = Between(2, 120);
+  world_.trace.Add("fault: network takes up to {}",
+                   absl::FormatDuration(world_.network.latency_last));
+  UndoAfter(Between(100, 3'000), [this] { world_.network.latency_last = kLatencyLast; });
+  return true;
+}
+
+bool Nemesis::BreakPeers() {
+  const ServerId a(AnyServer());
+  const ServerId b(AnyServer());
+  if (a == b) return false;
+  world_.trace.Add("fault: connection of {} and {} breaks", a, b);
+  world_.network.SetLink(a, b, Cut::kBroken);
+  UndoAfter(Between(1, 500), [this, a, b] { world_.network.SetLink(a, b, Cut::kNone); });
+  return true;
+}
+
+bool Nemesis::Partition() {
+  std::set<uint32_t> side;
+  for (uint32_t id = 1; id <= world_.options().servers; ++id) {
+    if (random_.Chance(0.5)) side.insert(id);
+  }
+  // Often just the leader: that hurts most.
+  if (const uint32_t leader = world_.Leader(); leader != 0 && random_.Chance(0.4)) side = {leader};
+  if (side.empty() || side.size() == world_.options().servers) return false;
+  const Cut cut = random_.Chance(0.6) ? Cut::kSilent : Cut::kBroken;
+  std::vector<std::pair<ServerId, ServerId>> links;
+  for (const uint32_t near : side) {
+    for (uint32_t far = 1; far <= world_.options().servers; ++far) {
+      if (!side.contains(far)) links.emplace_back(near, far);
+    }
+  }
+  for (const auto& [near, far] : links) {
+    world_.trace.Add("fault: {} and {} are cut off, {}", near, far,
+                     cut == Cut::kSilent ? "silently" : "noticed");
+    world_.network.SetLink(near, far, cut);
+  }
+  UndoAfter(Between(50, 4'000), [this, links] {
+    for (const auto& [near, far] : links) world_.network.SetLink(near, far, Cut::kNone);
+  });
+  return true;
+}
+
+bool Nemesis::PartitionOneWay() {
+  const ServerId from(AnyServer());
+  const ServerId to(AnyServer());
+  if (from == to) return false;
+  world_.trace.Add("fault: nothing gets from {} to {}", from, to);
+  world_.network.CutOneWay(from, to);
+  UndoAfter(Between(50, 4'000), [this, from, to] { world_.network.HealOneWay(from, to); });
+  return true;
+}
+
+// ---- Servers ----
+
+bool Nemesis::Crash(bool wipe) {
+  uint32_t server = AnyServer();
+  if (const uint32_t leader = world_.Leader(); leader != 0 && random_.Chance(0.3)) server = leader;
+  if (world_.machine(server).process == nullptr) return false;
+  if (wipe) {
+    // A minority at most may have lost what it promised, and only once there is an ensemble.
+    const uint32_t minority = (world_.options().servers - 1) / 2;
+    const bool formed = world_.log.newest_zxid() > Zxid(0);
+    if (!formed || world_.Readmitting() >= minority) return false;
+    if (world_.machine(server).readmitting) return false;
+  }
+  world_.CrashServer(server);
+  if (wipe) world_.WipeServer(server);
+  UndoAfter(Between(20, 3'000), [this, server] { Restart(server); });
+  return true;
+}
+
+void Nemesis::Restart(uint32_t server) {
+  if (world_.machine(server).process != nullptr) return;
+  world_.faults.Add(Fault::kRestart);
+  world_.StartServer(server);
+}
+
+bool Nemesis::Pause() {
+  uint32_t server = AnyServer();
+  if (const uint32_t leader = world_.Leader(); leader != 0 && random_.Chance(0.5)) server = leader;
+  Process* const process = world_.machine(server).process.get();
+  if (process == nullptr || process->paused()) return false;
+  const absl::Duration length = random_.Chance(0.7) ? Between(50, 1'000) : Between(1'000, 5'000);
+  world_.trace.Add("fault: server {} stands still for {}", server, absl::FormatDuration(length));
+  process->Pause();
+  UndoAfter(length, [this, server, process] {
+    if (world_.machine(server).process.get() == process) Resume(server);
+  });
+  return true;
+}
+
+void Nemesis::Resume(uint32_t server) {
+  Process* const process = world_.machine(server).process.get();
+  if (process == nullptr || !process->paused()) return;
+  world_.trace.Add("server {} goes on", server);
+  process->Resume();
+}
+
+bool Nemesis::SlowDisk() {
+  const uint32_t server = AnyServer();
+  coord::SimDisk& disk = world_.machine(server).disk;
+  disk.sync_last = Between(10, 300);
+  world_.trace.Add("fault: syncs of server {} take up to {}", server,
+                   absl::FormatDuration(disk.sync_last));
+  UndoAfter(Between(200, 3'000), [this, &disk] { disk.sync_last = world_.options().sync_max; });
+  return true;
+}
+
+bool Nemesis::FullDisk() {
+  const uint32_t server = AnyServer();
+  world_.trace.Add("fault: disk of server {} is full", server);
+  world_.machine(server).disk.SetFull(true);
+  UndoAfter(Between(100, 2'000), [this, server] { world_.machine(server).disk.SetFull(false); });
+  return true;
+}
+
+bool Nemesis::JumpWallClock() {
+  const uint32_t server = AnyServer();
+  if (world_.machine(server).process == nullptr) return false;
+  const absl::Duration offset = absl::Seconds(random_.Between(-3'600, 3'600));
+  world_.trace.Add("fault: wall clock of server {} is off by {}", server,
+                   absl::FormatDuration(offset));
+  world_.machine(server).process->clock().SetWallOffset(offset);
+  return true;
+}
+
+// ---- Clients ----
+
+bool Nemesis::MoveClient() {
+  const uint32_t slot = AnyClient();
+  SimClient* const client = world_.client(slot);
+  if (client == nullptr || client->writes_outstanding() == 0) return false;
+  if (!world_.client_network.Break(slot)) return false;
+  world_.trace.Add("fault: connections of client {} break", client->serial());
+  return true;
+}
+
+bool Nemesis::CutClient() {
+  const uint32_t slot = AnyClient();
+  SimClient* const client = world_.client(slot);
+  if (client == nullptr || client->server() == 0) return false;
+  const uint32_t server = client->server();
+  world_.trace.Add("fault: client {} and server {} don't reach each other", client->serial(),
+                   server);
+  world_.client_network.Cut(slot, server);
+  UndoAfter(Between(100, 6'000),
+            [this, slot, server] { world_.client_network.Heal(slot, server); });
+  return true;
+}
+
+bool Nemesis::PauseClient() {
+  const uint32_t slot = AnyClient();
+  SimClient* const client = world_.client(slot);
+  if (client == nullptr) return false;
+  const absl::Duration length =
+      world_.options().session_timeout * static_cast<double>(random_.Between(30, 200)) / 100;
+  world_.trace.Add("fault: client {} stands still for {}", client->serial(),
+                   absl::FormatDuration(length));
+  client->Pause();
+  UndoAfter(length, [this, slot, serial = client->serial()] {
+    SimClient* const same = world_.client(slot);
+    if (same != nullptr && same->serial() == serial) same->Resume();
+  });
+  return true;
+}
+
+bool Nemesis::CrashClient() {
+  const uint32_t slot = AnyClient();
+  if (world_.client(slot) == nullptr) return false;
+  world_.CrashClient(slot);
+  UndoAfter(Between(10, 1'000), [this, slot] {
+    if (world_.client(slot) == nullptr) world_.StartClient(slot);
+  });
+  return true;
+}
+
+// ---- The end ----
+
+void Nemesis::CountMessageFaults() {
+  const coord::SimNetwork::Counts& counts = world_.network.counts();
+  world_.faults.Add(Fault::kDrop, counts.dropped);
+  world_.faults.Add(Fault::kDuplicate, counts.duplicated);
+  world_.faults.Add(Fault::kReorder, counts.reordered);
+}
+
+void Nemesis::Heal() {
+  stopped_ = true;
+  world_.trace.Add("everything is healed");
+  world_.network.loss_chance = 0;
+  world_.network.duplicate_chance = 0;
+  world_.network.reorder_chance = 0;
+  world_.network.break_chance = 0;
+  world_.network.latency_last = kLatencyLast;
+  world_.network.HealAll();
+  world_.client_network.HealAll();
+  for (const auto& [id, machine] : world_.machines()) {
+    machine->disk.sync_last = world_.options().sync_max;
+    machine->disk.SetFull(false);
+    Resume(id);
+    Restart(id);
+  }
+  for (uint32_t slot = 1; slot <= world_.options().clients; ++slot) {
+    if (world_.client(slot) == nullptr) {
+      world_.StartClient(slot);
+    } else {
+      world_.client(slot)->Resume();
+    }
+  }
+}
+
+}  // namespace bellwether::sim

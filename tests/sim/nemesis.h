@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/random.h"
+#include "tests/sim/world.h"
+
+namespace bellwether::sim {
+
+// Injects the faults that a world's options allow, one after the other, each undone after a while
+// of its own, so that several overlap. What is left when it stops, Heal undoes.
+class Nemesis {
+ public:
+  explicit Nemesis(World& world) : world_(world), random_(world.scheduler.random().Next()) {}
+
+  void Start();
+  // No more faults.
+  void Stop() { stopped_ = true; }
+  // Everything works again: servers run, links carry, disks and clocks are normal.
+  void Heal();
+  // Adds what the network did by itself, per message, to the world's counts.
+  void CountMessageFaults();
+
+ private:
+  void ScheduleNext();
+  // False when the fault can't be injected now.
+  bool Inject(Fault fault);
+  bool Delay();
+  bool BreakPeers();
+  bool Partition();
+  bool PartitionOneWay();
+  bool Crash(bool wipe);
+  bool Pause();
+  bool SlowDisk();
+  bool FullDisk();
+  bool JumpWallClock();
+  bool MoveClient();
+  bool CutClient();
+  bool PauseClient();
+  bool CrashClient();
+
+  void Restart(uint32_t server);
+  void Resume(uint32_t server);
+  uint32_t AnyServer() { return 1 + static_cast<uint32_t>(random_.Below(world_.options().servers)); }
+  uint32_t AnyClient() { return 1 + static_cast<uint32_t>(random_.Below(world_.options().clients)); }
+  absl::Duration Between(int64_t first_ms, int64_t last_ms) {
+    return absl::Milliseconds(random_.Between(first_ms, last_ms));
+  }
+  // After that time, unless the nemesis has stopped: then Heal has done it.
+  void UndoAfter(absl::Duration delay, base::Task undo);
+
+  World& world_;
+  base::Random random_;
+  bool stopped_ = false;
+};
+
+}  // namespace bellwether::sim

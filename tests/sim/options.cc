@@ -1,0 +1,114 @@
+#include "tests/sim/options.h"
+
+#include <numeric>
+
+#include "base/random.h"
+#include "fmt/format.h"
+
+namespace bellwether::sim {
+namespace {
+
+absl::Duration Milliseconds(base::Random& random, int64_t first, int64_t last) {
+  return absl::Milliseconds(random.Between(first, last));
+}
+
+}  // namespace
+
+std::string_view NameOf(Fault fault) {
+  switch (fault) {
+    case Fault::kDrop:
+      return "drop";
+    case Fault::kDuplicate:
+      return "duplicate";
+    case Fault::kReorder:
+      return "reorder";
+    case Fault::kDelay:
+      return "delay";
+    case Fault::kBreak:
+      return "break";
+    case Fault::kPartition:
+      return "partition";
+    case Fault::kOneWayPartition:
+      return "one_way_partition";
+    case Fault::kCrash:
+      return "crash";
+    case Fault::kLostWrites:
+      return "lost_writes";
+    case Fault::kRestart:
+      return "restart";
+    case Fault::kWipe:
+      return "wipe";
+    case Fault::kPause:
+      return "pause";
+    case Fault::kSlowDisk:
+      return "slow_disk";
+    case Fault::kFullDisk:
+      return "full_disk";
+    case Fault::kWallClockJump:
+      return "wall_clock_jump";
+    case Fault::kClientMove:
+      return "client_move";
+    case Fault::kClientCut:
+      return "client_cut";
+    case Fault::kClientPause:
+      return "client_pause";
+    case Fault::kClientCrash:
+      return "client_crash";
+  }
+  return "unknown";
+}
+
+uint64_t FaultCounts::Total() const {
+  return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
+}
+
+Options Options::FromSeed(uint64_t seed) {
+  base::Random random(seed ^ 0x62656c6c77657468);
+  Options options;
+  options.seed = seed;
+  const uint64_t size = random.Below(10);
+  options.servers = size == 0 ? 1 : size <= 7 ? 3 : 5;
+  options.clients = static_cast<uint32_t>(random.Between(2, 5));
+  options.chaos = Milliseconds(random, 8'000, 20'000);
+  options.fault_interval = Milliseconds(random, 150, 1'500);
+  options.think_time = Milliseconds(random, 10, 80);
+  options.session_timeout = Milliseconds(random, 1'000, 4'000);
+  options.sync_max = absl::Microseconds(random.Between(200, 5'000));
+  options.outstanding_max = static_cast<uint32_t>(random.Between(1, 8));
+  options.watch_ring_changes = random.Chance(0.4) ? static_cast<uint32_t>(random.Between(4, 64))
+                                                  : 100'000;
+  options.watch_window = static_cast<uint32_t>(random.Between(1, 8));
+  const bool calm = random.Chance(0.05);  // what fails without any fault is easiest to read
+  for (size_t fault = 0; fault < kFaults; ++fault) {
+    options.enabled[fault] = !calm && random.Chance(0.5);
+  }
+  const auto chance = [&](Fault fault, double most) {
+    const double share = static_cast<double>(random.Between(1, 100)) / 100;
+    return options.Enabled(fault) ? most * share : 0.0;
+  };
+  options.drop_chance = chance(Fault::kDrop, 0.02);
+  options.duplicate_chance = chance(Fault::kDuplicate, 0.05);
+  options.reorder_chance = chance(Fault::kReorder, 0.05);
+  options.break_chance = chance(Fault::kBreak, 0.001);
+  return options;
+}
+
+std::string Options::Describe() const {
+  std::string faults;
+  for (size_t fault = 0; fault < kFaults; ++fault) {
+    if (!enabled[fault]) continue;
+    if (!faults.empty()) faults += ',';
+    faults += NameOf(static_cast<Fault>(fault));
+  }
+  return fmt::format(
+      "seed={} servers={} clients={} chaos_ms={} fault_interval_ms={} think_time_ms={} "
+      "session_timeout_ms={} sync_max_us={} outstanding_max={} watch_ring_changes={} "
+      "watch_window={} drop={} duplicate={} reorder={} break={} faults={}",
+      seed, servers, clients, absl::ToInt64Milliseconds(chaos),
+      absl::ToInt64Milliseconds(fault_interval), absl::ToInt64Milliseconds(think_time),
+      absl::ToInt64Milliseconds(session_timeout), absl::ToInt64Microseconds(sync_max),
+      outstanding_max, watch_ring_changes, watch_window, drop_chance, duplicate_chance,
+      reorder_chance, break_chance, faults.empty() ? "none" : faults);
+}
+
+}  // namespace bellwether::sim

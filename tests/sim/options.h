@@ -1,0 +1,74 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+
+namespace bellwether::sim {
+
+// What can go wrong in a simulated world. Each is counted when it really happened.
+enum class Fault : uint8_t {
+  kDrop,             // a message between servers is lost
+  kDuplicate,        // a message of the Raft core arrives twice
+  kReorder,          // a message of the Raft core arrives after later ones
+  kDelay,            // the network between servers is slow for a while
+  kBreak,            // connections between servers end
+  kPartition,        // servers are cut off in both directions
+  kOneWayPartition,  // what one server sends to another one is lost, not what it receives
+  kCrash,            // a server is killed
+  kLostWrites,       // a crash took writes that were asked for and not yet synced
+  kRestart,          // a killed server comes back
+  kWipe,             // it comes back with an empty folder
+  kPause,            // a server stands still, then goes on
+  kSlowDisk,         // a server's syncs take long for a while
+  kFullDisk,         // a server's disk has no room to grow for a while
+  kWallClockJump,    // a server's wall clock jumps
+  kClientMove,       // a client's connection ends while writes are in flight; it goes elsewhere
+  kClientCut,        // nothing gets through between a client and a server, and nobody is told
+  kClientPause,      // a client stands still for longer than its session lasts
+  kClientCrash,      // a client is gone without closing its session
+};
+inline constexpr size_t kFaults = static_cast<size_t>(Fault::kClientCrash) + 1;
+
+// As in "one_way_partition".
+std::string_view NameOf(Fault fault);
+
+// How often each fault was injected.
+struct FaultCounts {
+  std::array<uint64_t, kFaults> counts{};
+
+  void Add(Fault fault, uint64_t n = 1) { counts[static_cast<size_t>(fault)] += n; }
+  uint64_t Of(Fault fault) const { return counts[static_cast<size_t>(fault)]; }
+  uint64_t Total() const;
+};
+
+// Everything about a world that is decided before it starts; derived from its seed alone.
+struct Options {
+  uint64_t seed = 0;
+  uint32_t servers = 3;
+  uint32_t clients = 4;
+  absl::Duration chaos;            // how long faults are injected
+  absl::Duration fault_interval;   // between two faults, on average
+  absl::Duration think_time;       // of a client between two requests, on average
+  absl::Duration session_timeout;  // that clients ask for
+  absl::Duration sync_max;         // of a healthy disk
+  uint32_t outstanding_max = 1;    // requests of a client not yet answered
+  uint32_t watch_ring_changes = 0;  // per server; small ones make watches resync
+  uint32_t watch_window = 1;       // frames of a watch that a slow network holds
+  double drop_chance = 0;          // per message between servers, as the two below
+  double duplicate_chance = 0;
+  double reorder_chance = 0;
+  double break_chance = 0;
+  std::array<bool, kFaults> enabled{};
+
+  bool Enabled(Fault fault) const { return enabled[static_cast<size_t>(fault)]; }
+
+  static Options FromSeed(uint64_t seed);
+  // One line with every field.
+  std::string Describe() const;
+};
+
+}  // namespace bellwether::sim

@@ -1,0 +1,196 @@
+#include "tests/sim/scenario.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "tests/sim/check_reads.h"
+#include "tests/sim/check_sessions.h"
+#include "tests/sim/check_watches.h"
+#include "tests/sim/check_writes.h"
+#include "tests/sim/nemesis.h"
+#include "tests/sim/world.h"
+
+namespace bellwether::sim {
+namespace {
+
+// Bounds of the liveness phase. Ten election timeouts, and time to connect:
+constexpr absl::Duration kLeaderWithin = absl::Milliseconds(10 * 300 + 500);
+// A client may first have to find out that a connection is dead, expire and begin anew.
+constexpr absl::Duration kClientsDoneWithin = absl::Seconds(20);
+constexpr absl::Duration kWatchesWithin = absl::Seconds(15);
+constexpr absl::Duration kSessionsWithin = absl::Seconds(15);
+constexpr absl::Duration kServersAgreeWithin = absl::Seconds(10);
+
+constexpr size_t kTailLinesShown = 60;
+
+class Scenario {
+ public:
+  Scenario(uint64_t seed, bool print_trace)
+      : options_(Options::FromSeed(seed)), world_(options_, print_trace), nemesis_(world_) {}
+
+  Report Run() {
+    const absl::Duration begin = world_.scheduler.now();
+    world_.trace.Add("options: {}", options_.Describe());
+    StartAll();
+    nemesis_.Start();
+    RunChaos();
+    nemesis_.CountMessageFaults();
+    nemesis_.Heal();
+    if (world_.violations.empty()) ComeToAnEnd();
+    Check();
+    return MakeReport(world_.scheduler.now() - begin);
+  }
+
+ private:
+  void StartAll() {
+    for (uint32_t id = 1; id <= options_.servers; ++id) {
+      world_.scheduler.After(Soon(), [this, id] {
+        if (world_.machine(id).process == nullptr) world_.StartServer(id);
+      });
+    }
+    for (uint32_t slot = 1; slot <= options_.clients; ++slot) {
+      world_.scheduler.After(Soon(), [this, slot] {
+        if (world_.client(slot) == nullptr) world_.StartClient(slot);
+      });
+    }
+  }
+
+  absl::Duration Soon() {
+    return world_.scheduler.RandomDuration(absl::ZeroDuration(), absl::Milliseconds(200));
+  }
+
+  void RunChaos() {
+    world_.scheduler.RunUntil([this] { return !world_.violations.empty(); }, options_.chaos);
+  }
+
+  bool Within(absl::Duration limit, std::string_view what, const std::function<bool()>& condition) {
+    const bool done = world_.scheduler.RunUntil(
+        [&] { return !world_.violations.empty() || condition(); }, limit);
+    if (done) return world_.violations.empty();
+    world_.violations.Add("liveness", "{} within {} of healing", what,
+                          absl::FormatDuration(limit));
+    return false;
+  }
+
+  void ComeToAnEnd() {
+    if (!Within(kLeaderWithin, "no leader", [this] { return world_.Leader() != 0; })) return;
+    if (!Within(kClientsDoneWithin, "clients are not served", [this] { return ClientsDone(); })) {
+      return TraceClients();
+    }
+    const Zxid zxid = world_.log.newest_zxid();
+    if (!Within(kWatchesWithin, "watches are behind", [&] { return WatchesReached(zxid); })) {
+      return TraceClients();
+    }
+    if (!Within(kSessionsWithin, "abandoned sessions live on", [this] { return SessionsRight(); })) {
+      return;
+    }
+    if (!Within(kServersAgreeWithin, "servers are behind", [this] { return ServersAgree(); })) {
+      TraceServers();
+    }
+  }
+
+  bool ClientsDone() {
+    bool done = true;
+    for (uint32_t slot = 1; slot <= options_.clients; ++slot) {
+      SimClient* const client = world_.client(slot);
+      if (client == nullptr || client->over() || !client->finished()) done = false;
+      if (client != nullptr && finishing_.insert(client->serial()).second) client->Finish();
+    }
+    return done;
+  }
+
+  bool WatchesReached(Zxid zxid) {
+    for (uint32_t slot = 1; slot <= options_.clients; ++slot) {
+      if (world_.client(slot) == nullptr || !world_.client(slot)->WatchesReached(zxid)) return false;
+    }
+    return true;
+  }
+
+  bool SessionsRight() {
+    const uint32_t leader = world_.Leader();
+    return leader != 0 &&
+           world_.machine(leader).process->service().Status().sessions == options_.clients;
+  }
+
+  bool ServersAgree() {
+    const LogIndex newest(world_.log.entries().size());
+    for (const auto& [id, machine] : world_.machines()) {
+      const coord::ServiceStatus status = machine->process->service().Status();
+      if (status.applied_index != newest || !status.not_ready_reason.empty()) return false;
+      if (status.replica.leadership.role == coord::Role::kLearner) return false;
+    }
+    return true;
+  }
+
+  void TraceServers() {
+    for (const auto& [id, machine] : world_.machines()) {
+      const coord::ServiceStatus status = machine->process->service().Status();
+      world_.trace.Add("server {}: applied {} of {}, {}", id, status.applied_index,
+                       world_.log.entries().size(),
+                       status.not_ready_reason.empty() ? "ready" : status.not_ready_reason);
+    }
+  }
+
+  void TraceClients() {
+    for (uint32_t slot = 1; slot <= options_.clients; ++slot) {
+      SimClient* const client = world_.client(slot);
+      if (client != nullptr) world_.trace.Add("machine {}: {}", slot, client->State());
+    }
+  }
+
+  void Check() {
+    const bool came_to_an_end = world_.violations.empty();
+    CheckLogMatching(world_.Disks(), world_.violations);
+    const Model model(world_.log, world_.violations);
+    if (!world_.violations.empty() && came_to_an_end) return;
+    CheckWrites(world_.history, model, world_.violations);
+    CheckSessionOrder(world_.history, model, world_.violations);
+    CheckReads(world_.history, model, world_.violations);
+    CheckWatches(world_.history, model, world_.violations);
+    CheckOneShotWatches(world_.history, model, world_.violations);
+    CheckSessions(world_.history, model, world_.violations);
+    if (came_to_an_end) CheckAbandonedSessionsEnded(world_.history, model, world_.violations);
+  }
+
+  Report MakeReport(absl::Duration simulated) {
+    Report report;
+    report.seed = options_.seed;
+    report.simulated = simulated;
+    report.faults = world_.faults;
+    report.operations = world_.history.operations.size();
+    report.acknowledged = world_.history.Count(Operation::Outcome::kOk);
+    report.elections = world_.elections.elections();
+    report.violations = world_.violations.count();
+    report.trace_hash = world_.trace.hash();
+    report.trace_lines = world_.trace.lines();
+    if (report.violations > 0) report.explanation = Explain();
+    return report;
+  }
+
+  std::string Explain() {
+    const auto& tail = world_.trace.tail();
+    const size_t shown = std::min(tail.size(), kTailLinesShown);
+    std::string text = fmt::format("seed {} FAILED\n  options: {}\n  end of the trace:\n",
+                                   options_.seed, options_.Describe());
+    for (auto line = tail.end() - static_cast<ptrdiff_t>(shown); line != tail.end(); ++line) {
+      text += fmt::format("    {}\n", *line);
+    }
+    for (const std::string& violation : world_.violations.first()) {
+      text += fmt::format("  violation: {}\n", violation);
+    }
+    text += fmt::format("  reproduce: build/release/bin/bell-sim --seeds {0}-{0} --trace\n",
+                        options_.seed);
+    return text;
+  }
+
+  const Options options_;
+  World world_;
+  Nemesis nemesis_;
+  std::set<uint64_t> finishing_;  // serials of clients told to finish
+};
+
+}  // namespace
+
+Report RunSeed(uint64_t seed, bool print_trace) { return Scenario(seed, print_trace).Run(); }
+
+}  // namespace bellwether::sim

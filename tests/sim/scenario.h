@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/sim/options.h"
+
+namespace bellwether::sim {
+
+// What came of one seed.
+struct Report {
+  uint64_t seed = 0;
+  absl::Duration simulated;
+  FaultCounts faults;
+  uint64_t operations = 0;
+  uint64_t acknowledged = 0;  // writes and reads answered with a result
+  uint64_t elections = 0;     // terms that had a leader
+  uint64_t violations = 0;
+  uint64_t trace_hash = 0;
+  uint64_t trace_lines = 0;
+  std::string explanation;  // of violations: what, options, the end of the trace; else empty
+};
+
+// The life of one world: servers and clients start, faults happen while clients work (safety), then
+// everything is healed and must come to an end within bounds (liveness), then all that clients were
+// told is compared with what was committed.
+Report RunSeed(uint64_t seed, bool print_trace);
+
+}  // namespace bellwether::sim

@@ -1,0 +1,98 @@
+#include "tests/sim/server.h"
+
+#include <utility>
+
+namespace bellwether::sim {
+
+void Process::Observed::Apply(std::vector<coord::CommittedBatch> batches) {
+  for (const coord::CommittedBatch& batch : batches) process_.observer_.OnApply(process_.id_, batch);
+  process_.service_.Apply(std::move(batches));
+  const coord::ServiceStatus status = process_.service_.Status();
+  process_.observer_.OnState(process_.id_, status.applied_index, status.digest);
+}
+
+void Process::Observed::OnLeadership(const coord::Leadership& leadership) {
+  process_.observer_.OnLeadership(process_.id_, leadership, process_.log_);
+  process_.service_.OnLeadership(leadership);
+}
+
+bool Process::Observed::OnNote(coord::ServerId from, std::string note) {
+  return process_.service_.OnNote(from, std::move(note));
+}
+
+void Process::Observed::OnTick(absl::Duration since_last) { process_.service_.OnTick(since_last); }
+
+namespace {
+
+coord::ServiceOptions ServiceOptionsOf(uint32_t server_id, const Options& options) {
+  coord::ServiceOptions service;
+  service.server_id = server_id;
+  service.watch_ring_changes_max = options.watch_ring_changes;
+  return service;
+}
+
+}  // namespace
+
+Process::Process(const coord::ReplicaOptions& replica, base::Uuid ensemble_id,
+                 const Options& options, Dependencies deps)
+    : id_(replica.id),
+      observer_(deps.observer),
+      random_(deps.scheduler.random().Next()),
+      clock_(deps.scheduler),
+      replica_executor_(deps.scheduler),
+      apply_executor_(deps.scheduler),
+      rpc_executor_(deps.scheduler),
+      io_executor_a_(deps.scheduler),
+      io_executor_b_(deps.scheduler),
+      log_(deps.scheduler, deps.disk, replica_executor_),
+      transport_(deps.network, replica_executor_),
+      service_(ServiceOptionsOf(replica.id.value(), options), ServiceDependencies(deps)),
+      observed_(*this),
+      replica_(replica, ensemble_id,
+               coord::Replica::Dependencies{
+                   .log = log_,
+                   .transport = transport_,
+                   .state_machine = observed_,
+                   .clock = clock_,
+                   .executor = replica_executor_,
+                   .apply_executor = apply_executor_,
+                   .metrics = metrics_,
+                   .seed = random_.Next(),
+                   .on_fatal = [this](absl::Status status) { observer_.OnFatal(id_, status); }}),
+      replica_log_(replica_) {
+  service_.Start(replica_log_);
+  replica_.Start();
+}
+
+coord::CoordService::Dependencies Process::ServiceDependencies(Dependencies& deps) {
+  return {
+      .clock = clock_,
+      .replica_executor = replica_executor_,
+      .io_executors = {&io_executor_a_, &io_executor_b_},
+      .metrics = metrics_,
+      .random = [this] { return random_.Next(); },
+      .on_ensemble_id = deps.on_ensemble_id,
+      .on_fatal = [this](absl::Status status) { observer_.OnFatal(id_, status); },
+      .disk_free_bytes = nullptr,
+  };
+}
+
+Process::~Process() {
+  for (SimExecutor* executor : Executors()) executor->Stop();
+}
+
+std::vector<SimExecutor*> Process::Executors() {
+  return {&replica_executor_, &apply_executor_, &rpc_executor_, &io_executor_a_, &io_executor_b_};
+}
+
+void Process::Pause() {
+  paused_ = true;
+  for (SimExecutor* executor : Executors()) executor->Pause();
+}
+
+void Process::Resume() {
+  paused_ = false;
+  for (SimExecutor* executor : Executors()) executor->Resume();
+}
+
+}  // namespace bellwether::sim

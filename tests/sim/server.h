@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/metrics.h"
+#include "base/uuid.h"
+#include "coord/replica/replica.h"
+#include "coord/service/coord_service.h"
+#include "coord/service/replicated_log.h"
+#include "tests/sim/options.h"
+#include "tests/support/sim_executor.h"
+#include "tests/support/sim_log_store.h"
+#include "tests/support/sim_network.h"
+
+namespace bellwether::sim {
+
+// What checkers hear of servers, at the moment it happens.
+class ServerObserver {
+ public:
+  virtual ~ServerObserver() = default;
+
+  // `log`: the server's own, as it stands.
+  virtual void OnLeadership(coord::ServerId server, const coord::Leadership& leadership,
+                            coord::LogStore& log) = 0;
+  virtual void OnApply(coord::ServerId server, const coord::CommittedBatch& batch) = 0;
+  // After it: the digest of the server's state.
+  virtual void OnState(coord::ServerId server, coord::LogIndex index, uint64_t digest) = 0;
+  // The server says that it can't go on.
+  virtual void OnFatal(coord::ServerId server, const absl::Status& status) = 0;
+};
+
+// One run of a coord server: all that main links, over simulated disk, network, clock and threads.
+// Its destruction is kill -9.
+class Process {
+ public:
+  struct Dependencies {
+    SimScheduler& scheduler;
+    coord::SimNetwork& network;
+    coord::SimDisk& disk;
+    ServerObserver& observer;
+    std::function<void(base::Uuid)> on_ensemble_id;
+  };
+  Process(const coord::ReplicaOptions& replica, base::Uuid ensemble_id, const Options& options,
+          Dependencies deps);
+  ~Process();
+
+  coord::CoordService& service() { return service_; }
+  // Where frames of clients arrive.
+  SimExecutor& rpc_executor() { return rpc_executor_; }
+  coord::ReplicaStatus status() const { return replica_.status(); }
+  SimClock& clock() { return clock_; }
+
+  void Pause();
+  void Resume();
+  bool paused() const { return paused_; }
+
+ private:
+  // Tells the observer what the service is given.
+  class Observed : public coord::StateMachine {
+   public:
+    explicit Observed(Process& process) : process_(process) {}
+    void Apply(std::vector<coord::CommittedBatch> batches) override;
+    void OnLeadership(const coord::Leadership& leadership) override;
+    bool OnNote(coord::ServerId from, std::string note) override;
+    void OnTick(absl::Duration since_last) override;
+
+   private:
+    Process& process_;
+  };
+
+  std::vector<SimExecutor*> Executors();
+  coord::CoordService::Dependencies ServiceDependencies(Dependencies& deps);
+
+  const coord::ServerId id_;
+  ServerObserver& observer_;
+  base::Random random_;
+  SimClock clock_;
+  SimExecutor replica_executor_;
+  SimExecutor apply_executor_;
+  SimExecutor rpc_executor_;
+  SimExecutor io_executor_a_;
+  SimExecutor io_executor_b_;
+  base::Metrics metrics_;
+  coord::SimLogStore log_;
+  coord::SimTransport transport_;
+  coord::CoordService service_;
+  Observed observed_;
+  coord::Replica replica_;
+  coord::ReplicaLog replica_log_;
+  bool paused_ = false;
+};
+
+// A server's machine: what outlives its processes.
+struct Machine {
+  explicit Machine(SimScheduler& scheduler) : disk(scheduler) {}
+
+  coord::ReplicaOptions options;
+  base::Uuid ensemble_id;  // of its identity file
+  coord::SimDisk disk;
+  std::unique_ptr<Process> process;  // null while down
+  bool readmitting = false;          // was wiped, and has not yet been a voter since
+};
+
+}  // namespace bellwether::sim

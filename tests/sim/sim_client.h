@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "client/coord_client.h"
+#include "tests/sim/client_network.h"
+#include "tests/sim/history.h"
+#include "tests/sim/options.h"
+#include "tests/sim/trace.h"
+
+namespace bellwether::sim {
+
+// A program that uses coord: one CoordClient, requests of all kinds on few paths, watches. Writes
+// down what it asked for and was told. Its destruction is the end of the program.
+class SimClient {
+ public:
+  struct Dependencies {
+    SimScheduler& scheduler;
+    ClientNetwork& network;
+    Trace& trace;
+    Violations& violations;
+    History& history;
+    std::function<Zxid()> newest_zxid;  // applied by any server so far
+    std::function<void()> on_over;      // the session is gone: a new client is needed
+  };
+  // `slot`: the machine it runs on; `serial`: never used twice.
+  SimClient(uint32_t slot, uint64_t serial, const Options& options, Dependencies deps);
+  ~SimClient();
+
+  void Pause() { executor_.Pause(); }
+  void Resume() { executor_.Resume(); }
+  // No more requests but the last ones; watches are read from now on.
+  void Finish();
+  // Its last requests were answered well, and its watches have reached `zxid`.
+  bool finished() const { return last_answered_; }
+  bool WatchesReached(Zxid zxid) const;
+
+  uint64_t serial() const { return serial_; }
+  bool over() const { return over_; }
+  size_t writes_outstanding() const { return writes_outstanding_; }
+  // The server it is attached to, or tries; 0 before the first.
+  uint32_t server() const;
+  // For people, when it did not finish.
+  std::string State() const;
+
+ private:
+  Zxid Newest() const { return deps_.newest_zxid(); }
+  void Think();
+  void IssueOne();
+  void Create();
+  void Set(std::string path);
+  void Delete();
+  void Transact();
+  void Read();
+  void Close();
+  void OpenWatch(std::string path, bool recursive, client::Zxid from_zxid);
+  void ChangeWatches();
+  void IssueLast();
+
+  std::string AnyPath();
+  client::Data NewTag(Operation& operation);
+  int32_t GuessVersion();
+  Operation& NewOperation(Operation::Kind kind, std::string path);
+  client::OneShotWatch MaybeOneShot(Operation& operation, bool children);
+  void ArmOneShot(const Operation& operation);
+  // The callback that writes the answer down.
+  template <typename Result>
+  client::Callback<Result> Answer(Operation& operation);
+  void OnAnswer(Operation& operation, const absl::Status& status);
+  coord::tree::SessionId Session() const;
+  SessionRecord* FindSession();
+  void NoteSession();
+  void OnState(client::SessionState state);
+
+  const uint32_t slot_;
+  const uint64_t serial_;
+  const Options& options_;
+  Dependencies deps_;
+  base::Random random_;
+  SimExecutor executor_;
+  SimClock clock_;
+  SimConnector connector_;
+  client::CoordClient client_;
+
+  struct OpenedWatch {
+    std::unique_ptr<client::CoordWatch> watch;
+    std::string path;
+    bool recursive = false;
+    bool paused = false;
+  };
+  std::vector<OpenedWatch> watches_;
+  std::vector<Operation*> pending_;           // not yet answered
+  std::map<const Operation*, OneShotRecord*> asked_;  // with a read not yet answered
+  std::vector<OneShotRecord*> armed_;         // set and not yet fired
+  std::vector<std::string> sequential_paths_;  // created ones, some
+  int32_t last_version_ = 0;                  // of whatever was seen last
+  uint64_t last_number_ = 0;
+  uint64_t answers_ = 0;
+  size_t writes_outstanding_ = 0;
+  bool over_ = false;
+  bool finishing_ = false;
+  bool last_answered_ = false;
+};
+
+}  // namespace bellwether::sim

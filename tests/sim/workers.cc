@@ -1,0 +1,159 @@
+#include "tests/sim/workers.h"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/coding.h"
+#include "fmt/format.h"
+
+namespace bellwether::sim {
+namespace {
+
+std::string Encode(const Report& report) {
+  std::string bytes;
+  base::Encoder encoder(bytes);
+  encoder.Varint(report.seed)
+      .Varint(static_cast<uint64_t>(absl::ToInt64Milliseconds(report.simulated)))
+      .Varint(report.operations)
+      .Varint(report.acknowledged)
+      .Varint(report.elections)
+      .Varint(report.violations)
+      .Fixed64(report.trace_hash)
+      .Varint(report.trace_lines);
+  for (const uint64_t count : report.faults.counts) encoder.Varint(count);
+  encoder.String(report.explanation);
+  return bytes;
+}
+
+Report Decode(std::string_view bytes) {
+  base::Decoder decoder(bytes);
+  Report report;
+  report.seed = decoder.Varint();
+  report.simulated = absl::Milliseconds(decoder.Varint());
+  report.operations = decoder.Varint();
+  report.acknowledged = decoder.Varint();
+  report.elections = decoder.Varint();
+  report.violations = decoder.Varint();
+  report.trace_hash = decoder.Fixed64();
+  report.trace_lines = decoder.Varint();
+  for (uint64_t& count : report.faults.counts) count = decoder.Varint();
+  report.explanation = std::string(decoder.String());
+  CHECK(decoder.ok());
+  return report;
+}
+
+void WriteAll(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    CHECK(written > 0, "a worker lost its pipe");
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+// Every `step`-th seed from `next` on is one worker's.
+struct Worker {
+  uint64_t next = 0;
+  pid_t pid = 0;
+  int pipe = -1;
+  std::string received;
+};
+
+[[noreturn]] void WorkerMain(int pipe, uint64_t first, uint64_t last, uint64_t step) {
+  for (uint64_t seed = first; seed <= last; seed += step) {
+    const std::string report = Encode(RunSeed(seed, false));
+    std::string frame;
+    base::Encoder(frame).Fixed32(static_cast<uint32_t>(report.size()));
+    WriteAll(pipe, frame + report);
+  }
+  _exit(0);
+}
+
+void Start(Worker& worker, uint64_t last, uint64_t step) {
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  std::fflush(stdout);
+  worker.pid = fork();
+  CHECK(worker.pid >= 0);
+  if (worker.pid == 0) {
+    close(ends[0]);
+    WorkerMain(ends[1], worker.next, last, step);
+  }
+  close(ends[1]);
+  worker.pipe = ends[0];
+  worker.received.clear();
+}
+
+Report Died(uint64_t seed, int status) {
+  Report report;
+  report.seed = seed;
+  report.violations = 1;
+  report.explanation = fmt::format(
+      "seed {0} FAILED\n  options: {1}\n  violation: the program died ({2} {3}); its last words "
+      "are above\n  reproduce: build/release/bin/bell-sim --seeds {0}-{0} --trace\n",
+      seed, Options::FromSeed(seed).Describe(), WIFSIGNALED(status) ? "signal" : "exit code",
+      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+  return report;
+}
+
+// Hands over whole reports. Returns how many.
+uint64_t TakeReports(std::string& received, const std::function<void(const Report&)>& on_report) {
+  uint64_t taken = 0;
+  while (received.size() >= 4) {
+    const uint32_t size = base::Decoder(received).Fixed32();
+    if (received.size() < 4 + size) break;
+    on_report(Decode(std::string_view(received).substr(4, size)));
+    received.erase(0, 4 + size);
+    ++taken;
+  }
+  return taken;
+}
+
+}  // namespace
+
+void RunInWorkers(uint64_t first, uint64_t last, uint32_t jobs,
+                  const std::function<void(const Report&)>& on_report) {
+  std::vector<Worker> workers;
+  for (uint64_t seed = first; seed <= last && workers.size() < jobs; ++seed) {
+    workers.push_back({seed});
+    Start(workers.back(), last, jobs);
+  }
+  while (!workers.empty()) {
+    std::vector<pollfd> files;
+    for (const Worker& worker : workers) files.push_back({worker.pipe, POLLIN, 0});
+    if (poll(files.data(), files.size(), -1) < 0) continue;
+    for (size_t i = workers.size(); i-- > 0;) {
+      if (files[i].revents == 0) continue;
+      Worker& worker = workers[i];
+      char buffer[65536];
+      const ssize_t size = read(worker.pipe, buffer, sizeof(buffer));
+      if (size < 0) continue;
+      worker.received.append(buffer, static_cast<size_t>(size));
+      worker.next += jobs * TakeReports(worker.received, on_report);
+      if (size > 0) continue;
+      close(worker.pipe);
+      int status = 0;
+      waitpid(worker.pid, &status, 0);
+      if (worker.next <= last) {
+        on_report(Died(worker.next, status));
+        worker.next += jobs;
+      }
+      if (worker.next <= last) {
+        Start(worker, last, jobs);
+      } else {
+        workers.erase(workers.begin() + static_cast<ptrdiff_t>(i));
+      }
+    }
+  }
+}
+
+}  // namespace bellwether::sim

@@ -1,0 +1,188 @@
+#include "tests/sim/world.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace bellwether::sim {
+namespace {
+
+// What ended clients are followed by, and how soon.
+constexpr absl::Duration kNewClientAfter = absl::Milliseconds(100);
+
+const char* NameOf(coord::Role role) {
+  switch (role) {
+    case coord::Role::kFollower:
+      return "follower";
+    case coord::Role::kCandidate:
+      return "candidate";
+    case coord::Role::kLeader:
+      return "leader";
+    case coord::Role::kLearner:
+      break;
+  }
+  return "learner";
+}
+
+}  // namespace
+
+World::World(const Options& options, bool print_trace)
+    : scheduler(options.seed),
+      network(scheduler),
+      trace(scheduler, print_trace),
+      violations(trace),
+      log(violations),
+      elections(violations),
+      client_network(
+          scheduler, [this](uint32_t server) { return machines_.at(server)->process.get(); },
+          options.watch_window),
+      options_(options) {
+  network.loss_chance = options.drop_chance;
+  network.duplicate_chance = options.duplicate_chance;
+  network.reorder_chance = options.reorder_chance;
+  network.break_chance = options.break_chance;
+  std::vector<coord::PeerAddress> servers;
+  for (uint32_t id = 1; id <= options.servers; ++id) {
+    servers.push_back({ServerId(id), "server" + std::to_string(id) + ":2192"});
+  }
+  for (uint32_t id = 1; id <= options.servers; ++id) {
+    auto machine = std::make_unique<Machine>(scheduler);
+    machine->options.id = ServerId(id);
+    machine->options.servers = servers;
+    machine->options.grpc = ClientNetwork::AddressOf(id);
+    machine->options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
+    machine->disk.sync_last = options.sync_max;
+    machines_[id] = std::move(machine);
+  }
+  for (uint32_t slot = 1; slot <= options.clients; ++slot) clients_[slot] = nullptr;
+}
+
+World::~World() {
+  for (auto& [slot, client] : clients_) client.reset();
+  for (auto& [id, machine] : machines_) {
+    if (machine->process != nullptr) CrashServer(id);
+  }
+}
+
+// ---- Servers ----
+
+void World::StartServer(uint32_t id) {
+  Machine& machine = this->machine(id);
+  CHECK(machine.process == nullptr);
+  trace.Add("server {} starts", id);
+  log.OnStart(ServerId(id));
+  elections.OnStart(ServerId(id));
+  machine.process = std::make_unique<Process>(
+      machine.options, machine.ensemble_id, options_,
+      Process::Dependencies{scheduler, network, machine.disk, *this,
+                            [&machine](base::Uuid id) { machine.ensemble_id = id; }});
+}
+
+void World::CrashServer(uint32_t id) {
+  Machine& machine = this->machine(id);
+  trace.Add("server {} is killed", id);
+  client_network.ServerDown(id);
+  machine.process.reset();
+  const uint64_t lost_before = machine.disk.requests_lost();
+  machine.disk.Crash();
+  const uint64_t lost = machine.disk.requests_lost() - lost_before;
+  if (lost == 0) return;
+  faults.Add(Fault::kLostWrites);
+  trace.Add("server {} lost {} unsynced writes", id, lost);
+}
+
+void World::WipeServer(uint32_t id) {
+  Machine& machine = this->machine(id);
+  CHECK(machine.process == nullptr);
+  trace.Add("server {} is wiped", id);
+  machine.disk.Wipe();
+  machine.ensemble_id = base::Uuid();
+  machine.options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
+  machine.readmitting = true;
+}
+
+std::map<ServerId, const coord::SimDisk*> World::Disks() const {
+  std::map<ServerId, const coord::SimDisk*> disks;
+  for (const auto& [id, machine] : machines_) disks[ServerId(id)] = &machine->disk;
+  return disks;
+}
+
+uint32_t World::Leader() const {
+  uint32_t leader = 0;
+  Term term;
+  for (const auto& [id, machine] : machines_) {
+    if (machine->process == nullptr || machine->process->paused()) continue;
+    const coord::ReplicaStatus status = machine->process->status();
+    if (status.leadership.role != coord::Role::kLeader || !status.in_contact) continue;
+    if (status.leadership.term < term) continue;
+    leader = id;
+    term = status.leadership.term;
+  }
+  return leader;
+}
+
+uint32_t World::Readmitting() {
+  uint32_t count = 0;
+  for (auto& [id, machine] : machines_) {
+    const auto& hard_state = machine->disk.durable_hard_state();
+    if (hard_state.has_value() && hard_state->standing == coord::raft::Standing::kVoter) {
+      machine->readmitting = false;
+    }
+    if (machine->readmitting) ++count;
+  }
+  return count;
+}
+
+void World::OnLeadership(ServerId server, const coord::Leadership& leadership,
+                         coord::LogStore& server_log) {
+  trace.Add("server {} is {} of term {}, leader {}", server, NameOf(leadership.role),
+            leadership.term, leadership.leader);
+  elections.OnLeadership(server, leadership);
+  if (leadership.role != coord::Role::kLeader) return;
+  log.OnLeader(server, leadership.term, elections.newest_term(), server_log);
+}
+
+void World::OnApply(ServerId server, const coord::CommittedBatch& batch) {
+  log.OnApply(server, batch, scheduler.now());
+}
+
+void World::OnState(ServerId server, LogIndex index, uint64_t digest) {
+  log.OnState(server, index, digest);
+}
+
+void World::OnFatal(ServerId server, const absl::Status& status) {
+  violations.Add("server stopped", "server {}: {}", server, status.ToString());
+}
+
+// ---- Clients ----
+
+void World::StartClient(uint32_t slot) {
+  const uint64_t serial = ++last_serial_;
+  trace.Add("client {} starts on machine {}", serial, slot);
+  clients_[slot] = std::make_unique<SimClient>(
+      slot, serial, options_,
+      SimClient::Dependencies{
+          .scheduler = scheduler,
+          .network = client_network,
+          .trace = trace,
+          .violations = violations,
+          .history = history,
+          .newest_zxid = [this] { return log.newest_zxid(); },
+          .on_over =
+              [this, slot, serial] {
+                scheduler.After(kNewClientAfter, [this, slot, serial] {
+                  SimClient* const old = client(slot);
+                  if (old == nullptr || old->serial() != serial) return;
+                  clients_[slot].reset();
+                  StartClient(slot);
+                });
+              },
+      });
+}
+
+void World::CrashClient(uint32_t slot) {
+  trace.Add("client {} is killed", clients_[slot]->serial());
+  clients_[slot].reset();
+}
+
+}  // namespace bellwether::sim
