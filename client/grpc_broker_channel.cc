@@ -132,8 +132,9 @@ class GrpcBrokerConnector : public BrokerConnector {
     call->answer = std::move(answer);
     call->context.set_deadline(absl::ToChronoTime(base::SystemClock().Wall() + timeout));
     outstanding_.Add(call->context);
-    start(call.get(), [this, call, address, alive = alive_](const grpc::Status& status) {
-      executor_.Post([call, address, alive, status] {
+    start(call.get(), [this, call, address, alive = alive_](const grpc::Status& status) mutable {
+      grpc::ClientContext& context = call->context;
+      outstanding_.Finish(context, executor_, [call = std::move(call), address, alive, status] {
         if (!*alive) return;
         if (status.ok()) {
           call->answer(std::move(call->response));
@@ -141,14 +142,13 @@ class GrpcBrokerConnector : public BrokerConnector {
           call->answer(FromGrpc(status, "broker " + address));
         }
       });
-      outstanding_.Remove(call->context);
     });
   }
 
   base::Executor& executor_;
-  OutstandingCalls outstanding_;
-  std::map<std::string, std::unique_ptr<Peer>> peers_;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by late callbacks
+  std::map<std::string, std::unique_ptr<Peer>> peers_;
+  OutstandingCalls outstanding_;  // last: destroyed, and waited for, first
 };
 
 }  // namespace

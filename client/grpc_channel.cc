@@ -78,11 +78,9 @@ class WatchStream : public grpc::ClientReadReactor<WatchResponse>,
   }
 
   void OnDone(const grpc::Status& status) override {
-    const std::shared_ptr<WatchStream> keep = std::move(self_);
-    executor_.Post([keep, status] {
+    outstanding_.Finish(context_, executor_, [keep = std::move(self_), status] {
       if (!keep->abandoned_) keep->callbacks_.on_end(FromGrpc(status, keep->peer_));
     });
-    outstanding_.Remove(context_);
   }
 
  private:
@@ -173,12 +171,12 @@ void GrpcConnector::Status(const std::string& address, absl::Duration timeout,
   state_->outstanding.Add(call->context);
   state_->StubOf(address).async()->Status(
       &call->context, &call->request, &call->response,
-      [this, call, peer = absl::StrCat("coord ", address)](grpc::Status status) {
-        state_->executor.Post([call, status, peer] {
+      [this, call, peer = absl::StrCat("coord ", address)](grpc::Status status) mutable {
+        grpc::ClientContext& context = call->context;
+        state_->outstanding.Finish(context, state_->executor, [call = std::move(call), status, peer] {
           if (!status.ok()) return call->callback(FromGrpc(status, peer));
           call->callback(std::move(call->response));
         });
-        state_->outstanding.Remove(call->context);
       });
 }
 

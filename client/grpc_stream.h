@@ -93,11 +93,9 @@ class BidiStream : public grpc::ClientBidiReactor<Request, Response>,
   }
 
   void OnDone(const grpc::Status& status) override {
-    auto keep = std::move(self_);
-    executor_.Post([keep, status] {
+    outstanding_.Finish(context_, executor_, [keep = std::move(self_), status] {
       if (!keep->abandoned_) keep->callbacks_.on_end(keep->EndOf(status));
     });
-    outstanding_.Remove(context_);
   }
 
  private:
