@@ -2,14 +2,12 @@
 
 #include <utility>
 
-#include "base/clock.h"
 #include "base/random.h"
 #include "base/rendezvous.h"
 #include "base/status.h"
-#include "base/thread_executor.h"
 #include "client/any_broker.h"
+#include "client/broker_runtime.h"
 #include "client/errors.h"
-#include "client/grpc_broker_channel.h"
 #include "client/offsets.h"
 
 namespace bellwether::client {
@@ -17,17 +15,13 @@ namespace {
 
 class BlockingAdmin : public Admin {
  public:
-  explicit BlockingAdmin(Options options)
+  BlockingAdmin(Options options, std::unique_ptr<BrokerRuntime> runtime)
       : timeout_(options.timeout),
-        executor_("admin"),
-        connector_(NewGrpcBrokerConnector(executor_)),
-        any_(std::make_unique<AnyBroker>(std::move(options.addresses), *connector_,
-                                         base::SystemClock(), executor_, base::SystemRandom())) {}
-  ~BlockingAdmin() override {
-    executor_.Stop();
-    any_.reset();
-    connector_.reset();
-  }
+        runtime_(std::move(runtime)),
+        executor_(runtime_->executor()),
+        any_(std::move(options.addresses), runtime_->connector(), runtime_->clock(), executor_,
+             base::SystemRandom()) {}
+  ~BlockingAdmin() override { runtime_->Stop(); }
 
   absl::StatusOr<base::Uuid> CreateTopic(const NewTopic& topic) override {
     broker::v1::CreateTopicRequest request;
@@ -40,17 +34,17 @@ class BlockingAdmin : public Admin {
       config->set_value(value);
     }
     return Run<base::Uuid>([&](auto done) {
-      any_->CreateTopic(std::move(request), timeout_, std::move(done));
+      any_.CreateTopic(std::move(request), timeout_, std::move(done));
     });
   }
 
   absl::Status DeleteTopic(const std::string& name) override {
-    return Run<bool>([&](auto done) { any_->DeleteTopic(name, timeout_, std::move(done)); })
+    return Run<bool>([&](auto done) { any_.DeleteTopic(name, timeout_, std::move(done)); })
         .status();
   }
 
   absl::StatusOr<ClusterInfo> Describe(const std::vector<std::string>& topics) override {
-    return Run<ClusterInfo>([&](auto done) { any_->Metadata(topics, timeout_, std::move(done)); });
+    return Run<ClusterInfo>([&](auto done) { any_.Metadata(topics, timeout_, std::move(done)); });
   }
 
   absl::StatusOr<ClusterInfo> List() override { return Describe({}); }
@@ -60,7 +54,7 @@ class BlockingAdmin : public Admin {
                                                             int64_t timestamp_ms) override {
     auto answers = base::Rendezvous<std::vector<absl::StatusOr<PartitionOffsets>>>::Make();
     executor_.Post([&, answers] {
-      AskOffsets(*connector_, cluster, topic, timestamp_ms, timeout_,
+      AskOffsets(runtime_->connector(), cluster, topic, timestamp_ms, timeout_,
                  [answers](auto offsets) { answers->Set(std::move(offsets)); });
     });
     return answers->Wait();
@@ -78,15 +72,19 @@ class BlockingAdmin : public Admin {
   }
 
   const absl::Duration timeout_;
-  base::ThreadExecutor executor_;
-  std::unique_ptr<BrokerConnector> connector_;
-  std::unique_ptr<AnyBroker> any_;
+  const std::unique_ptr<BrokerRuntime> runtime_;
+  base::Executor& executor_;
+  AnyBroker any_;  // executor_
 };
 
 }  // namespace
 
+std::unique_ptr<Admin> NewAdmin(Admin::Options options, std::unique_ptr<BrokerRuntime> runtime) {
+  return std::make_unique<BlockingAdmin>(std::move(options), std::move(runtime));
+}
+
 std::unique_ptr<Admin> Admin::Create(Options options) {
-  return std::make_unique<BlockingAdmin>(std::move(options));
+  return NewAdmin(std::move(options), NewGrpcBrokerRuntime("admin"));
 }
 
 }  // namespace bellwether::client

@@ -11,11 +11,10 @@
 #include "base/random.h"
 #include "base/rendezvous.h"
 #include "base/status.h"
-#include "base/thread_executor.h"
 #include "client/admin.h"
 #include "client/any_broker.h"
+#include "client/broker_runtime.h"
 #include "client/errors.h"
-#include "client/grpc_broker_channel.h"
 #include "client/offsets.h"
 #include "fmt/format.h"
 
@@ -48,7 +47,7 @@ struct Beginning {
 // positions of receiving are executor_'s.
 class ReadingConsumer : public Consumer {
  public:
-  ReadingConsumer(Options options, Beginning beginning);
+  ReadingConsumer(Options options, Beginning beginning, std::unique_ptr<BrokerRuntime> runtime);
   ~ReadingConsumer() override;
 
   absl::StatusOr<std::optional<ConsumedBatch>> Poll(absl::Duration timeout) override;
@@ -73,9 +72,9 @@ class ReadingConsumer : public Consumer {
   const Options options_;
   const std::map<int32_t, Offset> ends_;
   std::map<int32_t, Offset> positions_;  // of delivery; the polling thread's
-  base::ThreadExecutor executor_;
-  const std::unique_ptr<BrokerConnector> connector_;
-  std::unique_ptr<AnyBroker> any_;         // executor_
+  const std::unique_ptr<BrokerRuntime> runtime_;
+  base::Executor& executor_;
+  AnyBroker any_;                          // executor_
   ClusterInfo cluster_;                    // executor_
   std::vector<Reading> readings_;          // executor_
   std::map<std::string, Source> sources_;  // executor_; by address
@@ -93,13 +92,14 @@ class ReadingConsumer : public Consumer {
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };
 
-ReadingConsumer::ReadingConsumer(Options options, Beginning beginning)
+ReadingConsumer::ReadingConsumer(Options options, Beginning beginning,
+                                 std::unique_ptr<BrokerRuntime> runtime)
     : options_(std::move(options)),
       ends_(std::move(beginning.ends)),
-      executor_("consumer"),
-      connector_(NewGrpcBrokerConnector(executor_)),
-      any_(std::make_unique<AnyBroker>(options_.addresses, *connector_, base::SystemClock(),
-                                       executor_, base::SystemRandom())),
+      runtime_(std::move(runtime)),
+      executor_(runtime_->executor()),
+      any_(options_.addresses, runtime_->connector(), runtime_->clock(), executor_,
+           base::SystemRandom()),
       cluster_(std::move(beginning.cluster)),
       readings_(std::move(beginning.readings)) {
   for (const Reading& reading : readings_) positions_[reading.partition] = reading.next;
@@ -107,9 +107,8 @@ ReadingConsumer::ReadingConsumer(Options options, Beginning beginning)
 }
 
 ReadingConsumer::~ReadingConsumer() {
-  executor_.Stop();
+  runtime_->Stop();
   sources_.clear();
-  any_.reset();
 }
 
 std::vector<int32_t> ReadingConsumer::partitions() const {
@@ -170,7 +169,7 @@ void ReadingConsumer::Subscribe(Reading& reading) {
       OnFrame(a, frame);
     };
     callbacks.on_end = [this, a = *address](const absl::Status&) { OnSourceEnd(a); };
-    source.call = connector_->OpenConsume(*address, std::move(callbacks));
+    source.call = runtime_->connector().OpenConsume(*address, std::move(callbacks));
     GiveCredit(*address, std::max<size_t>(options_.buffer_bytes_max / cluster_.brokers.size(), 1));
   }
   source.readings[reading.subscription_id] = &reading;
@@ -251,7 +250,7 @@ void ReadingConsumer::OnSubscriptionEnd(Reading& reading, const absl::Status& st
 void ReadingConsumer::RefreshSoon() {
   if (std::exchange(refreshing_, true)) return;
   executor_.RunAfter(kRetryPause, [this] {
-    any_->Metadata({options_.topic}, options_.timeout, [this](auto cluster) {
+    any_.Metadata({options_.topic}, options_.timeout, [this](auto cluster) {
       refreshing_ = false;
       if (!cluster.ok()) {
         if (absl::IsNotFound(cluster.status())) return Fail(cluster.status());
@@ -271,9 +270,10 @@ void ReadingConsumer::RefreshSoon() {
 // Finds where each partition begins and ends, for Consumer::Open.
 class Opening {
  public:
-  explicit Opening(const Consumer::Options& options)
+  Opening(const Consumer::Options& options, std::unique_ptr<BrokerRuntime> runtime)
       : options_(options),
-        admin_(Admin::Create({.addresses = options.addresses, .timeout = options.timeout})) {}
+        admin_(NewAdmin({.addresses = options.addresses, .timeout = options.timeout},
+                        std::move(runtime))) {}
 
   absl::StatusOr<Beginning> Run() {
     Beginning beginning;
@@ -339,9 +339,15 @@ class Opening {
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(Consumer::Options options,
+                                                       const MakeBrokerRuntime& make_runtime) {
+  ASSIGN_OR_RETURN(Beginning beginning, Opening(options, make_runtime("opening")).Run());
+  return std::make_unique<ReadingConsumer>(std::move(options), std::move(beginning),
+                                           make_runtime("consumer"));
+}
+
 absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Open(Options options) {
-  ASSIGN_OR_RETURN(Beginning beginning, Opening(options).Run());
-  return std::make_unique<ReadingConsumer>(std::move(options), std::move(beginning));
+  return OpenConsumer(std::move(options), NewGrpcBrokerRuntime);
 }
 
 }  // namespace bellwether::client

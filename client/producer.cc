@@ -5,16 +5,14 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/record/partitioner.h"
 #include "base/rendezvous.h"
 #include "base/status.h"
-#include "base/thread_executor.h"
 #include "client/any_broker.h"
+#include "client/broker_runtime.h"
 #include "client/errors.h"
-#include "client/grpc_broker_channel.h"
 #include "client/offsets.h"
 #include "client/producer_batches.h"
 #include "fmt/format.h"
@@ -69,7 +67,7 @@ struct Settled {
 // answers and deadlines run on executor_.
 class SendingProducer : public Producer {
  public:
-  explicit SendingProducer(Options options);
+  SendingProducer(Options options, std::unique_ptr<BrokerRuntime> runtime);
   ~SendingProducer() override;
 
   absl::Status Send(const std::string& topic, const ProducerRecord& record, Done done) override;
@@ -97,11 +95,12 @@ class SendingProducer : public Producer {
 
   const Options options_;
   const record::BatchBuilder::Options batch_options_;
-  base::ThreadExecutor executor_;
-  const std::unique_ptr<BrokerConnector> connector_;
-  std::unique_ptr<AnyBroker> any_;         // executor_
-  std::map<std::string, Link> links_;      // executor_
-  uint64_t last_request_ = 0;              // executor_
+  const std::unique_ptr<BrokerRuntime> runtime_;
+  base::Clock& clock_;
+  base::Executor& executor_;
+  AnyBroker any_;                      // executor_
+  std::map<std::string, Link> links_;  // executor_; by address
+  uint64_t last_request_ = 0;          // executor_
 
   base::Mutex mutex_;
   base::CondVar room_;
@@ -110,21 +109,20 @@ class SendingProducer : public Producer {
   size_t buffered_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-SendingProducer::SendingProducer(Options options)
+SendingProducer::SendingProducer(Options options, std::unique_ptr<BrokerRuntime> runtime)
     : options_(std::move(options)),
       batch_options_{.compression = options_.compression, .bytes_max = options_.batch_bytes_max},
-      executor_("producer"),
-      connector_(NewGrpcBrokerConnector(executor_)),
-      any_(std::make_unique<AnyBroker>(options_.addresses, *connector_, base::SystemClock(),
-                                       executor_, base::SystemRandom())),
+      runtime_(std::move(runtime)),
+      clock_(runtime_->clock()),
+      executor_(runtime_->executor()),
+      any_(options_.addresses, runtime_->connector(), clock_, executor_, base::SystemRandom()),
       random_(base::SystemRandom()) {
   executor_.RunAfter(kDeadlineCheck, [this] { CheckDeadlines(); });
 }
 
 SendingProducer::~SendingProducer() {
-  executor_.Stop();
+  runtime_->Stop();
   links_.clear();
-  any_.reset();
   std::vector<Settled> settled;
   {
     base::MutexLock lock(mutex_);
@@ -147,7 +145,7 @@ SendingProducer::~SendingProducer() {
 absl::StatusOr<ClusterInfo> SendingProducer::Describe(const std::string& name) {
   auto result = base::Rendezvous<absl::StatusOr<ClusterInfo>>::Make();
   executor_.Post([this, name, result] {
-    any_->Metadata({name}, options_.metadata_timeout,
+    any_.Metadata({name}, options_.metadata_timeout,
                    [result](auto cluster) { result->Set(std::move(cluster)); });
   });
   return result->Wait();
@@ -204,7 +202,7 @@ absl::Status SendingProducer::Send(const std::string& topic_name, const Producer
                       .value = record.value,
                       .headers = record.headers};
   if (item.timestamp_ms == record::kNoTimestamp) {
-    item.timestamp_ms = base::SystemClock().WallMillis();
+    item.timestamp_ms = clock_.WallMillis();
   }
   const size_t bytes = record::RecordBytesMax(item);
   bool start_linger = false, pump = false;
@@ -218,7 +216,7 @@ absl::Status SendingProducer::Send(const std::string& topic_name, const Producer
     queue = topic->queues[static_cast<size_t>(partition)].get();
     const bool was_open = queue->batches.has_open(), had_waiting = queue->batches.has_waiting();
     RETURN_IF_ERROR(
-        queue->batches.Append(item, bytes, base::SystemClock().Monotonic(), done));
+        queue->batches.Append(item, bytes, clock_.Monotonic(), done));
     buffered_bytes_ += bytes;
     pump = !had_waiting && queue->batches.has_waiting();
     if (queue->batches.has_waiting() && !record.key.has_value()) topic->sticky = -1;
@@ -286,7 +284,7 @@ Link& SendingProducer::LinkTo(const std::string& address) {
       OnResponse(address, response);
     };
     callbacks.on_end = [this, address](const absl::Status& status) { OnLinkEnd(address, status); };
-    link.call = connector_->OpenProduce(address, std::move(callbacks));
+    link.call = runtime_->connector().OpenProduce(address, std::move(callbacks));
   }
   return link;
 }
@@ -318,7 +316,7 @@ void SendingProducer::OnFailure(Queue& queue, const absl::Status& status) {
   const bool may_help = absl::IsUnavailable(status) || reason == "fenced_leader_epoch" ||
                         reason == "unknown_topic_or_partition";
   ProducerBatch batch = *std::exchange(queue.in_flight, std::nullopt);
-  const bool in_time = base::SystemClock().Monotonic() < batch.deadline;
+  const bool in_time = clock_.Monotonic() < batch.deadline;
   if (base::OutcomeOf(status) == base::Outcome::kUnknown || !may_help || !in_time) {
     Settle({std::move(batch), status, queue.partition});
     Retry(queue);
@@ -342,7 +340,7 @@ void SendingProducer::Retry(Queue& queue) {
 
 void SendingProducer::Refresh(Topic& topic) {
   if (std::exchange(topic.refreshing, true)) return;
-  any_->Metadata({topic.name}, options_.metadata_timeout, [this, &topic](auto cluster) {
+  any_.Metadata({topic.name}, options_.metadata_timeout, [this, &topic](auto cluster) {
     topic.refreshing = false;
     if (!cluster.ok()) {
       if (absl::IsNotFound(cluster.status())) FailWaiting(topic, cluster.status());
@@ -372,7 +370,7 @@ void SendingProducer::FailWaiting(Topic& topic, const absl::Status& status) {
 }
 
 void SendingProducer::CheckDeadlines() {
-  const absl::Duration now = base::SystemClock().Monotonic();
+  const absl::Duration now = clock_.Monotonic();
   std::vector<Settled> settled;
   std::vector<Queue*> freed;
   const auto late = [this](std::string_view what) {
@@ -422,8 +420,13 @@ void SendingProducer::Settle(Settled settled) {
 
 }  // namespace
 
+std::unique_ptr<Producer> NewProducer(Producer::Options options,
+                                      std::unique_ptr<BrokerRuntime> runtime) {
+  return std::make_unique<SendingProducer>(std::move(options), std::move(runtime));
+}
+
 std::unique_ptr<Producer> Producer::Create(Options options) {
-  return std::make_unique<SendingProducer>(std::move(options));
+  return NewProducer(std::move(options), NewGrpcBrokerRuntime("producer"));
 }
 
 }  // namespace bellwether::client
