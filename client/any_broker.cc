@@ -67,6 +67,23 @@ absl::StatusOr<ClusterInfo> ToCluster(const broker::v1::MetadataResponse& from) 
   return cluster;
 }
 
+// Whether the answer is to the question, as its readers take for granted.
+absl::Status CheckAnswer(const broker::v1::MetadataRequest& request,
+                         const broker::v1::MetadataResponse& response) {
+  if (!request.topics().empty() && request.topics_size() != response.topics_size()) {
+    return absl::InternalError(fmt::format("the broker described {} topics instead of {}",
+                                           response.topics_size(), request.topics_size()));
+  }
+  for (const auto& topic : response.topics()) {
+    for (int p = 0; p < topic.partitions_size(); ++p) {
+      if (topic.partitions(p).partition() == p) continue;
+      return absl::InternalError(
+          fmt::format("the broker described topic '{}' without partition {}", topic.name(), p));
+    }
+  }
+  return absl::OkStatus();
+}
+
 // What became of a call that changes something, sent to a broker that was there a moment ago.
 template <typename Response>
 absl::Status Settle(const absl::StatusOr<Response>& response, std::string_view what) {
@@ -119,7 +136,8 @@ void AnyBroker::Find(std::shared_ptr<Search> search) {
     });
     return;
   }
-  const size_t index = next_++ % count;
+  const size_t index = next_ % count;
+  next_ = index + 1;
   const std::string address =
       index < configured_.size() ? configured_[index] : learned_[index - configured_.size()];
   connector_.Metadata(address, std::min(left, kAttemptTimeout), search->request,
@@ -130,14 +148,16 @@ void AnyBroker::Find(std::shared_ptr<Search> search) {
 
 void AnyBroker::OnAnswer(std::shared_ptr<Search> search, std::string address,
                          absl::StatusOr<broker::v1::MetadataResponse> response) {
-  if (!response.ok()) {
-    search->last_error = response.status();
+  absl::Status status = response.status();
+  if (status.ok()) status = CheckAnswer(search->request, *response);
+  if (!status.ok()) {
+    search->last_error = std::move(status);
     ++search->tried;
     Find(std::move(search));
     return;
   }
-  --next_;  // stay with one that answers
   Learn(*response);
+  StayWith(address);
   search->done(std::move(response), address);
 }
 
@@ -148,6 +168,13 @@ void AnyBroker::Learn(const broker::v1::MetadataResponse& response) {
                        configured_.end();
     if (broker.up() && !broker.grpc().empty() && !known) learned_.push_back(broker.grpc());
   }
+}
+
+void AnyBroker::StayWith(const std::string& address) {
+  const auto configured = std::find(configured_.begin(), configured_.end(), address);
+  const auto learned = std::find(learned_.begin(), learned_.end(), address);
+  next_ = static_cast<size_t>(configured - configured_.begin());
+  if (configured == configured_.end()) next_ += static_cast<size_t>(learned - learned_.begin());
 }
 
 void AnyBroker::Metadata(std::vector<std::string> topics, absl::Duration timeout,

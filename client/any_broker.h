@@ -46,13 +46,15 @@ class AnyBroker {
   void OnAnswer(std::shared_ptr<Search> search, std::string address,
                 absl::StatusOr<broker::v1::MetadataResponse> response);
   void Learn(const broker::v1::MetadataResponse& response);
+  // Asks this one first the next time.
+  void StayWith(const std::string& address);
 
   BrokerConnector& connector_;
   base::Clock& clock_;
   base::Executor& executor_;
   const std::vector<std::string> configured_;
   std::vector<std::string> learned_;
-  size_t next_ = 0;
+  size_t next_ = 0;  // to be asked: place among the configured, then the learned ones
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by late callbacks
 };
 

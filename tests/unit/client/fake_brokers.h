@@ -5,12 +5,12 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/mutex.h"
-#include "base/record/record_batch.h"
 #include "base/thread_executor.h"
 #include "base/uuid.h"
 #include "client/broker_runtime.h"
@@ -178,21 +178,38 @@ class FakeBrokers {
     });
   }
 
-  broker::v1::MetadataResponse metadata;                           // of all brokers
-  std::vector<broker::v1::ListOffsetsResponse::Answer> offsets;    // by partition of "t"
-  std::set<std::string> down;                                      // addresses
-  std::vector<std::string> asked;                                  // addresses, for metadata
-  std::vector<std::shared_ptr<ProduceStream>> produce_streams;     // shared with their calls
+  broker::v1::MetadataResponse metadata;                         // of all brokers
+  std::vector<broker::v1::ListOffsetsResponse::Answer> offsets;  // by partition of "t"
+  std::set<std::string> down;                                    // addresses
+  std::vector<std::string> asked;                                // addresses, for metadata
+  bool loses_changes = false;  // deletions of topics are not answered: the connection breaks
+  bool accepts_all = false;  // batches are answered at once, all with offset 0
+  std::vector<std::shared_ptr<ProduceStream>> produce_streams;  // shared with their calls
   std::vector<std::shared_ptr<ConsumeStream>> consume_streams;
-  std::shared_ptr<SteppedExecutor> executor;                       // of the newest runtime
+  std::shared_ptr<SteppedExecutor> executor;  // of the newest runtime, shared with it
 
  private:
   template <typename Base, typename Request, typename Response>
   struct Call : Base {
-    explicit Call(std::shared_ptr<Stream<Request, Response>> s) : stream(std::move(s)) {}
+    Call(FakeBrokers& b, base::Executor& e, std::shared_ptr<Stream<Request, Response>> s)
+        : brokers(b), executor(e), stream(std::move(s)) {}
     ~Call() override { stream->cancelled = true; }
-    void Send(Request frame) override { stream->sent.push_back(std::move(frame)); }
-    std::shared_ptr<Stream<Request, Response>> stream;
+    void Send(Request frame) override {
+      if constexpr (std::is_same_v<Request, broker::v1::ProduceRequest>) {
+        if (brokers.accepts_all) Accept(frame.request_id());
+      }
+      stream->sent.push_back(std::move(frame));
+    }
+    void Accept(uint64_t request_id) {
+      executor.Post([s = stream, request_id] {
+        Response response;
+        response.set_request_id(request_id);
+        if (!s->cancelled) s->callbacks.on_frame(response);
+      });
+    }
+    FakeBrokers& brokers;
+    base::Executor& executor;
+    const std::shared_ptr<Stream<Request, Response>> stream;  // shared with the test
   };
 
   class Connector : public BrokerConnector {
@@ -234,6 +251,11 @@ class FakeBrokers {
     }
     void DeleteTopic(const std::string& address, absl::Duration, broker::v1::DeleteTopicRequest,
                      Answer<broker::v1::DeleteTopicResponse> answer) override {
+      if (brokers_.loses_changes) {
+        return executor_.Post([answer = std::move(answer)]() mutable {
+          answer(absl::UnavailableError("connection reset"));
+        });
+      }
       Reply(address, broker::v1::DeleteTopicResponse(), std::move(answer));
     }
 
@@ -250,7 +272,8 @@ class FakeBrokers {
           if (!stream->cancelled) stream->callbacks.on_end(absl::UnavailableError("refused"));
         });
       }
-      return std::make_unique<Call<Base, Request, Response>>(std::move(stream));
+      return std::make_unique<Call<Base, Request, Response>>(brokers_, executor_,
+                                                             std::move(stream));
     }
 
     template <typename Response>
