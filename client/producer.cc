@@ -79,6 +79,8 @@ class SendingProducer : public Producer {
   absl::StatusOr<int32_t> PartitionOf(Topic& topic, const ProducerRecord& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int32_t Sticky(Topic& topic) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Has every open batch sent, full or not, as its partition's turn comes.
+  void SendOpen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // On executor_:
   void Linger(Queue& queue);
@@ -90,7 +92,10 @@ class SendingProducer : public Producer {
   void OnLinkEnd(const std::string& address, const absl::Status& status);
   void OnFailure(Queue& queue, const absl::Status& status);
   void CheckDeadlines();
-  void FailWaiting(Topic& topic, const absl::Status& status);
+  // False: it is another topic of the same name.
+  bool Update(Topic& topic, ClusterInfo cluster);
+  // The topic was deleted: fails what waits; who sends to the name again looks for it anew.
+  void GiveUp(Topic& topic, const absl::Status& status);
   void Settle(Settled settled);
 
   const Options options_;
@@ -105,7 +110,9 @@ class SendingProducer : public Producer {
   base::Mutex mutex_;
   base::CondVar room_;
   base::Random random_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<std::string, std::unique_ptr<Topic>> topics_ ABSL_GUARDED_BY(mutex_);
+  // All topics ever sent to: queues stay where tasks expect them.
+  std::vector<std::unique_ptr<Topic>> topics_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Topic*> topics_by_name_ ABSL_GUARDED_BY(mutex_);
   size_t buffered_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
@@ -126,8 +133,8 @@ SendingProducer::~SendingProducer() {
   std::vector<Settled> settled;
   {
     base::MutexLock lock(mutex_);
-    for (auto& entry : topics_) {
-      for (auto& queue : entry.second->queues) {
+    for (auto& topic : topics_) {
+      for (auto& queue : topic->queues) {
         if (queue->in_flight.has_value()) {
           settled.push_back({*std::exchange(queue->in_flight, std::nullopt),
                              base::UnknownOutcome(absl::StatusCode::kCancelled,
@@ -154,10 +161,13 @@ absl::StatusOr<ClusterInfo> SendingProducer::Describe(const std::string& name) {
 absl::StatusOr<Topic*> SendingProducer::TopicOf(const std::string& name) {
   {
     base::MutexLock lock(mutex_);
-    const auto it = topics_.find(name);
-    if (it != topics_.end()) return it->second.get();
+    const auto it = topics_by_name_.find(name);
+    if (it != topics_by_name_.end()) return it->second;
   }
   ASSIGN_OR_RETURN(ClusterInfo cluster, Describe(name));
+  if (cluster.topics.front().partitions.empty()) {
+    return absl::UnavailableError(fmt::format("topic '{}' has no partitions yet; try again", name));
+  }
   auto topic = std::make_unique<Topic>();
   topic->name = name;
   topic->cluster = std::make_shared<const ClusterInfo>(std::move(cluster));
@@ -166,7 +176,9 @@ absl::StatusOr<Topic*> SendingProducer::TopicOf(const std::string& name) {
                                                     options_.delivery_timeout));
   }
   base::MutexLock lock(mutex_);
-  return topics_.try_emplace(name, std::move(topic)).first->second.get();
+  const auto [entry, is_new] = topics_by_name_.try_emplace(name, topic.get());
+  if (is_new) topics_.push_back(std::move(topic));
+  return entry->second;
 }
 
 int32_t SendingProducer::Sticky(Topic& topic) {
@@ -210,17 +222,19 @@ absl::Status SendingProducer::Send(const std::string& topic_name, const Producer
   {
     base::MutexLock lock(mutex_);
     while (buffered_bytes_ > 0 && buffered_bytes_ + bytes > options_.buffer_bytes_max) {
+      SendOpen();  // company that they linger for can't come
       room_.Wait(mutex_);
     }
     ASSIGN_OR_RETURN(const int32_t partition, PartitionOf(*topic, record));
     queue = topic->queues[static_cast<size_t>(partition)].get();
-    const bool was_open = queue->batches.has_open(), had_waiting = queue->batches.has_waiting();
-    RETURN_IF_ERROR(
-        queue->batches.Append(item, bytes, clock_.Monotonic(), done));
+    const bool was_open = queue->batches.has_open();
+    const size_t waiting = queue->batches.waiting();
+    RETURN_IF_ERROR(queue->batches.Append(item, bytes, clock_.Monotonic(), done));
     buffered_bytes_ += bytes;
-    pump = !had_waiting && queue->batches.has_waiting();
-    if (queue->batches.has_waiting() && !record.key.has_value()) topic->sticky = -1;
-    start_linger = !was_open || pump;
+    const bool filled = queue->batches.waiting() > waiting;
+    if (filled && topic->sticky == partition) topic->sticky = -1;
+    pump = filled && waiting == 0;
+    start_linger = !was_open || filled;
   }
   if (pump) executor_.Post([this, queue] { Pump(*queue); });
   if (start_linger) {
@@ -234,13 +248,17 @@ void SendingProducer::Linger(Queue& queue) {
   if (!queue.in_flight.has_value()) Pump(queue);
 }
 
-void SendingProducer::Flush() {
-  base::MutexLock lock(mutex_);
-  for (auto& entry : topics_) {
-    for (auto& queue : entry.second->queues) {
+void SendingProducer::SendOpen() {
+  for (auto& topic : topics_) {
+    for (auto& queue : topic->queues) {
       if (queue->batches.has_open()) executor_.Post([this, q = queue.get()] { Pump(*q); });
     }
   }
+}
+
+void SendingProducer::Flush() {
+  base::MutexLock lock(mutex_);
+  SendOpen();
   while (buffered_bytes_ > 0) room_.Wait(mutex_);
 }
 
@@ -343,23 +361,38 @@ void SendingProducer::Refresh(Topic& topic) {
   any_.Metadata({topic.name}, options_.metadata_timeout, [this, &topic](auto cluster) {
     topic.refreshing = false;
     if (!cluster.ok()) {
-      if (absl::IsNotFound(cluster.status())) FailWaiting(topic, cluster.status());
+      if (absl::IsNotFound(cluster.status())) GiveUp(topic, cluster.status());
       return;
     }
-    base::MutexLock lock(mutex_);
-    // Another topic of the same name, or with other partitions, gets other queues: keep this one.
-    if (cluster->topics.front().topic_id == topic.info().topic_id &&
-        cluster->topics.front().partitions.size() >= topic.queues.size()) {
-      topic.cluster = std::make_shared<const ClusterInfo>(*std::move(cluster));
-      topic.sticky = -1;
+    if (!Update(topic, *std::move(cluster))) {
+      GiveUp(topic, ErrorWithReason(
+                        absl::StatusCode::kNotFound, "unknown_topic_or_partition",
+                        fmt::format("topic '{}' was deleted and made again; records sent from now "
+                                    "on go to the new one",
+                                    topic.name)));
     }
   });
 }
 
-void SendingProducer::FailWaiting(Topic& topic, const absl::Status& status) {
+bool SendingProducer::Update(Topic& topic, ClusterInfo cluster) {
+  base::MutexLock lock(mutex_);
+  const TopicInfo& info = cluster.topics.front();
+  if (info.topic_id != topic.info().topic_id) return false;
+  if (info.partitions.size() >= topic.queues.size()) {
+    topic.cluster = std::make_shared<const ClusterInfo>(std::move(cluster));
+    topic.sticky = -1;
+  }
+  return true;
+}
+
+void SendingProducer::GiveUp(Topic& topic, const absl::Status& status) {
   std::vector<Settled> settled;
   {
     base::MutexLock lock(mutex_);
+    const auto current = topics_by_name_.find(topic.name);
+    if (current != topics_by_name_.end() && current->second == &topic) {
+      topics_by_name_.erase(current);
+    }
     for (auto& queue : topic.queues) {
       for (ProducerBatch& batch : queue->batches.TakeAll()) {
         settled.push_back({std::move(batch), status, queue->partition});
@@ -378,8 +411,8 @@ void SendingProducer::CheckDeadlines() {
   };
   {
     base::MutexLock lock(mutex_);
-    for (auto& entry : topics_) {
-      for (auto& queue : entry.second->queues) {
+    for (auto& topic : topics_) {
+      for (auto& queue : topic->queues) {
         while (queue->batches.has_waiting() && queue->batches.first_deadline() <= now) {
           settled.push_back({queue->batches.TakeFirst(),
                              absl::DeadlineExceededError(late("could not be sent")),

@@ -38,7 +38,8 @@ struct RecordLocation {
 // was rejected is sent again until its delivery timeout; one whose outcome is unknown is reported
 // so and never sent again. Within a partition records keep the order of Send: one batch of a
 // partition is under way at a time.
-// Thread-safe. Callbacks run on the producer's thread and must not block it.
+// Thread-safe. Callbacks run on the producer's thread and must not block it. Destruction cancels
+// what has no outcome yet and tells so (Flush first); nothing else may be under way then.
 // Limits: Options; a full buffer makes Send wait.
 class Producer {
  public:

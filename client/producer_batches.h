@@ -45,6 +45,7 @@ class PartitionBatches {
 
   bool has_open() const { return !builder_.empty(); }
   bool has_waiting() const { return !waiting_.empty(); }
+  size_t waiting() const { return waiting_.size(); }  // batches
   absl::Duration first_deadline() const { return waiting_.front().deadline; }
 
   // Requires: has_waiting().
