@@ -22,6 +22,7 @@ namespace bellwether::client {
 namespace {
 
 constexpr absl::Duration kRetryPause = absl::Milliseconds(100);
+constexpr size_t kBatchBytesMax = size_t{64} << 20;  // larger ones are taken for damage
 
 // A partition being read. Fields are the receiving thread's.
 struct Reading {
@@ -65,6 +66,8 @@ class ReadingConsumer : public Consumer {
   void OnSubscriptionEnd(Reading& reading, const absl::Status& status);
   absl::Status TakeBatches(const std::string& address, Reading& reading,
                            const broker::v1::ConsumeResponse& frame);
+  void GiveFirstCredit(const std::string& address);
+  void OnPolled(const std::string& address, size_t bytes);
   void GiveCredit(const std::string& address, uint64_t bytes);
   void RefreshSoon();
   void Fail(const absl::Status& status);
@@ -78,6 +81,7 @@ class ReadingConsumer : public Consumer {
   ClusterInfo cluster_;                    // executor_
   std::vector<Reading> readings_;          // executor_
   std::map<std::string, Source> sources_;  // executor_; by address
+  std::map<std::string, size_t> unpolled_bytes_;  // executor_; by address they came from
   uint64_t last_subscription_ = 0;         // executor_
   bool refreshing_ = false;                // executor_
 
@@ -134,7 +138,7 @@ absl::StatusOr<std::optional<ConsumedBatch>> ReadingConsumer::Poll(absl::Duratio
   }
   positions_[received.batch.partition] = received.batch.next_offset;
   executor_.Post([this, address = std::move(received.address),
-                  bytes = received.batch.bytes.size()] { GiveCredit(address, bytes); });
+                  bytes = received.batch.bytes.size()] { OnPolled(address, bytes); });
   return std::move(received.batch);
 }
 
@@ -170,7 +174,7 @@ void ReadingConsumer::Subscribe(Reading& reading) {
     };
     callbacks.on_end = [this, a = *address](const absl::Status&) { OnSourceEnd(a); };
     source.call = runtime_->connector().OpenConsume(*address, std::move(callbacks));
-    GiveCredit(*address, std::max<size_t>(options_.buffer_bytes_max / cluster_.brokers.size(), 1));
+    GiveFirstCredit(*address);
   }
   source.readings[reading.subscription_id] = &reading;
   broker::v1::ConsumeRequest request;
@@ -179,6 +183,18 @@ void ReadingConsumer::Subscribe(Reading& reading) {
   *subscribe->mutable_partition() = RefOf(topic, partition);
   subscribe->set_offset(reading.next.value());
   source.call->Send(std::move(request));
+}
+
+// What an earlier stream to this broker brought is credit for this one only when it is polled.
+void ReadingConsumer::GiveFirstCredit(const std::string& address) {
+  const size_t share = std::max<size_t>(options_.buffer_bytes_max / cluster_.brokers.size(), 1);
+  const size_t unpolled = unpolled_bytes_[address];
+  if (unpolled < share) GiveCredit(address, share - unpolled);
+}
+
+void ReadingConsumer::OnPolled(const std::string& address, size_t bytes) {
+  unpolled_bytes_[address] -= bytes;
+  GiveCredit(address, bytes);
 }
 
 void ReadingConsumer::GiveCredit(const std::string& address, uint64_t bytes) {
@@ -210,8 +226,9 @@ absl::Status ReadingConsumer::TakeBatches(const std::string& address, Reading& r
                                           const broker::v1::ConsumeResponse& frame) {
   std::string_view rest = frame.batches();
   while (!rest.empty()) {
-    ASSIGN_OR_RETURN(const std::string_view bytes, record::TakeBatch(rest));
-    auto header = record::ValidateBatch(bytes, /*bytes_max=*/size_t{64} << 20);
+    const auto bytes = record::TakeBatch(rest);
+    auto header = bytes.ok() ? record::ValidateBatch(*bytes, kBatchBytesMax)
+                             : absl::StatusOr<record::BatchHeader>(bytes.status());
     if (!header.ok()) {
       return base::Annotate(header.status(),
                             fmt::format("partition {}/{} at offset {}", options_.topic,
@@ -221,7 +238,8 @@ absl::Status ReadingConsumer::TakeBatches(const std::string& address, Reading& r
     batch.next_offset = std::max(reading.next, Offset(header->next_offset()));
     batch.high_watermark = Offset(frame.high_watermark());
     batch.leader_epoch = LeaderEpoch(header->leader_epoch);
-    batch.bytes = std::string(bytes);
+    batch.bytes = std::string(*bytes);
+    unpolled_bytes_[address] += bytes->size();
     reading.next = batch.next_offset;
     base::MutexLock lock(mutex_);
     queue_.push_back({std::move(batch), address});
@@ -257,9 +275,10 @@ void ReadingConsumer::RefreshSoon() {
         return RefreshSoon();
       }
       if (cluster->topics.front().topic_id != cluster_.topics.front().topic_id) {
-        return Fail(absl::NotFoundError(fmt::format(
-            "topic '{}' was deleted and made again; open it anew to read the new one",
-            options_.topic)));
+        return Fail(ErrorWithReason(
+            absl::StatusCode::kNotFound, "unknown_topic_or_partition",
+            fmt::format("topic '{}' was deleted and made again; open it anew to read the new one",
+                        options_.topic)));
       }
       cluster_ = *std::move(cluster);
       SubscribeAll();
@@ -285,6 +304,8 @@ class Opening {
         wanted.push_back(partition.partition);
       }
     }
+    std::sort(wanted.begin(), wanted.end());
+    wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
     const auto ends = admin_->ListOffsets(beginning.cluster, topic, Admin::kEnd);
     auto starts = ends;
     if (options_.start.kind == StartPosition::Kind::kTimestamp) {
