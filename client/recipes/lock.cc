@@ -13,6 +13,8 @@ namespace bellwether::client {
 namespace {
 
 constexpr absl::Duration kRetryAfter = absl::Milliseconds(100);
+// By then the session has come back or ended.
+constexpr absl::Duration kLeaveLineWithin = absl::Hours(1);
 constexpr size_t kSequenceDigits = 10;
 
 // Places in line are ordered by the counter at the end, whatever precedes it.
@@ -189,6 +191,11 @@ void Lock::RetryOrLose(const absl::Status& error, void (Lock::*step)()) {
 
 void Lock::Lose(const absl::Status& why) {
   if (std::exchange(ended_, true)) return;
+  // Should the session come back, its znode must not go on standing in line for nobody.
+  if (!own_path_.empty()) {
+    client_.Delete(own_path_, kAnyVersion, false, {.timeout = kLeaveLineWithin},
+                   [](const absl::StatusOr<DeleteResult>&) {});
+  }
   callbacks_.on_lost(why);
 }
 

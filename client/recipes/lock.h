@@ -15,7 +15,8 @@ struct LockCallbacks {
   // lock protects, so that it can refuse a holder that has been overtaken (a fencing token).
   absl::AnyInvocable<void(Zxid token)> on_acquired;
   // It is held no longer, or never will be: the session passed its deadline or ended, or someone
-  // deleted the lock's znode. The last callback.
+  // deleted the lock's znode. The last callback. To get in line again, even if the session comes
+  // back, make a new lock.
   absl::AnyInvocable<void(const absl::Status& why)> on_lost;
 };
 
