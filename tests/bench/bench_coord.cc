@@ -1,0 +1,297 @@
+// Load on an ensemble through the client that programs use: a fixed number of requests in flight
+// per connection. Prints one line of JSON; exit 1 when a request failed.
+//   bench_coord write|read --coord H:P[,H:P] [--connections C] [--in-flight N] [--seconds S]
+//   bench_coord create --coord H:P[,H:P] --operations N     makes N znodes
+//   bench_coord gap ...     writes, says so in a line of its own, and may have failures: somebody
+//                           kills a server meanwhile
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "client/coord.h"
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+#include "tests/bench/latency_histogram.h"
+#include "tests/bench/process.h"
+
+namespace bellwether::bench {
+namespace {
+
+constexpr absl::Duration kWarmUp = absl::Milliseconds(500);
+
+enum class Kind { kCreate, kSet, kGet };
+
+struct Flags {
+  std::string mode;
+  std::vector<std::string> coord;
+  std::string root = "/bench";  // znodes are made below it
+  int connections = 1;
+  int in_flight = 1;       // per connection
+  int bytes = 100;         // of a znode's data
+  double seconds = 3;      // measured, after the warm-up
+  int64_t operations = 0;  // of mode create: stop after that many
+};
+
+// When a pass over all connections measures and when it ends. Times are the clock's Monotonic.
+struct Pass {
+  Kind kind = Kind::kSet;
+  absl::Duration measure_from;
+  absl::Duration end = absl::InfiniteDuration();
+  int64_t operations_max = 0;  // per connection; 0: until `end`
+};
+
+// The longest time without an acknowledged write. Thread-safe.
+class GapMeter {
+ public:
+  void Start(absl::Duration now) {
+    base::MutexLock lock(mutex_);
+    last_ = now;
+    longest_ = absl::ZeroDuration();
+  }
+  // Also called once with the end of the pass, so that a silence up to there counts.
+  void Acknowledged(absl::Duration now) {
+    base::MutexLock lock(mutex_);
+    longest_ = std::max(longest_, now - last_);
+    last_ = std::max(last_, now);
+  }
+  absl::Duration longest() {
+    base::MutexLock lock(mutex_);
+    return longest_;
+  }
+
+ private:
+  base::Mutex mutex_;
+  absl::Duration last_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration longest_ ABSL_GUARDED_BY(mutex_);
+};
+
+// One session that keeps `in_flight` requests outstanding, each on a znode of its own. Everything
+// but the constructor, Begin and Wait runs on the session's executor.
+class Connection {
+ public:
+  Connection(const Flags& flags, int index, std::unique_ptr<client::Coord> coord, GapMeter& all)
+      : flags_(flags),
+        prefix_(fmt::format("{}/{}-", flags.root, index)),
+        data_(static_cast<size_t>(flags.bytes), 'x'),
+        coord_(std::move(coord)),
+        all_(all) {}
+
+  void Begin(const Pass& pass) {
+    {
+      base::MutexLock lock(mutex_);
+      running_ = flags_.in_flight;
+    }
+    coord_->Run([this, pass](client::CoordClient& client) {
+      client_ = &client;
+      pass_ = pass;
+      started_ = answered_ = 0;
+      latencies_ = {};
+      failures_ = 0;
+      failure_.clear();
+      own_.Start(Now());
+      for (int slot = 0; slot < flags_.in_flight; ++slot) Next(slot);
+    });
+  }
+
+  // Until all that Begin started is answered.
+  void Wait() {
+    base::MutexLock lock(mutex_);
+    while (running_ > 0) idle_.Wait(mutex_);
+  }
+
+  // Requires: Wait returned after the last Begin.
+  const LatencyHistogram& latencies() const { return latencies_; }
+  int64_t answered() const { return answered_; }
+  int64_t failures() const { return failures_; }
+  const std::string& failure() const { return failure_; }
+  absl::Duration LongestGapUntil(absl::Duration end) {
+    own_.Acknowledged(end);
+    return own_.longest();
+  }
+
+ private:
+  static absl::Duration Now() { return base::SystemClock().Monotonic(); }
+
+  void Next(int slot) {
+    const absl::Duration now = Now();
+    if (now >= pass_.end || (pass_.operations_max > 0 && started_ == pass_.operations_max)) {
+      base::MutexLock lock(mutex_);
+      if (--running_ == 0) idle_.Signal();
+      return;
+    }
+    ++started_;
+    switch (pass_.kind) {
+      case Kind::kCreate:
+        client_->Create(prefix_ + std::to_string(created_++), data_,
+                        client::CreateMode::kPersistent, {},
+                        OnAnswer<client::CreateResult>(slot, now));
+        break;
+      case Kind::kSet:
+        client_->Set(prefix_ + std::to_string(slot), data_, client::kAnyVersion, {},
+                     OnAnswer<client::SetResult>(slot, now));
+        break;
+      case Kind::kGet:
+        client_->Get(prefix_ + std::to_string(slot), {}, OnAnswer<client::GetResult>(slot, now));
+        break;
+    }
+  }
+
+  template <typename Result>
+  client::Callback<Result> OnAnswer(int slot, absl::Duration sent) {
+    return [this, slot, sent](const absl::StatusOr<Result>& result) {
+      Count(result.status(), sent);
+      Next(slot);
+    };
+  }
+
+  void Count(const absl::Status& status, absl::Duration sent) {
+    const absl::Duration now = Now();
+    if (!status.ok()) {
+      ++failures_;
+      failure_ = std::string(status.message());
+      return;
+    }
+    ++answered_;
+    own_.Acknowledged(now);
+    all_.Acknowledged(now);
+    if (now < pass_.measure_from || now > pass_.end) return;
+    latencies_.Record(now - sent);
+  }
+
+  const Flags& flags_;
+  const std::string prefix_;
+  const std::string data_;
+  const std::unique_ptr<client::Coord> coord_;
+  GapMeter& all_;
+
+  client::CoordClient* client_ = nullptr;
+  Pass pass_;
+  int64_t started_ = 0;
+  int64_t created_ = 0;
+  int64_t answered_ = 0;  // without failure, the warm-up included
+  int64_t failures_ = 0;
+  std::string failure_;  // the last one
+  LatencyHistogram latencies_;
+  GapMeter own_;
+
+  base::Mutex mutex_;
+  base::CondVar idle_;
+  int running_ ABSL_GUARDED_BY(mutex_) = 0;  // slots
+};
+
+using Connections = std::vector<std::unique_ptr<Connection>>;
+
+absl::StatusOr<Connections> Connect(const Flags& flags, GapMeter& all) {
+  Connections connections;
+  for (int i = 0; i < flags.connections; ++i) {
+    client::CoordOptions options;
+    options.addresses = flags.coord;
+    auto coord = client::Coord::Connect(std::move(options));
+    if (!coord.ok()) return coord.status();
+    if (i == 0) {
+      const auto made = (*coord)->Create(flags.root, "");
+      if (!made.ok() && !absl::IsAlreadyExists(made.status())) return made.status();
+    }
+    connections.push_back(std::make_unique<Connection>(flags, i, *std::move(coord), all));
+  }
+  return connections;
+}
+
+void RunPass(Connections& connections, const Pass& pass) {
+  for (const auto& connection : connections) connection->Begin(pass);
+  for (const auto& connection : connections) connection->Wait();
+}
+
+// Requires: at least one connection, and no pass under way.
+nlohmann::ordered_json Report(Connections& connections, GapMeter& all, const Pass& pass,
+                              double seconds, double cpu_seconds) {
+  const absl::Duration end = std::min(pass.end, base::SystemClock().Monotonic());
+  all.Acknowledged(end);
+  LatencyHistogram latencies;
+  int64_t answered = 0;
+  int64_t failures = 0;
+  std::string failure;
+  absl::Duration client_gap;
+  for (const auto& connection : connections) {
+    latencies.Add(connection->latencies());
+    answered += connection->answered();
+    failures += connection->failures();
+    if (!connection->failure().empty()) failure = connection->failure();
+    client_gap = std::max(client_gap, connection->LongestGapUntil(end));
+  }
+  nlohmann::ordered_json report = {{"measured", latencies.count()},
+                                   {"answered", answered},
+                                   {"failures", failures}};
+  report["last_failure"] = failure.empty() ? nlohmann::ordered_json(nullptr)
+                                           : nlohmann::ordered_json(failure);
+  report["seconds"] = seconds;
+  report["per_second"] = static_cast<double>(latencies.count()) / seconds;
+  report["p50_us"] = absl::ToDoubleMicroseconds(latencies.Percentile(0.5));
+  report["p99_us"] = absl::ToDoubleMicroseconds(latencies.Percentile(0.99));
+  report["generator_cpu_seconds"] = cpu_seconds;
+  report["longest_gap_ms"] = absl::ToDoubleMilliseconds(all.longest());
+  report["longest_client_gap_ms"] = absl::ToDoubleMilliseconds(client_gap);
+  return report;
+}
+
+absl::StatusOr<nlohmann::ordered_json> Run(const Flags& flags) {
+  GapMeter all;
+  auto connected = Connect(flags, all);
+  if (!connected.ok()) return connected.status();
+  Connections& connections = *connected;
+  const auto now = [] { return base::SystemClock().Monotonic(); };
+  const bool create = flags.mode == "create";
+  if (!create) RunPass(connections, {.kind = Kind::kCreate, .operations_max = flags.in_flight});
+
+  Pass pass{.kind = create ? Kind::kCreate : flags.mode == "read" ? Kind::kGet : Kind::kSet};
+  const double cpu_before = CpuSeconds();
+  const absl::Duration start = now();
+  all.Start(start);
+  if (create) {
+    pass.operations_max = std::max<int64_t>(1, flags.operations / flags.connections);
+  } else {
+    pass.measure_from = start + kWarmUp;
+    pass.end = pass.measure_from + absl::Seconds(flags.seconds);
+  }
+  if (flags.mode == "gap") {
+    fmt::print("writing\n");
+    std::fflush(stdout);
+  }
+  RunPass(connections, pass);
+  const double took = create ? absl::ToDoubleMicroseconds(now() - start) / 1e6 : flags.seconds;
+  return Report(connections, all, pass, took, CpuSeconds() - cpu_before);
+}
+
+}  // namespace
+}  // namespace bellwether::bench
+
+int main(int argc, char** argv) {
+  bellwether::bench::Flags flags;
+  CLI::App app("load on a coord ensemble");
+  app.add_option("mode", flags.mode)
+      ->required()
+      ->check(CLI::IsMember({"write", "read", "create", "gap"}));
+  app.add_option("--coord", flags.coord, "HOST:PORT of servers")->required()->delimiter(',');
+  app.add_option("--root", flags.root, "znodes are made below it");
+  app.add_option("--connections", flags.connections)->check(CLI::Range(1, 1000));
+  app.add_option("--in-flight", flags.in_flight, "requests per connection")
+      ->check(CLI::Range(1, 16000));
+  app.add_option("--bytes", flags.bytes, "of a znode's data")->check(CLI::Range(0, 1 << 20));
+  app.add_option("--seconds", flags.seconds, "measured")->check(CLI::PositiveNumber);
+  app.add_option("--operations", flags.operations, "of mode create: how many znodes");
+  CLI11_PARSE(app, argc, argv);
+
+  const auto report = bellwether::bench::Run(flags);
+  if (!report.ok()) {
+    fmt::print(stderr, "bench_coord: error: {}\n", std::string(report.status().message()));
+    return 1;
+  }
+  fmt::print("{}\n", report->dump());
+  return flags.mode != "gap" && report->at("failures") > 0 ? 1 : 0;
+}
