@@ -70,10 +70,10 @@ class Consumer {
   virtual std::vector<int32_t> partitions() const = 0;
 
   // End of a partition as it was when the consumer was opened: a reader that has all below it has
-  // what was there then.
+  // what was there then. Requires: it is read.
   virtual Offset EndAtOpen(int32_t partition) const = 0;
 
-  // Next offset to be delivered of a partition.
+  // Next offset to be delivered of a partition. Requires: it is read.
   virtual Offset Position(int32_t partition) const = 0;
 };
 
