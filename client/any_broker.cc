@@ -12,6 +12,7 @@ namespace {
 
 constexpr absl::Duration kPause = absl::Milliseconds(100);
 constexpr absl::Duration kAttemptTimeout = absl::Seconds(3);
+constexpr int kStaleAnswersMax = 10;
 
 const char* SourceName(broker::v1::ConfigSource source) {
   switch (source) {
@@ -175,6 +176,13 @@ void AnyBroker::StayWith(const std::string& address) {
   const auto learned = std::find(learned_.begin(), learned_.end(), address);
   next_ = static_cast<size_t>(configured - configured_.begin());
   if (configured == configured_.end()) next_ += static_cast<size_t>(learned - learned_.begin());
+}
+
+void AnyBroker::Judge(bool was_news) {
+  stale_answers_ = was_news ? 0 : stale_answers_ + 1;
+  if (stale_answers_ < kStaleAnswersMax) return;
+  stale_answers_ = 0;
+  ++next_;
 }
 
 void AnyBroker::Metadata(std::vector<std::string> topics, absl::Duration timeout,

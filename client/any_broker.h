@@ -33,6 +33,10 @@ class AnyBroker {
   // "unknown_topic_or_partition".
   void Metadata(std::vector<std::string> topics, absl::Duration timeout, Done<ClusterInfo> done);
 
+  // Says whether the last answer of Metadata was news. A broker that is cut off from the others
+  // answers, but never with any: after ten answers in a row that were none another one is asked.
+  void Judge(bool was_news);
+
   // Sent once, to a broker that has just answered: an error after that is an unknown outcome.
   void CreateTopic(broker::v1::CreateTopicRequest request, absl::Duration timeout,
                    Done<base::Uuid> done);
@@ -54,6 +58,7 @@ class AnyBroker {
   base::Executor& executor_;
   const std::vector<std::string> configured_;
   std::vector<std::string> learned_;
+  int stale_answers_ = 0;  // in a row
   size_t next_ = 0;  // to be asked: place among the configured, then the learned ones
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by late callbacks
 };

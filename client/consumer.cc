@@ -280,6 +280,7 @@ void ReadingConsumer::RefreshSoon() {
             fmt::format("topic '{}' was deleted and made again; open it anew to read the new one",
                         options_.topic)));
       }
+      any_.Judge(!SameLeaders(cluster->topics.front(), cluster_.topics.front()));
       cluster_ = *std::move(cluster);
       SubscribeAll();
     });

@@ -1,5 +1,6 @@
 #include "client/offsets.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
@@ -55,6 +56,13 @@ absl::StatusOr<std::string> LeaderAddress(const ClusterInfo& cluster, const Topi
       absl::StatusCode::kUnavailable, "partition_offline",
       fmt::format("partition {}/{} is offline: no replica is available (on broker {}); start it",
                   topic.name, partition.partition, fmt::join(replicas, ", ")));
+}
+
+bool SameLeaders(const TopicInfo& a, const TopicInfo& b) {
+  return std::equal(a.partitions.begin(), a.partitions.end(), b.partitions.begin(),
+                    b.partitions.end(), [](const PartitionInfo& one, const PartitionInfo& other) {
+                      return one.leader == other.leader && one.leader_epoch == other.leader_epoch;
+                    });
 }
 
 broker::v1::PartitionRef RefOf(const TopicInfo& topic, const PartitionInfo& partition) {

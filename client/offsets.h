@@ -16,6 +16,9 @@ namespace bellwether::client {
 absl::StatusOr<std::string> LeaderAddress(const ClusterInfo& cluster, const TopicInfo& topic,
                                           const PartitionInfo& partition);
 
+// Whether every partition has the same leader in the same epoch.
+bool SameLeaders(const TopicInfo& a, const TopicInfo& b);
+
 // What names a partition and the leadership one knows in requests.
 broker::v1::PartitionRef RefOf(const TopicInfo& topic, const PartitionInfo& partition);
 

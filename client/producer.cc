@@ -378,6 +378,7 @@ bool SendingProducer::Update(Topic& topic, ClusterInfo cluster) {
   base::MutexLock lock(mutex_);
   const TopicInfo& info = cluster.topics.front();
   if (info.topic_id != topic.info().topic_id) return false;
+  any_.Judge(!SameLeaders(info, topic.info()));
   if (info.partitions.size() >= topic.queues.size()) {
     topic.cluster = std::make_shared<const ClusterInfo>(std::move(cluster));
     topic.sticky = -1;

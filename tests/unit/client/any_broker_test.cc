@@ -1,7 +1,6 @@
 #include "client/any_broker.h"
 
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -32,9 +31,6 @@ class AnyBrokerTest : public ::testing::Test {
         answer_ = std::move(cluster);
       });
     });
-  }
-  std::set<std::string> Asked() const {
-    return std::set<std::string>(brokers_->asked.begin(), brokers_->asked.end());
   }
 
   std::unique_ptr<FakeBrokers> brokers_;
@@ -75,6 +71,19 @@ TEST_F(AnyBrokerTest, FindsASingleBrokerSoonAfterItCameUp) {
   brokers_->executor->Advance(absl::Milliseconds(100));
   ASSERT_TRUE(answer_.has_value());
   EXPECT_TRUE(answer_->ok());
+}
+
+TEST_F(AnyBrokerTest, LeavesABrokerThatHasNoNewsForLong) {
+  Start({"b0:1", "b1:1"});
+  Ask();
+  const std::string first = brokers_->asked.back();
+  for (int i = 0; i < 15; ++i) {
+    Ask();
+    EXPECT_EQ(brokers_->asked.back(), first);
+    brokers_->Do([this, i] { any_->Judge(/*was_news=*/i == 4); });
+  }
+  Ask();
+  EXPECT_NE(brokers_->asked.back(), first);
 }
 
 TEST_F(AnyBrokerTest, GivesUpAtItsDeadlineWithTheLastError) {
