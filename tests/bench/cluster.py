@@ -90,9 +90,7 @@ class Cluster:
                 time.sleep(0.005)
         raise NoResult(f"{server['name']} is not ready; see {server['log']}")
 
-    def log_entries(self, server):
-        """Entries that a coord server has written to its Raft log since it started."""
+    def metric(self, server, name):
         with urllib.request.urlopen(f"http://{server['admin']}/metrics", timeout=10) as answer:
             text = answer.read().decode()
-        return int(float(re.search(r"^bell_raft_log_entries_written_total (\S+)", text,
-                                   re.MULTILINE).group(1)))
+        return int(float(re.search(rf"^{name} (\S+)", text, re.MULTILINE).group(1)))
