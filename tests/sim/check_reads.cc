@@ -56,12 +56,14 @@ void CheckReads(const History& history, const Model& model, Violations& violatio
     const Zxid floor = operation.stale_ok ? Zxid() : operation.floor;
     if (operation.outcome == Outcome::kRejected && operation.reason == "no_node" &&
         !model.WasMissing(operation.path, floor, operation.ceiling)) {
-      violations.Add("linearizability", "{} found nothing, but it existed all through zxids {} to {}",
+      violations.Add("linearizability",
+                     "{} found nothing, but it existed all through zxids {} to {}",
                      Describe(operation), floor, operation.ceiling);
     }
     if (operation.outcome != Outcome::kOk) continue;
     if (operation.zxid < floor) {
-      violations.Add("linearizability", "{} is of zxid {}, but {} was applied before it was asked for",
+      violations.Add("linearizability",
+                     "{} is of zxid {}, but {} was applied before it was asked for",
                      Describe(operation), operation.zxid, floor);
     }
     if (operation.zxid > operation.ceiling) {

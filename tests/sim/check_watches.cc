@@ -127,7 +127,9 @@ class WatchFollower {
       }
       const bool same = std::equal(
           batch.changes.begin(), batch.changes.end(), due.begin(), due.end(),
-          [](const WatchChange& delivered, const Change* change) { return Same(delivered, *change); });
+          [](const WatchChange& delivered, const Change* change) {
+            return Same(delivered, *change);
+          });
       if (same) continue;
       Fail(zxid, "does not hold the changes of that zxid");
       return false;

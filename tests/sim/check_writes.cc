@@ -120,7 +120,8 @@ class WriteChecker {
       if (count.done >= count.acknowledged && count.done <= count.acknowledged + count.unknown) {
         continue;
       }
-      violations_.Add("outcome", "session {:#x} deleted {} {} times; {} were acknowledged, {} are unknown",
+      violations_.Add("outcome",
+                      "session {:#x} deleted {} {} times; {} were acknowledged, {} are unknown",
                       key.session.value(), key.path, count.done, count.acknowledged, count.unknown);
     }
   }
@@ -140,7 +141,8 @@ class WriteChecker {
       return;
     }
     if (operation.zxid <= operation.floor) {
-      violations_.Add("linearizability", "{} has zxid {}, but {} was applied before it was asked for",
+      violations_.Add("linearizability",
+                      "{} has zxid {}, but {} was applied before it was asked for",
                       Describe(operation), operation.zxid, operation.floor);
     }
     CheckResult(operation, applied);

@@ -33,7 +33,8 @@ struct Operation {
   bool recursive = false;
   bool stale_ok = false;
 
-  // The newest zxid that any server had applied when the request was made, and when it was answered.
+  // The newest zxid that any server had applied when the request was made, and when it was
+  // answered.
   Zxid floor;
   Zxid ceiling;
   uint64_t answered = 0;  // position among all answers of the client

@@ -19,7 +19,12 @@ const Fault kEvents[] = {Fault::kDelay,       Fault::kBreak,         Fault::kPar
 
 }  // namespace
 
-void Nemesis::Start() { ScheduleNext(); }
+void Nemesis::Start() {
+  if (world_.options().hunts_leaders) {
+    world_.on_leader = [this](uint32_t server) { Hunt(server); };
+  }
+  ScheduleNext();
+}
 
 void Nemesis::ScheduleNext() {
   const absl::Duration interval = world_.options().fault_interval;
@@ -58,7 +63,7 @@ bool Nemesis::Inject(Fault fault) {
     case Fault::kWipe:
       return Crash(true);
     case Fault::kPause:
-      return Pause();
+      return Pause(AnyServer(0.5));
     case Fault::kSlowDisk:
       return SlowDisk();
     case Fault::kFullDisk:
@@ -137,21 +142,64 @@ bool Nemesis::PartitionOneWay() {
 
 // ---- Servers ----
 
+uint32_t Nemesis::AnyServer(double leader_chance) {
+  const uint32_t leader = world_.Leader();
+  return leader != 0 && random_.Chance(leader_chance) ? leader : AnyServer();
+}
+
 bool Nemesis::Crash(bool wipe) {
-  uint32_t server = AnyServer();
-  if (const uint32_t leader = world_.Leader(); leader != 0 && random_.Chance(0.3)) server = leader;
+  if (!wipe && random_.Chance(0.15)) return CrashAll();
+  const uint32_t server = AnyServer(0.3);
   if (world_.machine(server).process == nullptr) return false;
-  if (wipe) {
-    // A minority at most may have lost what it promised, and only once there is an ensemble.
-    const uint32_t minority = (world_.options().servers - 1) / 2;
-    const bool formed = world_.log.newest_zxid() > Zxid(0);
-    if (!formed || world_.Readmitting() >= minority) return false;
-    if (world_.machine(server).readmitting) return false;
-  }
+  if (!wipe) return CrashOne(server);
+  // A minority at most may have lost what it promised, and only once there is an ensemble.
+  const uint32_t minority = (world_.options().servers - 1) / 2;
+  const bool formed = world_.log.newest_zxid() > Zxid(0);
+  if (!formed || world_.Readmitting() >= minority) return false;
+  if (world_.machine(server).readmitting) return false;
   world_.CrashServer(server);
-  if (wipe) world_.WipeServer(server);
+  world_.WipeServer(server);
   UndoAfter(Between(20, 3'000), [this, server] { Restart(server); });
   return true;
+}
+
+// As when the power fails.
+bool Nemesis::CrashAll() {
+  for (uint32_t server = 1; server <= world_.options().servers; ++server) {
+    if (world_.machine(server).process != nullptr) world_.CrashServer(server);
+    UndoAfter(Between(20, 1'000), [this, server] { Restart(server); });
+  }
+  return true;
+}
+
+bool Nemesis::CrashOne(uint32_t server) {
+  KillWhenWriting(server, random_.Chance(0.5) ? 0 : 1'000);
+  return true;
+}
+
+void Nemesis::KillWhenWriting(uint32_t server, int looks) {
+  const Machine& machine = world_.machine(server);
+  if (machine.process == nullptr) return;
+  if (looks > 0 && machine.disk.unsynced() == 0) {
+    return UndoAfter(absl::Microseconds(50),
+                     [this, server, looks] { KillWhenWriting(server, looks - 1); });
+  }
+  world_.CrashServer(server);
+  UndoAfter(Between(20, 3'000), [this, server] { Restart(server); });
+}
+
+// A leader that has just begun has sent little, and others have yet to hear of it.
+void Nemesis::Hunt(uint32_t leader) {
+  if (!random_.Chance(0.5)) return;
+  UndoAfter(absl::Microseconds(random_.Between(0, 30'000)), [this, leader] {
+    if (world_.machine(leader).process == nullptr) return;
+    if (world_.options().Enabled(Fault::kCrash) && random_.Chance(0.6)) {
+      world_.faults.Add(Fault::kCrash);
+      CrashOne(leader);
+    } else if (world_.options().Enabled(Fault::kPause) && Pause(leader)) {
+      world_.faults.Add(Fault::kPause);
+    }
+  });
 }
 
 void Nemesis::Restart(uint32_t server) {
@@ -160,9 +208,7 @@ void Nemesis::Restart(uint32_t server) {
   world_.StartServer(server);
 }
 
-bool Nemesis::Pause() {
-  uint32_t server = AnyServer();
-  if (const uint32_t leader = world_.Leader(); leader != 0 && random_.Chance(0.5)) server = leader;
+bool Nemesis::Pause(uint32_t server) {
   Process* const process = world_.machine(server).process.get();
   if (process == nullptr || process->paused()) return false;
   const absl::Duration length = random_.Chance(0.7) ? Between(50, 1'000) : Between(1'000, 5'000);
@@ -270,6 +316,7 @@ void Nemesis::CountMessageFaults() {
 
 void Nemesis::Heal() {
   stopped_ = true;
+  world_.on_leader = nullptr;
   world_.trace.Add("everything is healed");
   world_.network.loss_chance = 0;
   world_.network.duplicate_chance = 0;

@@ -31,7 +31,12 @@ class Nemesis {
   bool Partition();
   bool PartitionOneWay();
   bool Crash(bool wipe);
-  bool Pause();
+  bool CrashAll();
+  // Kills the server, now or as soon as it has writes that can get lost.
+  bool CrashOne(uint32_t server);
+  void KillWhenWriting(uint32_t server, int looks);
+  bool Pause(uint32_t server);
+  void Hunt(uint32_t leader);
   bool SlowDisk();
   bool FullDisk();
   bool JumpWallClock();
@@ -42,8 +47,11 @@ class Nemesis {
 
   void Restart(uint32_t server);
   void Resume(uint32_t server);
-  uint32_t AnyServer() { return 1 + static_cast<uint32_t>(random_.Below(world_.options().servers)); }
-  uint32_t AnyClient() { return 1 + static_cast<uint32_t>(random_.Below(world_.options().clients)); }
+  // Any server, with that chance the leader.
+  uint32_t AnyServer(double leader_chance);
+  uint32_t AnyServer() { return AnyOf(world_.options().servers); }
+  uint32_t AnyClient() { return AnyOf(world_.options().clients); }
+  uint32_t AnyOf(uint32_t count) { return 1 + static_cast<uint32_t>(random_.Below(count)); }
   absl::Duration Between(int64_t first_ms, int64_t last_ms) {
     return absl::Milliseconds(random_.Between(first_ms, last_ms));
   }

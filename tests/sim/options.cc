@@ -73,11 +73,13 @@ Options Options::FromSeed(uint64_t seed) {
   options.fault_interval = Milliseconds(random, 150, 1'500);
   options.think_time = Milliseconds(random, 10, 80);
   options.session_timeout = Milliseconds(random, 1'000, 4'000);
-  options.sync_max = absl::Microseconds(random.Between(200, 5'000));
+  options.sync_max = absl::Microseconds(random.Chance(0.7) ? random.Between(200, 5'000)
+                                                           : random.Between(5'000, 60'000));
   options.outstanding_max = static_cast<uint32_t>(random.Between(1, 8));
   options.watch_ring_changes = random.Chance(0.4) ? static_cast<uint32_t>(random.Between(4, 64))
                                                   : 100'000;
   options.watch_window = static_cast<uint32_t>(random.Between(1, 8));
+  options.hunts_leaders = random.Chance(0.15);
   const bool calm = random.Chance(0.05);  // what fails without any fault is easiest to read
   for (size_t fault = 0; fault < kFaults; ++fault) {
     options.enabled[fault] = !calm && random.Chance(0.5);
@@ -102,13 +104,13 @@ std::string Options::Describe() const {
   }
   return fmt::format(
       "seed={} servers={} clients={} chaos_ms={} fault_interval_ms={} think_time_ms={} "
-      "session_timeout_ms={} sync_max_us={} outstanding_max={} watch_ring_changes={} "
-      "watch_window={} drop={} duplicate={} reorder={} break={} faults={}",
+      "session_timeout_ms={} sync_max_us={} hunts_leaders={} outstanding_max={} "
+      "watch_ring_changes={} watch_window={} drop={} duplicate={} reorder={} break={} faults={}",
       seed, servers, clients, absl::ToInt64Milliseconds(chaos),
       absl::ToInt64Milliseconds(fault_interval), absl::ToInt64Milliseconds(think_time),
       absl::ToInt64Milliseconds(session_timeout), absl::ToInt64Microseconds(sync_max),
-      outstanding_max, watch_ring_changes, watch_window, drop_chance, duplicate_chance,
-      reorder_chance, break_chance, faults.empty() ? "none" : faults);
+      hunts_leaders, outstanding_max, watch_ring_changes, watch_window, drop_chance,
+      duplicate_chance, reorder_chance, break_chance, faults.empty() ? "none" : faults);
 }
 
 }  // namespace bellwether::sim

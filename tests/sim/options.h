@@ -55,6 +55,7 @@ struct Options {
   absl::Duration think_time;       // of a client between two requests, on average
   absl::Duration session_timeout;  // that clients ask for
   absl::Duration sync_max;         // of a healthy disk
+  bool hunts_leaders = false;      // whoever becomes leader is soon hit by a fault
   uint32_t outstanding_max = 1;    // requests of a client not yet answered
   uint32_t watch_ring_changes = 0;  // per server; small ones make watches resync
   uint32_t watch_window = 1;       // frames of a watch that a slow network holds

@@ -81,7 +81,8 @@ class Scenario {
     if (!Within(kWatchesWithin, "watches are behind", [&] { return WatchesReached(zxid); })) {
       return TraceClients();
     }
-    if (!Within(kSessionsWithin, "abandoned sessions live on", [this] { return SessionsRight(); })) {
+    if (!Within(kSessionsWithin, "abandoned sessions live on",
+                [this] { return SessionsRight(); })) {
       return;
     }
     if (!Within(kServersAgreeWithin, "servers are behind", [this] { return ServersAgree(); })) {
@@ -101,7 +102,8 @@ class Scenario {
 
   bool WatchesReached(Zxid zxid) {
     for (uint32_t slot = 1; slot <= options_.clients; ++slot) {
-      if (world_.client(slot) == nullptr || !world_.client(slot)->WatchesReached(zxid)) return false;
+      SimClient* const client = world_.client(slot);
+      if (client == nullptr || !client->WatchesReached(zxid)) return false;
     }
     return true;
   }

@@ -5,7 +5,9 @@
 namespace bellwether::sim {
 
 void Process::Observed::Apply(std::vector<coord::CommittedBatch> batches) {
-  for (const coord::CommittedBatch& batch : batches) process_.observer_.OnApply(process_.id_, batch);
+  for (const coord::CommittedBatch& batch : batches) {
+    process_.observer_.OnApply(process_.id_, batch);
+  }
   process_.service_.Apply(std::move(batches));
   const coord::ServiceStatus status = process_.service_.Status();
   process_.observer_.OnState(process_.id_, status.applied_index, status.digest);

@@ -66,8 +66,8 @@ uint32_t SimClient::server() const {
 
 std::string SimClient::State() const {
   std::string state = fmt::format("client {} {} at {}, {} requests unanswered ({})", serial_,
-                                  client::SessionStateName(client_.state()), client_.session().address,
-                                  pending_.size(), client_.LastFailure());
+                                  client::SessionStateName(client_.state()),
+                                  client_.session().address, pending_.size(), client_.LastFailure());
   for (const OpenedWatch& opened : watches_) {
     state += fmt::format(", watch {} at {}", opened.path, opened.watch->position());
   }
@@ -86,7 +86,8 @@ SessionRecord* SimClient::FindSession() {
 // ---- Requests ----
 
 void SimClient::Think() {
-  const absl::Duration think = options_.think_time * 2 * static_cast<double>(random_.Below(1000)) / 1000;
+  const double share = static_cast<double>(random_.Below(1000)) / 1000;
+  const absl::Duration think = options_.think_time * 2 * share;
   executor_.RunAfter(think, [this] {
     if (over_ || finishing_) return;
     ChangeWatches();
@@ -291,8 +292,8 @@ void SimClient::NoteSession() {
 }
 
 void SimClient::OnState(client::SessionState state) {
-  deps_.trace.Add("client {} is {} session={:#x} server={}", serial_, client::SessionStateName(state),
-                  client_.session().id.value(), client_.session().address);
+  deps_.trace.Add("client {} is {} session={:#x} server={}", serial_,
+                  client::SessionStateName(state), client_.session().id.value(), client_.session().address);
   NoteSession();
   if (state != client::SessionState::kExpired) return;
   if (SessionRecord* session = FindSession()) session->told_ended = true;

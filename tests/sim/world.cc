@@ -140,6 +140,7 @@ void World::OnLeadership(ServerId server, const coord::Leadership& leadership,
   elections.OnLeadership(server, leadership);
   if (leadership.role != coord::Role::kLeader) return;
   log.OnLeader(server, leadership.term, elections.newest_term(), server_log);
+  if (on_leader) on_leader(server.value());
 }
 
 void World::OnApply(ServerId server, const coord::CommittedBatch& batch) {

@@ -33,6 +33,7 @@ class World : private ServerObserver {
   ElectionChecker elections;
   ClientNetwork client_network;
   FaultCounts faults;
+  std::function<void(uint32_t server)> on_leader;  // it believes to have become leader; may be null
 
   const Options& options() const { return options_; }
 

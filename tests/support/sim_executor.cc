@@ -1,6 +1,7 @@
 #include "tests/support/sim_executor.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace bellwether {
 
@@ -73,17 +74,24 @@ base::TimerId SimExecutor::RunAfter(absl::Duration delay, base::Task task) {
                            state = state_, timer] {
     auto entry = state->timers.find(timer);
     if (state->stopped || entry == state->timers.end()) return;
-    state->queue.push_back({timer, std::move(entry->second)});
+    Queued due{timer, std::move(entry->second)};
     state->timers.erase(entry);
-    if (!state->paused) ScheduleNext(scheduler, task_delay_max, state);
+    if (state->paused) {
+      state->due_while_paused.push_back(std::move(due));
+    } else {
+      state->queue.push_back(std::move(due));
+      ScheduleNext(scheduler, task_delay_max, state);
+    }
   });
   return timer;
 }
 
 void SimExecutor::Cancel(base::TimerId timer) {
   state_->timers.erase(timer);
-  for (Queued& queued : state_->queue) {
-    if (timer != 0 && queued.timer == timer) queued.task = [] {};
+  for (std::deque<Queued>* queue : {&state_->queue, &state_->due_while_paused}) {
+    for (Queued& queued : *queue) {
+      if (timer != 0 && queued.timer == timer) queued.task = [] {};
+    }
   }
 }
 
@@ -91,6 +99,10 @@ void SimExecutor::Pause() { state_->paused = true; }
 
 void SimExecutor::Resume() {
   if (!std::exchange(state_->paused, false)) return;
+  std::deque<Queued> due = std::exchange(state_->due_while_paused, {});
+  const auto at = scheduler_.random().Chance(0.5) ? state_->queue.begin() : state_->queue.end();
+  state_->queue.insert(at, std::make_move_iterator(due.begin()),
+                       std::make_move_iterator(due.end()));
   for (size_t i = 0; i < state_->queue.size(); ++i) {
     ScheduleNext(scheduler_, task_delay_max_, state_);
   }
@@ -100,6 +112,7 @@ void SimExecutor::Stop() {
   state_->stopped = true;
   // What is queued may own anything, even what ends this executor.
   auto timers = std::exchange(state_->timers, {});
+  auto due = std::exchange(state_->due_while_paused, {});
   auto queue = std::exchange(state_->queue, {});
 }
 

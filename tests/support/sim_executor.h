@@ -46,8 +46,9 @@ class SimScheduler {
 
 // One simulated thread. Fault model: any delay up to `task_delay_max` between two tasks, so that
 // threads interleave in every way; Pause stops it like SIGSTOP does (what is posted or due
-// meanwhile runs after Resume); Stop is its end, everything queued is destroyed unrun. May be
-// destroyed at any time except from inside one of its tasks.
+// meanwhile runs after Resume, what is due before or behind what is posted); Stop is its end,
+// everything queued is destroyed unrun. May be destroyed at any time except from inside one of its
+// tasks.
 class SimExecutor : public base::Executor {
  public:
   explicit SimExecutor(SimScheduler& scheduler,
@@ -74,6 +75,7 @@ class SimExecutor : public base::Executor {
     base::TimerId last_timer = 0;
     std::map<base::TimerId, base::Task> timers;
     std::deque<Queued> queue;
+    std::deque<Queued> due_while_paused;
     absl::Duration last_run;  // due time of the task scheduled last
   };
 

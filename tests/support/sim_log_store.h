@@ -31,6 +31,8 @@ class SimDisk {
   void FailWrites() { failing_ = true; }
   void SetFull(bool full) { full_ = full; }
 
+  // Requests asked for and not yet durable.
+  size_t unsynced() const { return volatile_.size(); }
   uint64_t syncs() const { return syncs_; }
   // Requests that crashes took.
   uint64_t requests_lost() const { return requests_lost_; }
