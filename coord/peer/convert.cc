@@ -237,16 +237,22 @@ void ToProto(Forward forward, v1::Forward& out) {
   out.set_position(forward.position);
   out.set_term(forward.term.value());
   for (std::string& command : forward.commands) out.add_commands(std::move(command));
+  for (std::string& principal : forward.principals) out.add_principals(std::move(principal));
 }
 
-Forward FromProto(v1::Forward& in) {
+absl::StatusOr<PeerMessage> FromProto(v1::Forward& in) {
+  if (in.principals_size() != 0 && in.principals_size() != in.commands_size()) {
+    return Invalid("forward.principals");
+  }
   Forward forward;
   forward.stream_id = in.stream_id();
   forward.position = in.position();
   forward.term = Term(in.term());
   forward.commands.assign(std::make_move_iterator(in.mutable_commands()->begin()),
                           std::make_move_iterator(in.mutable_commands()->end()));
-  return forward;
+  forward.principals.assign(std::make_move_iterator(in.mutable_principals()->begin()),
+                            std::make_move_iterator(in.mutable_principals()->end()));
+  return PeerMessage(std::move(forward));
 }
 
 void ToProto(const ForwardReply& reply, v1::ForwardReply& out) {
@@ -317,7 +323,7 @@ absl::StatusOr<PeerMessage> FromFrame(v1::PeerFrame& frame) {
     case v1::PeerFrame::kRaft:
       return FromProto(*frame.mutable_raft());
     case v1::PeerFrame::kForward:
-      return PeerMessage(FromProto(*frame.mutable_forward()));
+      return FromProto(*frame.mutable_forward());
     case v1::PeerFrame::kForwardReply:
       return FromProto(frame.forward_reply());
     case v1::PeerFrame::kReadIndexRequest:

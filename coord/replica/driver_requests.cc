@@ -24,6 +24,14 @@ absl::Status NoteRefused() {
   return absl::UnavailableError("the leader refused what came with the read; try again");
 }
 
+size_t BytesOf(const std::vector<ProposedCommand>& commands) {
+  size_t bytes = 0;
+  for (const ProposedCommand& command : commands) {
+    bytes += command.bytes.size() + command.principal.size() + kCommandOverhead;
+  }
+  return bytes;
+}
+
 // The core's refusal as callers of Propose and RequestRead know it; always rejected.
 absl::Status RefusalOf(const absl::Status& status) {
   if (absl::IsFailedPrecondition(status)) return NoLeader();
@@ -39,10 +47,10 @@ bool ReplicaDriver::Reachable(ServerId server) const {
 
 // --- Proposals
 
-void ReplicaDriver::Propose(std::vector<std::string> commands,
+void ReplicaDriver::Propose(std::vector<ProposedCommand> commands,
                             absl::AnyInvocable<void(absl::Status)> done) {
   Proposal proposal;
-  for (const std::string& command : commands) proposal.bytes += command.size() + kCommandOverhead;
+  proposal.bytes = BytesOf(commands);
   proposal.commands = std::move(commands);
   proposal.done = std::move(done);
   const size_t bytes = proposal.bytes;
@@ -89,12 +97,14 @@ void ReplicaDriver::ProposeAsLeader() {
   AppendGroup(std::move(group));
 }
 
-// One entry.
+// One entry. Principals are no part of it: who may do what is for the leader to decide, before it
+// appends, and today it admits every one.
 void ReplicaDriver::AppendGroup(std::vector<LeaderItem> group) {
   std::vector<std::string> commands;
   for (LeaderItem& item : group) {
-    std::move(item.proposal.commands.begin(), item.proposal.commands.end(),
-              std::back_inserter(commands));
+    for (ProposedCommand& command : item.proposal.commands) {
+      commands.push_back(std::move(command.bytes));
+    }
   }
   std::vector<std::string> payloads;
   payloads.push_back(EncodeEntryPayload(deps_.clock.WallMillis(), commands));
@@ -174,10 +184,13 @@ void ReplicaDriver::OnForward(ServerId from, Forward forward) {
   if (absl::Status next = forward_receiver_.Accept(from, forward); !next.ok()) {
     return AnswerItem(item, std::move(next));
   }
-  for (const std::string& command : forward.commands) {
-    item.proposal.bytes += command.size() + kCommandOverhead;
+  item.proposal.commands.resize(forward.commands.size());
+  for (size_t i = 0; i < forward.commands.size(); ++i) {
+    ProposedCommand& command = item.proposal.commands[i];
+    command.bytes = std::move(forward.commands[i]);
+    if (!forward.principals.empty()) command.principal = std::move(forward.principals.at(i));
   }
-  item.proposal.commands = std::move(forward.commands);
+  item.proposal.bytes = BytesOf(item.proposal.commands);
   leader_items_.push_back(std::move(item));
 }
 

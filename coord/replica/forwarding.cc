@@ -37,7 +37,10 @@ Forward ForwardSender::Add(std::vector<Proposal> group, absl::Duration now) {
   sent.at = now;
   for (Proposal& proposal : group) {
     sent.bytes += proposal.bytes;
-    for (std::string& command : proposal.commands) forward.commands.push_back(std::move(command));
+    for (ProposedCommand& command : proposal.commands) {
+      forward.commands.push_back(std::move(command.bytes));
+      forward.principals.push_back(std::move(command.principal));
+    }
     proposal.commands.clear();
   }
   sent.group = std::move(group);

@@ -15,7 +15,7 @@ namespace bellwether::coord {
 
 // Commands of one Propose call and who waits for its outcome.
 struct Proposal {
-  std::vector<std::string> commands;
+  std::vector<ProposedCommand> commands;
   size_t bytes = 0;  // of the commands, with an overhead each
   absl::AnyInvocable<void(absl::Status)> done;
 };

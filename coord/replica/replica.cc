@@ -19,7 +19,7 @@ void Replica::Stop() {
   driver_->PostSelf([](ReplicaDriver& driver) { driver.Stop(); });
 }
 
-void Replica::Propose(std::vector<std::string> commands,
+void Replica::Propose(std::vector<ProposedCommand> commands,
                       absl::AnyInvocable<void(absl::Status)> done) {
   driver_->Propose(std::move(commands), std::move(done));
 }

@@ -134,7 +134,7 @@ class Replica {
   // callback says only: OK, the leader appended them (they take effect when applied, unless the
   // term ends first); rejected, it never will; or unknown (base::OutcomeOf). Calls of one term
   // that follow a rejected or unknown one are not affected.
-  void Propose(std::vector<std::string> commands, absl::AnyInvocable<void(absl::Status)> done);
+  void Propose(std::vector<ProposedCommand> commands, absl::AnyInvocable<void(absl::Status)> done);
 
   // An index such that a read at a state that has applied it is linearizable as of this call. The
   // note, when not empty, reaches the leader's OnNote before the leader confirms its term, and fails

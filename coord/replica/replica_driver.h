@@ -40,7 +40,7 @@ class ReplicaDriver : public Transport::Handler,
   void SetEnsembleId(base::Uuid ensemble_id);
 
   // From any thread.
-  void Propose(std::vector<std::string> commands, absl::AnyInvocable<void(absl::Status)> done);
+  void Propose(std::vector<ProposedCommand> commands, absl::AnyInvocable<void(absl::Status)> done);
   void RequestRead(std::string note, absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done);
   void SendNote(std::string note);
   void OnApplied(LogIndex index);

@@ -42,12 +42,19 @@ struct Hello {
   std::vector<ServerId> heard_empty;  // who has told it that their folder promised nothing
 };
 
+// A command on its way to the leader.
+struct ProposedCommand {
+  std::string bytes;      // opaque here
+  std::string principal;  // who asked, as the service names it; empty: a server itself
+};
+
 // Commands for the leader, appended in order, accepted or refused as a whole (peer.proto).
 struct Forward {
   uint64_t stream_id = 0;
   uint64_t position = 0;  // 1, 2, 3, ... within the stream
   Term term;
   std::vector<std::string> commands;
+  std::vector<std::string> principals;  // of ProposedCommand, one per command; or none: not known
 };
 
 struct ForwardReply {

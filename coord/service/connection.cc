@@ -410,7 +410,7 @@ void Connection::ProposeRun(std::vector<ProposedWrite> run) {
           {write.token, write.request.id, write.request.compare_positions, std::nullopt});
     }
   }
-  backend_.ProposeWrites(executor_, session(), std::move(run),
+  backend_.ProposeWrites(executor_, session(), principal_, std::move(run),
                          [self = shared_from_this(), first, last, first_sequence](
                              absl::Status status) {
                            if (!status.ok()) self->OnProposed(first, last, first_sequence, status);

@@ -39,9 +39,11 @@ class ConnectionBackend {
   // Proposes to open or take over a session. Its fate comes by OnAttached or OnAttachRefused.
   virtual void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
                              const AttachRequest& request) = 0;
-  // Proposes writes in order. Their results come by Settle; `done` says OK for "appended".
+  // Proposes writes of the session in order. Their results come by Settle; `done` says OK for
+  // "appended".
   virtual void ProposeWrites(base::Executor& executor, SessionId session,
-                             std::vector<ProposedWrite> writes, StatusCallback done) = 0;
+                             const Principal& principal, std::vector<ProposedWrite> writes,
+                             StatusCallback done) = 0;
   virtual void RequestReadIndex(base::Executor& executor, IndexCallback done) = 0;
   // Touches the session at the leader, which then confirms its term. The session lives if it does
   // at a state that has applied the index.
@@ -107,6 +109,7 @@ class Connection : public OneShotWatcher,
 
   void PostWake() override;
 
+  const Principal& principal() const { return principal_; }
   // 0 before OnAttached.
   SessionId session() const;
   SessionGeneration generation() const;

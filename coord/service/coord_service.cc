@@ -220,7 +220,7 @@ void CoordService::ProposeEnsembleId() {
   ensemble_id_proposed_in_ = leadership_.term;
   tree::Command command;
   command.operation = tree::SetEnsembleId{base::Uuid::FromRandom(Random(), Random())};
-  log_->Propose({SealCommand({process_, NextToken()}, command)},
+  log_->Propose({{SealCommand({process_, NextToken()}, command), ""}},
                 [this, term = leadership_.term](absl::Status status) {
                   if (status.ok() || ensemble_id_proposed_in_ != term) return;
                   ensemble_id_proposed_in_ = Term();  // the next tick tries again
@@ -234,7 +234,7 @@ void CoordService::ProposeExpire(const SessionTracker::Expired& expired) {
   tracker_.SetExpiring(expired.session, true);
   tree::Command command;
   command.operation = tree::ExpireSession{expired.session, expired.generation};
-  log_->Propose({SealCommand({process_, NextToken()}, command)},
+  log_->Propose({{SealCommand({process_, NextToken()}, command), ""}},
                 [this, session = expired.session](absl::Status status) {
                   if (!status.ok()) tracker_.SetExpiring(session, false);
                 });
@@ -312,21 +312,26 @@ void CoordService::FailAttach(uint64_t token, const Failure& failure) {
 
 void CoordService::ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
                                  const AttachRequest& request) {
+  std::string principal = connection->principal().Name();
   connections_.AwaitAttach(token, std::move(connection));
   absl::StatusOr<tree::Command> command = AttachCommand(request);
   if (!command.ok()) return FailAttach(token, FailureOf(command.status()));
-  log_->Propose({SealCommand({process_, token}, *command)}, [this, token](absl::Status status) {
-    if (!status.ok()) FailAttach(token, FailureOf(status));
-  });
+  log_->Propose({{SealCommand({process_, token}, *command), std::move(principal)}},
+                [this, token](absl::Status status) {
+                  if (!status.ok()) FailAttach(token, FailureOf(status));
+                });
 }
 
 void CoordService::ProposeWrites(base::Executor& executor, SessionId session,
-                                 std::vector<ProposedWrite> writes, StatusCallback done) {
-  std::vector<std::string> commands;
+                                 const Principal& principal, std::vector<ProposedWrite> writes,
+                                 StatusCallback done) {
+  const std::string name = principal.Name();
+  std::vector<ProposedCommand> commands;
   commands.reserve(writes.size());
   for (ProposedWrite& write : writes) {
-    commands.push_back(SealCommand({process_, write.token},
-                                   MakeCommand(session, std::move(write.request))));
+    commands.push_back({SealCommand({process_, write.token},
+                                    MakeCommand(session, std::move(write.request))),
+                        name});
   }
   log_->Propose(std::move(commands),
                 [&executor, done = std::move(done)](absl::Status status) mutable {

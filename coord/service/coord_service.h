@@ -102,7 +102,7 @@ class CoordService : public StateMachine,
   uint64_t NextToken() override;
   void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
                      const AttachRequest& request) override;
-  void ProposeWrites(base::Executor& executor, SessionId session,
+  void ProposeWrites(base::Executor& executor, SessionId session, const Principal& principal,
                      std::vector<ProposedWrite> writes, StatusCallback done) override;
   void RequestReadIndex(base::Executor& executor, IndexCallback done) override;
   void KeepAlive(base::Executor& executor, SessionId session, IndexCallback done) override;

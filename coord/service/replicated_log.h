@@ -16,7 +16,7 @@ class ReplicatedLog {
  public:
   virtual ~ReplicatedLog() = default;
 
-  virtual void Propose(std::vector<std::string> commands,
+  virtual void Propose(std::vector<ProposedCommand> commands,
                        absl::AnyInvocable<void(absl::Status)> done) = 0;
   virtual void RequestRead(std::string note,
                            absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) = 0;
@@ -31,7 +31,7 @@ class ReplicaLog : public ReplicatedLog {
  public:
   explicit ReplicaLog(Replica& replica) : replica_(replica) {}
 
-  void Propose(std::vector<std::string> commands,
+  void Propose(std::vector<ProposedCommand> commands,
                absl::AnyInvocable<void(absl::Status)> done) override {
     replica_.Propose(std::move(commands), std::move(done));
   }

@@ -39,6 +39,9 @@ Failure FailureOf(tree::ResultCode code, std::string_view path);
 // Who a client is. Until clients authenticate themselves that is where they connect from.
 struct Principal {
   std::string address;
+
+  // As servers tell each other; never empty, which is a server itself.
+  std::string Name() const { return "address:" + address; }
 };
 
 // The client's first frame.

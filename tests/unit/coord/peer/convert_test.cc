@@ -126,11 +126,13 @@ TEST(PeerConvert, CarriesRequestsToTheLeader) {
   forward.position = 2;
   forward.term = Term(3);
   forward.commands = {"a", std::string("\0b", 2)};
+  forward.principals = {"address:x:1", ""};
   const Forward carried = CarryAs<Forward>(forward);
   EXPECT_EQ(carried.stream_id, 1u);
   EXPECT_EQ(carried.position, 2u);
   EXPECT_EQ(carried.term, Term(3));
   EXPECT_EQ(carried.commands, forward.commands);
+  EXPECT_EQ(carried.principals, forward.principals);
 
   ForwardReply reply;
   reply.stream_id = 1;
@@ -200,6 +202,11 @@ TEST(PeerConvert, RefusesWhatIsOutOfRange) {
         frame.mutable_forward_reply()->set_code(99);
       },
       ForwardReply{})));
+  Forward forward;
+  forward.commands = {"a", "b"};
+  EXPECT_TRUE(absl::IsInvalidArgument(Refused(
+      [](v1::PeerFrame& frame) { frame.mutable_forward()->add_principals("one of two"); },
+      forward)));
 }
 
 TEST(PeerConvert, RandomBytesNeverCrash) {

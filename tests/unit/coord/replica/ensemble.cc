@@ -114,8 +114,8 @@ uint32_t Ensemble::WaitForFollower(uint32_t leader) {
 
 Ensemble::ProposeResult Ensemble::Propose(uint32_t id, std::string command) {
   auto result = std::make_shared<std::optional<absl::Status>>();
-  std::vector<std::string> commands;
-  commands.push_back(std::move(command));
+  std::vector<ProposedCommand> commands;
+  commands.push_back({std::move(command), "client"});
   at(id).replica.Propose(std::move(commands), [result](absl::Status status) {
     CHECK(!result->has_value(), "a proposal was answered twice");
     *result = std::move(status);

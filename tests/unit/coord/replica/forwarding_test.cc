@@ -13,7 +13,7 @@ struct Answers {
   Proposal Make(std::string command) {
     Proposal proposal;
     proposal.bytes = command.size();
-    proposal.commands.push_back(std::move(command));
+    proposal.commands.push_back({std::move(command), "who"});
     proposal.done = [this](absl::Status status) { statuses.push_back(std::move(status)); };
     return proposal;
   }
@@ -46,6 +46,7 @@ TEST(ForwardSender, NumbersGroupsAndCompletesThemInOrder) {
   EXPECT_EQ(first.position, 1u);
   EXPECT_EQ(second.position, 2u);
   EXPECT_EQ(first.commands, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(first.principals, (std::vector<std::string>{"who", "who"}));
   EXPECT_EQ(first.term, Term(3));
   EXPECT_EQ(sender.bytes(), 3u);
   EXPECT_EQ(sender.oldest(), absl::Seconds(1));

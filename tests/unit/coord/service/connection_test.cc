@@ -1,5 +1,6 @@
 #include "coord/service/envelope.h"
 #include "fmt/format.h"
+#include "gmock/gmock.h"
 #include "tests/unit/coord/service/service_fixture.h"
 
 namespace bellwether::coord {
@@ -408,6 +409,19 @@ TEST_F(ConnectionTest, AnUnknownCommandStopsTheServer) {
   log_.CommitForeign("\xff no command");
   Settle();
   EXPECT_EQ(fatal_.code(), absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(ConnectionTest, CommandsAreProposedWithTheirClientsPrincipal) {
+  const size_t before = log_.principals().size();
+  EXPECT_THAT(log_.principals(), testing::Each(testing::IsEmpty())) << "the ensemble's id is the server's own";
+  auto client = Connect();
+  client->Create("/a");
+  client->Set("/a", "1");
+  Settle();
+  std::vector<std::string> principals = log_.principals();
+  principals.erase(principals.begin(), principals.begin() + static_cast<ptrdiff_t>(before));
+  EXPECT_EQ(principals.size(), 3u);
+  EXPECT_THAT(principals, testing::Each("address:test"));
 }
 
 }  // namespace

@@ -24,12 +24,17 @@ class FakeLog : public ReplicatedLog {
 
   void Drive(StateMachine& state_machine) { state_machine_ = &state_machine; }
 
-  void Propose(std::vector<std::string> commands,
+  void Propose(std::vector<ProposedCommand> commands,
                absl::AnyInvocable<void(absl::Status)> done) override {
     base::MutexLock lock(mutex_);
     absl::Status status = TakeFault();
     if (status.ok()) {
-      Append(std::move(commands));
+      std::vector<std::string> payloads;
+      for (ProposedCommand& command : commands) {
+        payloads.push_back(std::move(command.bytes));
+        principals_.push_back(std::move(command.principal));
+      }
+      Append(std::move(payloads));
       if (!held_) CommitAll();
     }
     replica_executor_.Post(
@@ -101,6 +106,11 @@ class FakeLog : public ReplicatedLog {
     base::MutexLock lock(mutex_);
     return ensemble_id_;
   }
+  // Of every command accepted so far, in order.
+  std::vector<std::string> principals() const {
+    base::MutexLock lock(mutex_);
+    return principals_;
+  }
   int read_requests() const {
     base::MutexLock lock(mutex_);
     return read_requests_;
@@ -150,6 +160,7 @@ class FakeLog : public ReplicatedLog {
   LogIndex last_index_ ABSL_GUARDED_BY(mutex_);
   LogIndex committed_index_ ABSL_GUARDED_BY(mutex_);
   std::vector<CommittedBatch> appended_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> principals_ ABSL_GUARDED_BY(mutex_);
   base::Uuid ensemble_id_ ABSL_GUARDED_BY(mutex_);
   int read_requests_ ABSL_GUARDED_BY(mutex_) = 0;
 };
