@@ -69,10 +69,21 @@ absl::StatusOr<std::vector<std::string>> Context::BrokerAddresses() const {
   return addresses;
 }
 
-absl::StatusOr<std::unique_ptr<client::Coord>> Context::ConnectCoord() const {
+absl::StatusOr<client::CoordOptions> Context::MakeCoordOptions() const {
   client::CoordOptions options;
   ASSIGN_OR_RETURN(options.addresses, CoordAddresses());
   options.request_timeout = RequestTimeout();
+  return options;
+}
+
+absl::StatusOr<std::unique_ptr<client::Coord>> Context::ConnectCoord() const {
+  ASSIGN_OR_RETURN(client::CoordOptions options, MakeCoordOptions());
+  return client::Coord::Connect(std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<client::Coord>> Context::ConnectCoordReadOnly() const {
+  ASSIGN_OR_RETURN(client::CoordOptions options, MakeCoordOptions());
+  options.read_only = true;
   return client::Coord::Connect(std::move(options));
 }
 

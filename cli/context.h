@@ -17,6 +17,7 @@ class App;
 namespace bellwether::client {
 class Admin;
 class Coord;
+struct CoordOptions;
 }  // namespace bellwether::client
 
 namespace bellwether::cli {
@@ -50,6 +51,9 @@ class Context {
   // A session with coord, requests limited by RequestTimeout.
   absl::StatusOr<std::unique_ptr<client::Coord>> ConnectCoord() const;
 
+  // Without a session, for reads with stale_ok: any server that is up will do.
+  absl::StatusOr<std::unique_ptr<client::Coord>> ConnectCoordReadOnly() const;
+
   absl::StatusOr<std::unique_ptr<client::Admin>> ConnectAdmin() const;
 
   // The command chosen on the command line; set by its subcommand's callback.
@@ -57,6 +61,8 @@ class Context {
 
  private:
   friend void AddGlobalFlags(CLI::App& app, Context& context);
+
+  absl::StatusOr<client::CoordOptions> MakeCoordOptions() const;
 
   std::string coord_flag_;
   std::string broker_flag_;

@@ -105,6 +105,7 @@ CommandResult AwaitChange(const Context& context, const ZnodeFlags& flags, clien
                           Coord& coord) {
   client::WatchOptions options;
   options.from_zxid = zxid;
+  options.stale_ok = flags.stale_ok;
   const auto watch = coord.Watch(flags.path, options);
   while (true) {
     ASSIGN_OR_RETURN(const client::WatchBatch batch,
@@ -243,9 +244,10 @@ CLI::App* Add(CLI::App& znode, Context& context, std::shared_ptr<ZnodeFlags> fla
   command->add_option("PATH", flags->path, "absolute, as in /app/config")->required();
   command->callback([&context, flags, action] {
     context.command = [&context, flags, action]() -> CommandResult {
-      ASSIGN_OR_RETURN(const std::unique_ptr<Coord> coord, context.ConnectCoord());
+      ASSIGN_OR_RETURN(const std::unique_ptr<Coord> coord,
+                       flags->stale_ok ? context.ConnectCoordReadOnly() : context.ConnectCoord());
       CommandResult result = action(context, *flags, *coord);
-      if (coord->state() != client::SessionState::kClosed) {
+      if (!flags->stale_ok && coord->state() != client::SessionState::kClosed) {
         coord->CloseSession({absl::Seconds(1)}).IgnoreError();  // it would end by itself
       }
       return result;

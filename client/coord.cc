@@ -34,6 +34,7 @@ absl::StatusOr<std::unique_ptr<Coord>> Coord::Connect(CoordOptions options) {
     return absl::InvalidArgumentError("no coord server is named; give at least one HOST:PORT");
   }
   const absl::Duration timeout = options.request_timeout;
+  const bool read_only = options.read_only;
   std::unique_ptr<Coord> coord(new Coord(std::move(options)));
   OneResult<SessionState> attached;
   base::TimerId timer = 0;
@@ -42,11 +43,13 @@ absl::StatusOr<std::unique_ptr<Coord>> Coord::Connect(CoordOptions options) {
     client.AddStateListener([setter](SessionState state) {
       if (*setter) std::exchange(*setter, nullptr)(state);
     });
-    timer = client.executor().RunAfter(timeout, [setter, timeout, &client] {
+    timer = client.executor().RunAfter(timeout, [setter, timeout, read_only, &client] {
       if (!*setter) return;
       std::exchange(*setter, nullptr)(absl::UnavailableError(absl::StrCat(
-          "no coord server could open a session within ", absl::FormatDuration(timeout), " (",
-          client.LastFailure(), "); check the addresses and that most servers are up")));
+          read_only ? "no coord server could be reached within "
+                    : "no coord server could open a session within ", absl::FormatDuration(timeout), " (",
+          client.LastFailure(), "); check the addresses and that ",
+          read_only ? "a server is up" : "most servers are up")));
     });
     client.Start();
   });

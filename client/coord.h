@@ -22,7 +22,7 @@ class BlockingWatch;
 // for the request's timeout.
 class Coord {
  public:
-  // Waits until a session is attached, at most options.request_timeout. options.seed 0 takes one
+  // Waits until a session is attached (read_only: a server answers), at most options.request_timeout. options.seed 0 takes one
   // from the system. Errors: UNAVAILABLE that names the last failure.
   static absl::StatusOr<std::unique_ptr<Coord>> Connect(CoordOptions options);
 

@@ -55,6 +55,19 @@ void CoordClient::Connect() {
   coord::v1::SessionRequest frame;
   coord::v1::Attach& attach = *frame.mutable_attach();
   if (!servers_.ensemble_id().IsNil()) attach.set_ensemble_id(servers_.ensemble_id().Bytes());
+  if (options_.read_only) {
+    attach.set_read_only(true);
+  } else {
+    AskForSession(attach);
+  }
+  attach_sent_at_ = clock_.Monotonic();
+  call_->Send(std::move(frame));
+  connect_timer_ = executor_.RunAfter(AttachTimeout(options_.session_timeout), [this] {
+    Disconnect(absl::DeadlineExceededError("the server did not attach the session in time"));
+  });
+}
+
+void CoordClient::AskForSession(coord::v1::Attach& attach) const {
   attach.set_session_id(session_.id.value());
   if (session_.id.value() == 0) {
     attach.set_nonce(nonce_.Bytes());
@@ -64,11 +77,6 @@ void CoordClient::Connect() {
   attach.set_timeout_ms(
       static_cast<uint32_t>(absl::ToInt64Milliseconds(options_.session_timeout)));
   attach.set_min_zxid(servers_.highest_zxid().value());
-  attach_sent_at_ = clock_.Monotonic();
-  call_->Send(std::move(frame));
-  connect_timer_ = executor_.RunAfter(AttachTimeout(options_.session_timeout), [this] {
-    Disconnect(absl::DeadlineExceededError("the server did not attach the session in time"));
-  });
 }
 
 void CoordClient::OnFrame(coord::v1::SessionResponse frame) {
@@ -113,8 +121,10 @@ void CoordClient::OnAttached(const coord::v1::Attached& attached) {
   password_ = attached.password();
   servers_.SawZxid(Zxid(attached.zxid()));
   attached_at_ = clock_.Monotonic();
-  ExtendDeadline(attach_sent_at_);
-  keep_alive_timer_ = executor_.RunAfter(session_.timeout / 3, [this] { SendKeepAlive(); });
+  if (!options_.read_only) {
+    ExtendDeadline(attach_sent_at_);
+    keep_alive_timer_ = executor_.RunAfter(session_.timeout / 3, [this] { SendKeepAlive(); });
+  }
   UpdateState();
   queue_.OnAttached(attached.last_sequence());
   SendPending();
@@ -205,7 +215,8 @@ absl::Duration CoordClient::SessionDeadline() const {
 
 void CoordClient::UpdateState() {
   if (state_ == SessionState::kExpired || state_ == SessionState::kClosed) return;
-  SessionState state = SessionState::kConnecting;
+  SessionState state = options_.read_only && attached_ ? SessionState::kConnected
+                                                       : SessionState::kConnecting;
   if (session_.id.value() != 0) {
     state = attached_ ? SessionState::kConnected : SessionState::kSuspended;
     if (clock_.Monotonic() >= SessionDeadline()) state = SessionState::kPastDeadline;

@@ -39,6 +39,10 @@ struct CoordOptions {
   size_t outstanding_max = 16384;
   // Bytes of paths and data of those.
   size_t outstanding_bytes_max = 64 << 20;
+  // Opens no session, so that any server that is up will do, also one without a leader. Only reads
+  // with stale_ok are served; the rest, CloseSession included, fails with FAILED_PRECONDITION, reason
+  // "read_only". state() is kConnecting or kConnected, session().id stays 0.
+  bool read_only = false;
 };
 
 // One session with the ensemble, over one connection at a time. Knows nothing of gRPC or threads:
@@ -139,6 +143,8 @@ class CoordClient {
   void ArmRequestTimer();
 
   void Connect();
+  // Makes it open the session, or take it over.
+  void AskForSession(coord::v1::Attach& attach) const;
   void OnFrame(coord::v1::SessionResponse frame);
   void OnAttached(const coord::v1::Attached& attached);
   void OnResponse(coord::v1::Response response);

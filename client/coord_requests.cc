@@ -75,6 +75,11 @@ void CoordClient::Submit(Request request, absl::Duration deadline, RequestQueue:
   } else if (closing_) {
     refused = absl::CancelledError(
         absl::StrCat(Describe(request), ": the session is being closed"));
+  } else if (options_.read_only && !request.stale_ok()) {
+    refused = ErrorWithReason(
+        absl::StatusCode::kFailedPrecondition, "read_only",
+        absl::StrCat(Describe(request), ": this client is read-only and may only read with stale_ok; "
+                                        "open one with a session"));
   } else if (!PathsAreUtf8(request)) {
     refused = ErrorWithReason(absl::StatusCode::kInvalidArgument, "bad_arguments",
                               "the path is not valid UTF-8; choose another one");
@@ -241,7 +246,7 @@ void CoordClient::CloseSession(CallOptions options, Callback<SyncResult> callbac
            Finish(SessionState::kClosed, absl::CancelledError("the session was closed"));
            callback(SyncResult{Zxid(response->zxid())});
          });
-  closing_ = true;
+  closing_ = !options_.read_only;
 }
 
 std::unique_ptr<CoordWatch> CoordClient::Watch(std::string path, WatchOptions options,

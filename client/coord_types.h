@@ -249,7 +249,7 @@ struct ServerStatus {
 // Where a client stands. Past the deadline it must act as if the session, with its ephemeral
 // znodes, were gone: another client may see it so already.
 enum class SessionState {
-  kConnecting,    // no session yet
+  kConnecting,    // no session yet; read-only: no connection
   kConnected,     // before the deadline, with a connection
   kSuspended,     // before the deadline, without a connection: looking for another server
   kPastDeadline,  // may come back as kConnected when the ensemble kept the session after all
@@ -262,7 +262,7 @@ const char* SessionStateName(SessionState state);
 
 // The session of a client.
 struct SessionInfo {
-  SessionId id;             // 0 before the first attach
+  SessionId id;             // 0 before the first attach, and when read-only
   uint64_t generation = 0;  // raised by every attach
   absl::Duration timeout;   // as granted
   base::Uuid ensemble_id;   // nil before the first attach

@@ -32,6 +32,10 @@ ClientFrame ToAttach(const v1::Attach& attach) {
   request.ensemble_id = *ensemble_id;
   request.nonce = *nonce;
   request.session = SessionId(attach.session_id());
+  request.read_only = attach.read_only();
+  if (request.read_only && request.session != SessionId(0)) {
+    return ProtocolError{"Attach.read_only is set together with session_id"};
+  }
   if (request.session != SessionId(0)) {
     if (attach.password().size() != request.password.size()) {
       return ProtocolError{"Attach.password is not 16 bytes"};
@@ -264,11 +268,13 @@ struct ServerFrameWriter {
     to.set_server_id(attached.server_id);
     if (attached.failure.has_value()) return ToProto(*attached.failure, *to.mutable_error());
     const tree::SessionGrant& grant = attached.grant;
-    to.set_session_id(grant.session.value());
-    to.set_password(std::string(grant.password.begin(), grant.password.end()));
-    to.set_generation(grant.generation.value());
-    to.set_timeout_ms(static_cast<uint32_t>(grant.timeout_ms));
-    to.set_last_sequence(grant.last_sequence.value());
+    if (grant.session != SessionId(0)) {
+      to.set_session_id(grant.session.value());
+      to.set_password(std::string(grant.password.begin(), grant.password.end()));
+      to.set_generation(grant.generation.value());
+      to.set_timeout_ms(static_cast<uint32_t>(grant.timeout_ms));
+      to.set_last_sequence(grant.last_sequence.value());
+    }
     to.set_ensemble_id(attached.ensemble_id.Bytes());
     to.set_zxid(attached.zxid.value());
   }

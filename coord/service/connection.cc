@@ -125,6 +125,7 @@ TakeResult Connection::Take(size_t bytes_max, std::vector<ServerFrame>& frames) 
 bool Connection::OnAttached(const Attached& attached) {
   base::MutexLock lock(mutex_);
   if (finished_) return false;
+  attached_ = true;
   session_ = attached.grant.session;
   generation_ = attached.grant.generation;
   last_sequence_ = attached.grant.last_sequence;
@@ -176,7 +177,7 @@ bool Connection::QueueEvent(WatchEvent event) {
 bool Connection::Detach(Failure failure) {
   base::MutexLock lock(mutex_);
   if (finished_) return false;
-  if (session_ == SessionId(0)) {
+  if (!attached_) {
     Attached refused;
     refused.failure = std::move(failure);
     refused.server_id = options_.server_id;
@@ -254,7 +255,7 @@ void Connection::OnWake() {
     wake_posted_ = false;
     frames.swap(inbox_);
     finished = finished_;
-    if (phase_ == Phase::kAttaching && session_ != SessionId(0)) {
+    if (phase_ == Phase::kAttaching && attached_) {
       phase_ = Phase::kOpen;
       next_sequence_ = last_sequence_ + 1;
     }
@@ -267,7 +268,7 @@ void Connection::OnWake() {
   for (ClientFrame& frame : frames) {
     std::visit([this](auto& received) { Receive(std::move(received)); }, frame);
   }
-  if (phase_ == Phase::kOpen && !frames.empty()) backend_.Touch(session());
+  if (phase_ == Phase::kOpen && !read_only_ && !frames.empty()) backend_.Touch(session());
   RequestReadIndexes();
   Run();
 }
@@ -283,7 +284,16 @@ void Connection::Receive(AttachRequest request) {
   if (phase_ != Phase::kConnected) return Receive(ProtocolError{"a second Attach frame"});
   phase_ = Phase::kAttaching;
   executor_.Cancel(attach_timer_);
+  if (request.read_only) return AttachReadOnly(request);
   backend_.ProposeAttach(shared_from_this(), backend_.NextToken(), request);
+}
+
+void Connection::AttachReadOnly(const AttachRequest& request) {
+  read_only_ = true;
+  const absl::StatusOr<Attached> attached = backend_.AttachReadOnly(request);
+  if (!attached.ok()) return DetachNow(FailureOf(attached.status()));
+  phase_ = Phase::kOpen;
+  if (OnAttached(*attached)) PostWake();
 }
 
 void Connection::Receive(ProtocolError error) {
@@ -296,7 +306,9 @@ void Connection::Receive(ProtocolError error) {
 // Answered when this server has applied whatever may have ended the session before the touch:
 // then this connection would be over.
 void Connection::Receive(KeepAliveRequest request) {
-  if (phase_ != Phase::kOpen) return Receive(ProtocolError{"a KeepAlive before Attached"});
+  if (phase_ != Phase::kOpen || read_only_) {
+    return Receive(ProtocolError{"a KeepAlive without a session"});
+  }
   backend_.KeepAlive(
       executor_, session(),
       [self = shared_from_this(), id = request.id](absl::StatusOr<LogIndex> index) {
@@ -324,9 +336,7 @@ void Connection::Receive(Request request) {
   waiting.number = ++last_number_;
   waiting.refused = std::move(request.malformed);
   waiting.request = std::move(request);
-  if (!waiting.refused.has_value() && waiting.request.generation != generation()) {
-    waiting.refused = FailureOf(tree::ResultCode::kStaleGeneration, "");
-  }
+  if (!waiting.refused.has_value()) waiting.refused = RefuseAtOnce(waiting.request);
   const bool barrier = std::holds_alternative<SyncRead>(waiting.request.operation);
   if (!waiting.request.is_write() && (barrier || !waiting.request.stale_ok) &&
       !waiting.refused.has_value()) {
@@ -334,6 +344,19 @@ void Connection::Receive(Request request) {
   } else {
     waiting.read_index = LogIndex(0);
   }
+}
+
+// What this connection never serves.
+std::optional<Failure> Connection::RefuseAtOnce(const Request& request) const {
+  const bool barrier = std::holds_alternative<SyncRead>(request.operation);
+  if (read_only_ && (request.is_write() || barrier || !request.stale_ok)) {
+    return Failure{absl::StatusCode::kFailedPrecondition,
+                   "the connection is read-only and serves only reads that may be stale; attach "
+                   "with a session",
+                   "read_only", base::Outcome::kRejected};
+  }
+  if (request.generation == generation()) return std::nullopt;
+  return FailureOf(tree::ResultCode::kStaleGeneration, "");
 }
 
 // The read index is asked for on receipt, while earlier writes are still on their way. One answer

@@ -39,6 +39,9 @@ class ConnectionBackend {
   // Proposes to open or take over a session. Its fate comes by OnAttached or OnAttachRefused.
   virtual void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
                              const AttachRequest& request) = 0;
+  // What a read-only connection is told; asks nobody. Errors: UNAVAILABLE while there is no state
+  // to read, FAILED_PRECONDITION for another ensemble's id.
+  virtual absl::StatusOr<Attached> AttachReadOnly(const AttachRequest& request) const = 0;
   // Proposes writes of the session in order. Their results come by Settle; `done` says OK for
   // "appended".
   virtual void ProposeWrites(base::Executor& executor, SessionId session,
@@ -62,6 +65,8 @@ class ConnectionBackend {
 // One client stream of one session. Requests take effect and are answered in the order received:
 // writes are pipelined into the log, a read waits for the writes before it, and a write is not
 // proposed before the reads before it were evaluated. Knows no protocol and no znodes.
+// A read-only connection has no session and asks nothing of the leader: it evaluates reads that may
+// be stale, and refuses everything else.
 // Shared by the frontend, the service's tables and its own tasks.
 // Threads: the pipeline is owned by `executor`; what the frontend and the applier touch is guarded
 // by mutex_, the last lock in the lock order.
@@ -110,7 +115,7 @@ class Connection : public OneShotWatcher,
   void PostWake() override;
 
   const Principal& principal() const { return principal_; }
-  // 0 before OnAttached.
+  // 0 before OnAttached, and when read-only.
   SessionId session() const;
   SessionGeneration generation() const;
   // Bytes of frames not yet taken.
@@ -139,6 +144,8 @@ class Connection : public OneShotWatcher,
   void Receive(Request request);
   void Receive(KeepAliveRequest request);
   void Receive(ProtocolError error);
+  void AttachReadOnly(const AttachRequest& request);
+  std::optional<Failure> RefuseAtOnce(const Request& request) const;
   void RequestReadIndexes();
   void OnReadIndex(uint64_t last_number, const absl::StatusOr<LogIndex>& index);
   void Pump();
@@ -170,6 +177,7 @@ class Connection : public OneShotWatcher,
 
   // Owned by the executor.
   Phase phase_ = Phase::kConnected;
+  bool read_only_ = false;
   std::deque<Waiting> waiting_;
   uint64_t last_number_ = 0;
   bool index_wanted_ = false;  // a read has come that needs a read index
@@ -183,6 +191,7 @@ class Connection : public OneShotWatcher,
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<Failure> draining_ ABSL_GUARDED_BY(mutex_);  // set: for this reason
   bool reading_paused_ ABSL_GUARDED_BY(mutex_) = false;
+  bool attached_ ABSL_GUARDED_BY(mutex_) = false;
   SessionId session_ ABSL_GUARDED_BY(mutex_);
   SessionGeneration generation_ ABSL_GUARDED_BY(mutex_);
   CommandSequence last_sequence_ ABSL_GUARDED_BY(mutex_);  // at the attach

@@ -274,14 +274,17 @@ uint64_t CoordService::Random() {
   return deps_.random();
 }
 
-absl::StatusOr<tree::Command> CoordService::AttachCommand(const AttachRequest& request) {
+absl::Status CoordService::CheckEnsemble(const AttachRequest& request) const {
   if (!ensemble_id_known_) {
     return absl::UnavailableError("the ensemble is forming; try again in a moment");
   }
   const base::Uuid ensemble_id = EnsembleId();
-  if (!request.ensemble_id.IsNil() && request.ensemble_id != ensemble_id) {
-    return OtherEnsemble(request.ensemble_id, ensemble_id);
-  }
+  if (request.ensemble_id.IsNil() || request.ensemble_id == ensemble_id) return absl::OkStatus();
+  return OtherEnsemble(request.ensemble_id, ensemble_id);
+}
+
+absl::StatusOr<tree::Command> CoordService::AttachCommand(const AttachRequest& request) {
+  RETURN_IF_ERROR(CheckEnsemble(request));
   const int64_t wanted_ms =
       request.timeout_ms == 0 ? options_.session_timeout_default_ms : request.timeout_ms;
   const int64_t timeout_ms = std::clamp(wanted_ms, options_.session_timeout_min_ms,
@@ -320,6 +323,16 @@ void CoordService::ProposeAttach(std::shared_ptr<Connection> connection, uint64_
                 [this, token](absl::Status status) {
                   if (!status.ok()) FailAttach(token, FailureOf(status));
                 });
+}
+
+absl::StatusOr<Attached> CoordService::AttachReadOnly(const AttachRequest& request) const {
+  RETURN_IF_ERROR(CheckEnsemble(request));
+  Attached attached;
+  attached.server_id = options_.server_id;
+  base::ReaderLock lock(state_.mutex);
+  attached.ensemble_id = state_.tree.ensemble_id();
+  attached.zxid = state_.applied_zxid;
+  return attached;
 }
 
 void CoordService::ProposeWrites(base::Executor& executor, SessionId session,

@@ -102,6 +102,7 @@ class CoordService : public StateMachine,
   uint64_t NextToken() override;
   void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
                      const AttachRequest& request) override;
+  absl::StatusOr<Attached> AttachReadOnly(const AttachRequest& request) const override;
   void ProposeWrites(base::Executor& executor, SessionId session, const Principal& principal,
                      std::vector<ProposedWrite> writes, StatusCallback done) override;
   void RequestReadIndex(base::Executor& executor, IndexCallback done) override;
@@ -126,6 +127,7 @@ class CoordService : public StateMachine,
   uint64_t Random();
   base::Executor& NextIoExecutor();
   base::Uuid EnsembleId() const;
+  absl::Status CheckEnsemble(const AttachRequest& request) const;
   absl::StatusOr<tree::Command> AttachCommand(const AttachRequest& request);
   void FailAttach(uint64_t token, const Failure& failure);
   absl::Status CollectState(const tree::StateMachine& tree, const WatchFilter& filter,

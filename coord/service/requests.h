@@ -52,6 +52,7 @@ struct AttachRequest {
   base::Uuid nonce;        // of a new session; not nil then
   int64_t timeout_ms = 0;  // wanted; 0: the default
   Zxid min_zxid;           // the highest that this client has seen
+  bool read_only = false;  // no session: only stale_ok reads; but for ensemble_id all is ignored
 };
 
 struct GetRead {
@@ -105,7 +106,7 @@ using ClientFrame = std::variant<AttachRequest, Request, KeepAliveRequest, Proto
 
 struct Attached {
   std::optional<Failure> failure;  // set: the connection ends
-  tree::SessionGrant grant;
+  tree::SessionGrant grant;        // session 0: read-only
   base::Uuid ensemble_id;
   uint32_t server_id = 0;
   Zxid zxid;

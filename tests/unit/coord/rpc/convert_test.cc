@@ -47,6 +47,26 @@ TEST(ConvertAttach, WrongLengthsBreakTheProtocol) {
   }
 }
 
+TEST(ConvertAttach, ReadOnlyHasNoSession) {
+  v1::SessionRequest frame;
+  frame.mutable_attach()->set_read_only(true);
+  EXPECT_TRUE(std::get<AttachRequest>(ToClientFrame(v1::SessionRequest(frame))).read_only);
+  frame.mutable_attach()->set_session_id(77);
+  frame.mutable_attach()->set_password("0123456789abcdef");
+  EXPECT_TRUE(std::holds_alternative<ProtocolError>(ToClientFrame(std::move(frame))));
+
+  Attached attached;
+  attached.ensemble_id = base::Uuid(1, 2);
+  attached.server_id = 3;
+  attached.zxid = Zxid(9);
+  v1::SessionResponse answer;
+  ToProto(ServerFrame(attached), answer);
+  EXPECT_EQ(answer.attached().session_id(), 0u);
+  EXPECT_TRUE(answer.attached().password().empty());
+  EXPECT_EQ(answer.attached().ensemble_id(), base::Uuid(1, 2).Bytes());
+  EXPECT_EQ(answer.attached().zxid(), 9);
+}
+
 TEST(ConvertFrame, AnEmptyFrameBreaksTheProtocol) {
   EXPECT_TRUE(std::holds_alternative<ProtocolError>(ToClientFrame(v1::SessionRequest())));
 }
