@@ -1,13 +1,10 @@
 #pragma once
 
-#include <deque>
-#include <map>
 #include <string>
-#include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "base/executor.h"
 #include "base/mutex.h"
+#include "base/task_queue.h"
 #include "base/thread.h"
 
 namespace bellwether::base {
@@ -28,19 +25,12 @@ class ThreadExecutor : public Executor {
   void Stop();
 
  private:
-  using TimerKey = std::pair<absl::Duration, TimerId>;  // due time on the monotonic clock
-
   void Run();
-  // Moves due timers to the queue; returns how long until the next one.
-  absl::Duration CollectDueTimers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
   CondVar wake_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<std::pair<TimerId, Task>> queue_ ABSL_GUARDED_BY(mutex_);
-  std::map<TimerKey, Task> timers_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<TimerId, absl::Duration> timer_due_ ABSL_GUARDED_BY(mutex_);
-  TimerId last_timer_ ABSL_GUARDED_BY(mutex_) = 0;
+  TaskQueue queue_ ABSL_GUARDED_BY(mutex_);
   Thread thread_;
 };
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/options/setters.h"
 #include "base/status.h"
 #include "fmt/format.h"
 
@@ -15,28 +16,12 @@ namespace {
 constexpr int64_t kBrokerIdLast = std::numeric_limits<int32_t>::max();
 constexpr int64_t kIoThreadsMax = 64;
 
+using base::CheckPlaintext;
 using base::HostPort;
+using base::Keep;
+using base::KeepAddressOrOff;
+using base::KeepInteger;
 using base::OptionTable;
-
-// A setter that parses a value and keeps it.
-template <typename T, typename Parse>
-OptionTable::Setter Keep(T& target, Parse parse) {
-  return [&target, parse](const std::string& text) -> absl::Status {
-    ASSIGN_OR_RETURN(target, parse(text));
-    return absl::OkStatus();
-  };
-}
-
-OptionTable::Setter KeepAddressOrOff(std::optional<HostPort>& target) {
-  return [&target](const std::string& text) -> absl::Status {
-    if (text == "off") {
-      target.reset();
-      return absl::OkStatus();
-    }
-    ASSIGN_OR_RETURN(target, base::ParseHostPort(text));
-    return absl::OkStatus();
-  };
-}
 
 absl::StatusOr<BrokerId> ParseId(const std::string& text) {
   ASSIGN_OR_RETURN(const int64_t id, base::ParseInteger(text, 0, kBrokerIdLast));
@@ -67,15 +52,6 @@ absl::StatusOr<absl::Duration> ParseSlice(const std::string& text) {
   ASSIGN_OR_RETURN(const absl::Duration slice, base::ParseDuration(text));
   if (slice >= absl::Seconds(1)) return slice;
   return absl::InvalidArgumentError(fmt::format("\"{}\" is less than 1s", text));
-}
-
-absl::Status CheckPlaintext(std::string_view flag, const std::optional<HostPort>& address,
-                            bool allowed) {
-  if (allowed || !address.has_value() || address->IsLoopback()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      fmt::format("--{}: {} is not a loopback address and connections are not encrypted; listen "
-                  "on 127.0.0.1, or accept that with --allow-plaintext",
-                  flag, address->ToString()));
 }
 
 absl::Status Check(const BrokerServerOptions& options) {
@@ -116,12 +92,7 @@ void AddOptions(OptionTable& table, BrokerServerOptions& options) {
                 Keep(options.session_timeout, ParseSessionTimeout));
   const int64_t cores = std::clamp<int64_t>(sysconf(_SC_NPROCESSORS_ONLN), 1, 4);
   table.AddText("io-threads", "N", "threads that read for consumers", std::to_string(cores),
-                [&options](const std::string& text) -> absl::Status {
-                  ASSIGN_OR_RETURN(const int64_t threads,
-                                   base::ParseInteger(text, 1, kIoThreadsMax));
-                  options.io_threads = static_cast<size_t>(threads);
-                  return absl::OkStatus();
-                });
+                KeepInteger(options.io_threads, 1, kIoThreadsMax));
   table.AddText("slice", "D",
                 "how long one slice of the logs takes appends (default: 1/16 of the retention, at "
                 "least 1h)",

@@ -14,28 +14,12 @@ namespace {
 
 constexpr absl::Duration kCompletionMax = absl::Seconds(2);
 
-const char* WatchWord(client::WatchEventType type) {
-  switch (type) {
-    case client::WatchEventType::kCreated:
-      return "created";
-    case client::WatchEventType::kChanged:
-      return "changed";
-    case client::WatchEventType::kDeleted:
-      return "deleted";
-    case client::WatchEventType::kChildren:
-      return "children";
-    case client::WatchEventType::kConnectionLost:
-      break;
-  }
-  return "connection_lost";
-}
-
 // With -w: a watch that prints what it sees, once.
 client::ReadOptions ReadOptionsOf(const VerbArguments& arguments) {
   client::ReadOptions options;
   if (!arguments.Has('w')) return options;
   options.watch = [](const client::WatchEvent& event) {
-    fmt::print("watch: {} {} zxid={}\n", WatchWord(event.type), event.path, event.zxid);
+    fmt::print("watch: {} {} zxid={}\n", NameOf(event.type), event.path, event.zxid);
     std::fflush(stdout);
   };
   return options;

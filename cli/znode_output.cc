@@ -5,7 +5,6 @@
 #include "nlohmann/json.hpp"
 
 namespace bellwether::cli {
-namespace {
 
 const char* NameOf(client::WatchEventType type) {
   switch (type) {
@@ -22,8 +21,6 @@ const char* NameOf(client::WatchEventType type) {
   }
   return "connection_lost";
 }
-
-}  // namespace
 
 std::string Hex(client::SessionId id) { return fmt::format("{:#x}", id.value()); }
 

@@ -9,6 +9,9 @@
 // How znodes, their stats and changes are shown by `bell znode` and `bell shell`.
 namespace bellwether::cli {
 
+// "created", "changed", "deleted", "children" or "connection_lost".
+const char* NameOf(client::WatchEventType type);
+
 // "0x1f".
 std::string Hex(client::SessionId id);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/options/setters.h"
 #include "base/status.h"
 #include "fmt/format.h"
 
@@ -15,37 +16,12 @@ constexpr int64_t kServerIdLast = 254;
 constexpr size_t kPeersMax = 9;
 constexpr int64_t kIoThreadsMax = 64;
 
+using base::CheckPlaintext;
 using base::HostPort;
+using base::Keep;
+using base::KeepAddressOrOff;
+using base::KeepInteger;
 using base::OptionTable;
-
-// A setter that parses a value and keeps it.
-template <typename T, typename Parse>
-OptionTable::Setter Keep(T& target, Parse parse) {
-  return [&target, parse](const std::string& text) -> absl::Status {
-    ASSIGN_OR_RETURN(target, parse(text));
-    return absl::OkStatus();
-  };
-}
-
-OptionTable::Setter KeepAddressOrOff(std::optional<HostPort>& target) {
-  return [&target](const std::string& text) -> absl::Status {
-    if (text == "off") {
-      target.reset();
-      return absl::OkStatus();
-    }
-    ASSIGN_OR_RETURN(target, base::ParseHostPort(text));
-    return absl::OkStatus();
-  };
-}
-
-template <typename T>
-OptionTable::Setter KeepInteger(T& target, int64_t first, int64_t last) {
-  return [&target, first, last](const std::string& text) -> absl::Status {
-    ASSIGN_OR_RETURN(const int64_t value, base::ParseInteger(text, first, last));
-    target = static_cast<T>(value);
-    return absl::OkStatus();
-  };
-}
 
 // "2=host:port".
 absl::StatusOr<PeerAddress> ParsePeer(const std::string& text) {
@@ -92,15 +68,6 @@ absl::Status CheckPeers(CoordServerOptions& options) {
     ASSIGN_OR_RETURN(options.listen_peer, base::ParseHostPort(own->address));
   }
   return absl::OkStatus();
-}
-
-absl::Status CheckPlaintext(std::string_view flag, const std::optional<HostPort>& address,
-                            bool allowed) {
-  if (allowed || !address.has_value() || address->IsLoopback()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      fmt::format("--{}: {} is not a loopback address and connections are not encrypted; listen "
-                  "on 127.0.0.1, or accept that with --allow-plaintext",
-                  flag, address->ToString()));
 }
 
 absl::Status Check(CoordServerOptions& options) {

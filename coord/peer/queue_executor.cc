@@ -1,6 +1,7 @@
 #include "coord/peer/queue_executor.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "grpc/support/time.h"
 
@@ -25,7 +26,7 @@ void QueueExecutor::Kick() {
 void QueueExecutor::Post(base::Task task) {
   base::MutexLock lock(mutex_);
   if (stopped_) return;
-  tasks_.emplace_back(0, std::move(task));
+  tasks_.Push(std::move(task));
   Kick();
 }
 
@@ -33,29 +34,15 @@ base::TimerId QueueExecutor::RunAfter(absl::Duration delay, base::Task task) {
   const absl::Duration due = clock_.Monotonic() + delay;
   base::MutexLock lock(mutex_);
   if (stopped_) return 0;
-  const base::TimerId id = ++last_timer_;
-  timers_.emplace(TimerKey(due, id), std::move(task));
-  timer_due_.emplace(id, due);
+  const base::TimerId id = tasks_.PushAt(due, std::move(task));
   Kick();
   return id;
 }
 
 void QueueExecutor::Cancel(base::TimerId timer) {
-  base::Task dropped;  // destroyed after the lock is released: it may own anything
+  base::Task dropped;  // destroyed after the lock is released
   base::MutexLock lock(mutex_);
-  if (auto due = timer_due_.find(timer); due != timer_due_.end()) {
-    auto entry = timers_.find(TimerKey(due->second, timer));
-    dropped = std::move(entry->second);
-    timers_.erase(entry);
-    timer_due_.erase(due);
-    return;
-  }
-  for (auto& [id, task] : tasks_) {
-    if (id == timer && timer != 0) {
-      dropped = std::exchange(task, [] {});
-      return;
-    }
-  }
+  dropped = tasks_.Cancel(timer);
 }
 
 void QueueExecutor::Stop() {
@@ -71,12 +58,7 @@ void QueueExecutor::RunTasks() {
   size_t left = 0;
   {
     base::MutexLock lock(mutex_);
-    const absl::Duration now = clock_.Monotonic();
-    while (!timers_.empty() && timers_.begin()->first.first <= now) {
-      auto timer = timers_.extract(timers_.begin());
-      timer_due_.erase(timer.key().second);
-      tasks_.emplace_back(timer.key().second, std::move(timer.mapped()));
-    }
+    tasks_.CollectDue(clock_.Monotonic());
     left = tasks_.size();
   }
   for (; left > 0; --left) {
@@ -84,8 +66,7 @@ void QueueExecutor::RunTasks() {
     {
       base::MutexLock lock(mutex_);
       if (stopped_) return;
-      task = std::move(tasks_.front().second);
-      tasks_.pop_front();
+      task = tasks_.Pop();
     }
     task();
   }
@@ -97,10 +78,10 @@ bool QueueExecutor::PrepareToWait(gpr_timespec& deadline) {
   waiting_ = tasks_.empty();
   if (!waiting_) {
     deadline = gpr_time_0(GPR_CLOCK_MONOTONIC);  // only looks
-  } else if (timers_.empty()) {
+  } else if (tasks_.NextDue() == absl::InfiniteDuration()) {
     deadline = gpr_inf_future(GPR_CLOCK_MONOTONIC);
   } else {
-    const absl::Duration wait = timers_.begin()->first.first - clock_.Monotonic();
+    const absl::Duration wait = tasks_.NextDue() - clock_.Monotonic();
     deadline = gpr_time_add(
         gpr_now(GPR_CLOCK_MONOTONIC),
         gpr_time_from_nanos(std::max<int64_t>(0, absl::ToInt64Nanoseconds(wait)), GPR_TIMESPAN));
@@ -123,11 +104,9 @@ void QueueExecutor::Run() {
   }
   completions_.Shutdown();
   while (completions_.Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->End(ok);
-  std::deque<std::pair<base::TimerId, base::Task>> tasks;
-  std::map<TimerKey, base::Task> timers;
+  base::TaskQueue dropped;  // destroyed after the lock is released
   base::MutexLock lock(mutex_);
-  tasks.swap(tasks_);
-  timers.swap(timers_);
+  dropped = std::exchange(tasks_, base::TaskQueue());
 }
 
 }  // namespace bellwether::coord

@@ -1,14 +1,11 @@
 #pragma once
 
-#include <deque>
-#include <map>
 #include <string>
-#include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/mutex.h"
+#include "base/task_queue.h"
 #include "base/thread.h"
 #include "coord/peer/completion_tag.h"
 #include "grpcpp/alarm.h"
@@ -38,8 +35,6 @@ class QueueExecutor : public base::Executor {
   void Stop();
 
  private:
-  using TimerKey = std::pair<absl::Duration, base::TimerId>;  // due time on the clock
-
   void Run();
   // Runs what is queued now and what is due.
   void RunTasks();
@@ -56,10 +51,7 @@ class QueueExecutor : public base::Executor {
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
   bool kicked_ ABSL_GUARDED_BY(mutex_) = false;  // the alarm's tag is outstanding
-  std::deque<std::pair<base::TimerId, base::Task>> tasks_ ABSL_GUARDED_BY(mutex_);
-  std::map<TimerKey, base::Task> timers_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<base::TimerId, absl::Duration> timer_due_ ABSL_GUARDED_BY(mutex_);
-  base::TimerId last_timer_ ABSL_GUARDED_BY(mutex_) = 0;
+  base::TaskQueue tasks_ ABSL_GUARDED_BY(mutex_);
   base::Thread thread_;
 };
 

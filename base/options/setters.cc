@@ -1,0 +1,27 @@
+#include "base/options/setters.h"
+
+#include "fmt/format.h"
+
+namespace bellwether::base {
+
+OptionTable::Setter KeepAddressOrOff(std::optional<HostPort>& target) {
+  return [&target](const std::string& text) -> absl::Status {
+    if (text == "off") {
+      target.reset();
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(target, ParseHostPort(text));
+    return absl::OkStatus();
+  };
+}
+
+absl::Status CheckPlaintext(std::string_view flag, const std::optional<HostPort>& address,
+                            bool allowed) {
+  if (allowed || !address.has_value() || address->IsLoopback()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("--{}: {} is not a loopback address and connections are not encrypted; listen "
+                  "on 127.0.0.1, or accept that with --allow-plaintext",
+                  flag, address->ToString()));
+}
+
+}  // namespace bellwether::base
