@@ -130,6 +130,19 @@ bool Nemesis::Partition() {
   return true;
 }
 
+// Silently: it wakes up and hears of nothing that happened meanwhile.
+void Nemesis::Isolate(uint32_t server, absl::Duration length) {
+  if (world_.options().servers == 1) return;
+  world_.faults.Add(Fault::kPartition);
+  for (uint32_t other = 1; other <= world_.options().servers; ++other) {
+    if (other == server) continue;
+    world_.network.SetLink(ServerId(server), ServerId(other), Cut::kSilent);
+    UndoAfter(length, [this, server, other] {
+      world_.network.SetLink(ServerId(server), ServerId(other), Cut::kNone);
+    });
+  }
+}
+
 bool Nemesis::PartitionOneWay() {
   const ServerId from(AnyServer());
   const ServerId to(AnyServer());
@@ -180,7 +193,8 @@ bool Nemesis::CrashOne(uint32_t server) {
 void Nemesis::KillWhenWriting(uint32_t server, int looks) {
   const Machine& machine = world_.machine(server);
   if (machine.process == nullptr) return;
-  if (looks > 0 && machine.disk.unsynced() == 0) {
+  // Not at the first moment, so that what depends on the write has time to happen too early.
+  if (looks > 0 && (machine.disk.unsynced() == 0 || !random_.Chance(0.05))) {
     return UndoAfter(absl::Microseconds(50),
                      [this, server, looks] { KillWhenWriting(server, looks - 1); });
   }
@@ -214,6 +228,9 @@ bool Nemesis::Pause(uint32_t server) {
   const absl::Duration length = random_.Chance(0.7) ? Between(50, 1'000) : Between(1'000, 5'000);
   world_.trace.Add("fault: server {} stands still for {}", server, absl::FormatDuration(length));
   process->Pause();
+  if (world_.options().Enabled(Fault::kPartition) && random_.Chance(0.4)) {
+    Isolate(server, length + Between(1, 500));
+  }
   UndoAfter(length, [this, server, process] {
     if (world_.machine(server).process.get() == process) Resume(server);
   });

@@ -29,6 +29,7 @@ class Nemesis {
   bool Delay();
   bool BreakPeers();
   bool Partition();
+  void Isolate(uint32_t server, absl::Duration length);
   bool PartitionOneWay();
   bool Crash(bool wipe);
   bool CrashAll();

@@ -69,7 +69,7 @@ Options Options::FromSeed(uint64_t seed) {
   const uint64_t size = random.Below(10);
   options.servers = size == 0 ? 1 : size <= 7 ? 3 : 5;
   options.clients = static_cast<uint32_t>(random.Between(2, 5));
-  options.chaos = Milliseconds(random, 8'000, 20'000);
+  options.chaos = Milliseconds(random, 12'000, 35'000);
   options.fault_interval = Milliseconds(random, 150, 1'500);
   options.think_time = Milliseconds(random, 10, 80);
   options.session_timeout = Milliseconds(random, 1'000, 4'000);

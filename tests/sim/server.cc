@@ -26,6 +26,9 @@ void Process::Observed::OnTick(absl::Duration since_last) { process_.service_.On
 
 namespace {
 
+// After a pause.
+constexpr absl::Duration kThreadsGoOnWithin = absl::Milliseconds(5);
+
 coord::ServiceOptions ServiceOptionsOf(uint32_t server_id, const Options& options) {
   coord::ServiceOptions service;
   service.server_id = server_id;
@@ -38,6 +41,7 @@ coord::ServiceOptions ServiceOptionsOf(uint32_t server_id, const Options& option
 Process::Process(const coord::ReplicaOptions& replica, base::Uuid ensemble_id,
                  const Options& options, Dependencies deps)
     : id_(replica.id),
+      scheduler_(deps.scheduler),
       observer_(deps.observer),
       random_(deps.scheduler.random().Next()),
       clock_(deps.scheduler),
@@ -89,12 +93,18 @@ std::vector<SimExecutor*> Process::Executors() {
 
 void Process::Pause() {
   paused_ = true;
+  ++pauses_;
   for (SimExecutor* executor : Executors()) executor->Pause();
 }
 
 void Process::Resume() {
   paused_ = false;
-  for (SimExecutor* executor : Executors()) executor->Resume();
+  for (SimExecutor* executor : Executors()) {
+    scheduler_.After(scheduler_.RandomDuration(absl::ZeroDuration(), kThreadsGoOnWithin),
+                     [this, executor, pause = pauses_, alive = std::weak_ptr<bool>(alive_)] {
+                       if (!alive.expired() && pauses_ == pause) executor->Resume();
+                     });
+  }
 }
 
 }  // namespace bellwether::sim

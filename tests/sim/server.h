@@ -54,6 +54,7 @@ class Process {
   coord::ReplicaStatus status() const { return replica_.status(); }
   SimClock& clock() { return clock_; }
 
+  // Like SIGSTOP and SIGCONT; its threads go on one by one.
   void Pause();
   void Resume();
   bool paused() const { return paused_; }
@@ -76,6 +77,7 @@ class Process {
   coord::CoordService::Dependencies ServiceDependencies(Dependencies& deps);
 
   const coord::ServerId id_;
+  SimScheduler& scheduler_;
   ServerObserver& observer_;
   base::Random random_;
   SimClock clock_;
@@ -92,6 +94,8 @@ class Process {
   coord::Replica replica_;
   coord::ReplicaLog replica_log_;
   bool paused_ = false;
+  uint64_t pauses_ = 0;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // weakly shared with events
 };
 
 // A server's machine: what outlives its processes.

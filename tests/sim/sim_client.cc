@@ -15,6 +15,7 @@ using Outcome = Operation::Outcome;
 
 constexpr absl::Duration kRequestTimeout = absl::Seconds(5);
 constexpr size_t kSequentialPathsKept = 8;
+constexpr size_t kReadsOutstandingMax = 64;
 const char* const kPersistentPaths[] = {"/a", "/b", "/d", "/d/x", "/d/y", "/d/x/z"};
 const char* const kEphemeralPaths[] = {"/e", "/f", "/d/e"};
 
@@ -37,6 +38,8 @@ SimClient::SimClient(uint32_t slot, uint64_t serial, const Options& options, Dep
       options_(options),
       deps_(std::move(deps)),
       random_(deps_.scheduler.random().Next()),
+      only_reads_(random_.Chance(0.25)),
+      outstanding_max_(only_reads_ ? kReadsOutstandingMax : options.outstanding_max),
       executor_(deps_.scheduler),
       clock_(deps_.scheduler),
       connector_(deps_.network, slot, executor_, [this] { NoteSession(); }),
@@ -91,13 +94,14 @@ void SimClient::Think() {
   executor_.RunAfter(think, [this] {
     if (over_ || finishing_) return;
     ChangeWatches();
-    if (pending_.size() < options_.outstanding_max) IssueOne();
+    if (pending_.size() < outstanding_max_) IssueOne();
     Think();
   });
 }
 
 void SimClient::IssueOne() {
   const uint64_t choice = random_.Below(1000);
+  if (only_reads_) return Read();
   if (choice < 240) return Create();
   if (choice < 430) return Set(AnyPath());
   if (choice < 550) return Delete();

@@ -83,6 +83,9 @@ class SimClient {
   const Options& options_;
   Dependencies deps_;
   base::Random random_;
+  // Nothing of its own stands in the way of its reads, so that they show what a server believes.
+  const bool only_reads_;
+  const size_t outstanding_max_;
   SimExecutor executor_;
   SimClock clock_;
   SimConnector connector_;
