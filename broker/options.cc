@@ -98,9 +98,9 @@ void AddOptions(OptionTable& table, BrokerServerOptions& options) {
                 "least 1h)",
                 "", Keep(options.slice, ParseSlice));
   table.AddText("log-level", "LEVEL", "trace, debug, info, warn or error", "info",
-                OptionTable::Into(options.log_level));
+                OptionTable::OneOf(options.log_level, {"trace", "debug", "info", "warn", "error"}));
   table.AddText("log-format", "FORMAT", "text or json, on stderr", "text",
-                OptionTable::Into(options.log_format));
+                OptionTable::OneOf(options.log_format, {"text", "json"}));
   table.AddSwitch("allow-plaintext", "listen on other than loopback addresses, unencrypted",
                   options.allow_plaintext);
 }

@@ -124,9 +124,9 @@ void AddOptions(OptionTable& table, CoordServerOptions& options) {
   table.AddText("watch-ring-changes", "N", "newest changes that watches can resume from", "100000",
                 KeepInteger(options.watch_ring_changes, 1, 100'000'000));
   table.AddText("log-level", "LEVEL", "trace, debug, info, warn or error", "info",
-                OptionTable::Into(options.log_level));
+                OptionTable::OneOf(options.log_level, {"trace", "debug", "info", "warn", "error"}));
   table.AddText("log-format", "FORMAT", "text or json, on stderr", "text",
-                OptionTable::Into(options.log_format));
+                OptionTable::OneOf(options.log_format, {"text", "json"}));
   table.AddSwitch("allow-plaintext", "listen on other than loopback addresses, unencrypted",
                   options.allow_plaintext);
 }

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "base/version.h"
 #include "fmt/format.h"
@@ -82,6 +83,17 @@ void OptionTable::AddSwitch(std::string name, std::string help, bool& value) {
 
 OptionTable::Setter OptionTable::Into(std::string& value) {
   return [&value](const std::string& text) {
+    value = text;
+    return absl::OkStatus();
+  };
+}
+
+OptionTable::Setter OptionTable::OneOf(std::string& value, std::vector<std::string> words) {
+  return [&value, words = std::move(words)](const std::string& text) -> absl::Status {
+    if (std::find(words.begin(), words.end(), text) == words.end()) {
+      return absl::InvalidArgumentError(
+          fmt::format("'{}' is not one of {}", text, fmt::join(words, ", ")));
+    }
     value = text;
     return absl::OkStatus();
   };
@@ -166,9 +178,14 @@ OptionTable::Option* OptionTable::Find(std::string_view name) {
 }
 
 absl::Status OptionTable::ReadFile(const std::string& path) {
+  const auto text = base::ReadFile(path);
+  if (!text.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("--config: {}", base::StdView(text.status().message())));
+  }
   toml::table table;
   try {
-    table = toml::parse_file(path);
+    table = toml::parse(*text, path);
   } catch (const toml::parse_error& error) {
     return absl::InvalidArgumentError(fmt::format("{}:{}: {}", path, error.source().begin.line,
                                                   error.description()));

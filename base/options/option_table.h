@@ -45,6 +45,8 @@ class OptionTable {
 
   // A setter that keeps the text as it is.
   static Setter Into(std::string& value);
+  // A setter that keeps one of a few words and refuses all others.
+  static Setter OneOf(std::string& value, std::vector<std::string> words);
 
  private:
   enum class Kind { kText, kList, kSwitch };

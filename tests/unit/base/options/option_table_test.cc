@@ -51,6 +51,21 @@ TEST_F(OptionTableTest, UsesDefaultsWhenNothingIsGiven) {
   EXPECT_FALSE(allow_);
 }
 
+TEST_F(OptionTableTest, AMissingFileIsNamed) {
+  const auto parsed = Parse({"--config", "/no/such.toml"});
+  EXPECT_TRUE(absl::IsInvalidArgument(parsed.status()));
+  EXPECT_NE(parsed.status().message().find("/no/such.toml"), std::string::npos);
+}
+
+TEST_F(OptionTableTest, OneOfRefusesOtherWords) {
+  std::string level;
+  table_.AddText("level", "LEVEL", "how much", "info", OptionTable::OneOf(level, {"info", "warn"}));
+  ASSERT_TRUE(Parse({"--level", "warn"}).ok());
+  EXPECT_EQ(level, "warn");
+  EXPECT_EQ(Parse({"--level", "loud"}).status().message(),
+            "--level: 'loud' is not one of info, warn");
+}
+
 TEST_F(OptionTableTest, FlagBeatsFileBeatsDefault) {
   const std::string file = File("id = 7\ndata-dir = \"/from-file\"\npeer = [\"1=a:1\", \"2=b:2\"]\n");
   ASSERT_TRUE(Parse({"--config", file.c_str(), "--data-dir", "/from-flag"}).ok());
