@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/net/tcp.h"
 #include "base/status.h"
 #include "fmt/format.h"
 
@@ -96,7 +97,11 @@ absl::Status BrokerServer::Listen() {
   }
   parts.clock = &base::SystemClock();
   parts.metrics = &metrics_;
-  ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, std::move(parts)));
+  auto rpc = RpcServer::Start(options_.listen, std::move(parts));
+  if (!rpc.ok()) {
+    return base::Annotate(base::WhyNotListening(options_.listen, rpc.status()), "--listen");
+  }
+  rpc_ = *std::move(rpc);
   if (!options_.listen_admin) return absl::OkStatus();
   auto admin = base::HttpServer::Open(*options_.listen_admin,
                                       base::AdminRoutes(metrics_, [this] { return CheckHealth(); }));

@@ -30,13 +30,6 @@ std::string AddressOrOff(const std::optional<base::HostPort>& address) {
   return address.has_value() ? address->ToString() : "off";
 }
 
-// gRPC does not say why it can't listen; a listener of our own on the same address does.
-absl::Status WhyNotListening(std::string_view flag, const base::HostPort& address,
-                             const absl::Status& otherwise) {
-  auto listener = base::Listener::Open(address, "probe", 1, [](auto) {});
-  return base::Annotate(listener.ok() ? otherwise : listener.status(), flag);
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CoordServer>> CoordServer::Start(
@@ -135,7 +128,8 @@ absl::Status CoordServer::ListenForPeers() {
   auto transport =
       PeerTransport::Listen(peers, *replica_executor_, base::SystemClock(), metrics_);
   if (!transport.ok()) {
-    return WhyNotListening("--listen-peer", *options_.listen_peer, transport.status());
+    return base::Annotate(base::WhyNotListening(*options_.listen_peer, transport.status()),
+                            "--listen-peer");
   }
   peer_transport_ = *std::move(transport);
   return absl::OkStatus();
@@ -144,7 +138,7 @@ absl::Status CoordServer::ListenForPeers() {
 absl::Status CoordServer::Listen() {
   auto grpc_server = GrpcServer::Open({options_.listen, options_.id}, *service_);
   if (!grpc_server.ok()) {
-    return WhyNotListening("--listen", options_.listen, grpc_server.status());
+    return base::Annotate(base::WhyNotListening(options_.listen, grpc_server.status()), "--listen");
   }
   grpc_server_ = *std::move(grpc_server);
   RETURN_IF_ERROR(ListenForPeers());

@@ -180,4 +180,9 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const HostPort& address
   return listener;
 }
 
+absl::Status WhyNotListening(const HostPort& address, const absl::Status& otherwise) {
+  const auto listener = Listener::Open(address, "probe", 1, [](auto) {});
+  return listener.ok() ? otherwise : listener.status();
+}
+
 }  // namespace bellwether::base

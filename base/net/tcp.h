@@ -59,4 +59,8 @@ class Listener {
   virtual void Stop() = 0;
 };
 
+// Why another library, which does not say so, could not listen on the address: tries it with a
+// listener of our own; `otherwise` when that works.
+absl::Status WhyNotListening(const HostPort& address, const absl::Status& otherwise);
+
 }  // namespace bellwether::base
