@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "coord/tree/path.h"
 
 namespace bellwether::coord {
 namespace {
@@ -69,7 +70,8 @@ class Evaluation {
 
  private:
   void Missing(const std::string& path) {
-    response_.failure = FailureOf(tree::ResultCode::kNoNode, path);
+    response_.failure = FailureOf(
+        tree::IsValidPath(path) ? tree::ResultCode::kNoNode : tree::ResultCode::kBadArguments, path);
   }
 
   void Children(const ListRead& read) {

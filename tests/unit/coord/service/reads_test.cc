@@ -67,6 +67,14 @@ TEST_F(ReadsTest, AMissingZnodeIsAFailure) {
   }
 }
 
+TEST_F(ReadsTest, APathThatCantBeIsAnotherFailureThanAMissingZnode) {
+  for (const std::string path : {"", "a", "/a/", "/a//b", "/a/../b"}) {
+    const Response response = Read(StatRead{path, false});
+    ASSERT_TRUE(response.failure.has_value()) << path;
+    EXPECT_EQ(response.failure->reason, "bad_arguments") << path;
+  }
+}
+
 TEST_F(ReadsTest, ListsChildrenSorted) {
   EXPECT_THAT(List("/", false).names, ElementsAre("a", "a-b"));
   EXPECT_THAT(List("/a", false).names, ElementsAre("b", "d"));
