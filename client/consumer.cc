@@ -292,10 +292,29 @@ class Opening {
  public:
   Opening(const Consumer::Options& options, std::unique_ptr<BrokerRuntime> runtime)
       : options_(options),
+        executor_(runtime->executor()),
         admin_(NewAdmin({.addresses = options.addresses, .timeout = options.timeout},
                         std::move(runtime))) {}
 
   absl::StatusOr<Beginning> Run() {
+    for (absl::Duration waited;; waited += kRetryPause) {
+      auto beginning = Try();
+      if (!LeaderIsNew(beginning.status()) || waited >= options_.timeout) return beginning;
+      const auto pause = base::Rendezvous<bool>::Make();
+      executor_.RunAfter(kRetryPause, [pause] { pause->Set(true); });
+      pause->Wait();
+    }
+  }
+
+ private:
+  // A leader that was named a moment ago may not have opened its log, or others not know of it.
+  static bool LeaderIsNew(const absl::Status& status) {
+    const auto reason = ReasonOf(status);
+    return reason == "not_leader" || reason == "unknown_leader_epoch" ||
+           reason == "fenced_leader_epoch";
+  }
+
+  absl::StatusOr<Beginning> Try() {
     Beginning beginning;
     ASSIGN_OR_RETURN(beginning.cluster, admin_->Describe({options_.topic}));
     const TopicInfo& topic = beginning.cluster.topics.front();
@@ -329,7 +348,6 @@ class Opening {
     return beginning;
   }
 
- private:
   absl::StatusOr<Offset> First(int32_t partition, const PartitionOffsets& end,
                                const PartitionOffsets& start) const {
     switch (options_.start.kind) {
@@ -356,6 +374,7 @@ class Opening {
   }
 
   const Consumer::Options& options_;
+  base::Executor& executor_;  // admin_'s
   const std::unique_ptr<Admin> admin_;
 };
 
