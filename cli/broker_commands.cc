@@ -30,8 +30,9 @@ Load LoadOf(const client::ClusterInfo& cluster, client::BrokerId broker) {
 CommandResult List(const Context& context, bool all) {
   ASSIGN_OR_RETURN(const auto admin, context.ConnectAdmin());
   ASSIGN_OR_RETURN(const client::ClusterInfo cluster, admin->List());
-  nlohmann::ordered_json document = {{"controller_id", cluster.controller_id.value()},
+  nlohmann::ordered_json document = {{"controller_id", nullptr},
                                      {"brokers", nlohmann::ordered_json::array()}};
+  if (cluster.controller_id.value() >= 0) document["controller_id"] = cluster.controller_id.value();
   std::vector<std::vector<std::string>> rows = {
       {"ID", "STATE", "GRPC", "RACK", "LEADERS", "REPLICAS", "CONTROLLER"}};
   const auto text_or_null = [](const std::string& text) {

@@ -147,15 +147,19 @@ class Report {
  private:
   Json Server(const client::ServerPeer& peer, const ServerStatus* status, uint64_t newest) {
     Json server = {{"id", peer.id}};
-    server["grpc"] = peer.grpc.empty() ? Json(nullptr) : Json(peer.grpc);
-    server["peer"] = peer.peer.empty() ? Json(nullptr) : Json(peer.peer);
+    const auto address = [status](const std::string& text) {
+      return status == nullptr || text.empty() ? Json(nullptr) : Json(text);
+    };
+    server["grpc"] = address(peer.grpc);
+    server["peer"] = address(peer.peer);
     server["state"] = status == nullptr ? "down" : "up";
     if (status == nullptr) {
       for (const char* const field : {"role", "term", "commit_index", "applied_index", "zxid",
                                       "lag", "digest", "log_bytes", "version"}) {
         server[field] = nullptr;
       }
-      Problem("server_down", fmt::format("coord-{}", peer.id), "it doesn't answer",
+      Problem("server_down", fmt::format("coord-{}", peer.id),
+              fmt::format("it doesn't answer (peer address {})", peer.peer),
               "start it, or check the network");
       return server;
     }

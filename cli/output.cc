@@ -44,7 +44,10 @@ std::string CodeName(absl::StatusCode code) {
 }
 
 int PrintError(const absl::Status& status, bool json) {
-  const int exit = ExitCodeOf(status);
+  return PrintError(status, ExitCodeOf(status), json);
+}
+
+int PrintError(const absl::Status& status, int exit, bool json) {
   const std::string message(base::StdView(status.message()));
   std::fflush(stdout);
   if (!json) {

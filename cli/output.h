@@ -31,6 +31,8 @@ std::string CodeName(absl::StatusCode code);
 // Prints the error as the last line of stderr, as text or JSON; returns its exit code. A usage
 // error's code is 2 whatever the status.
 int PrintError(const absl::Status& status, bool json);
+// For a command whose exit code says more than its last error: the code is `exit`.
+int PrintError(const absl::Status& status, int exit, bool json);
 
 // One document, or one object of a stream: a line on stdout.
 void PrintJson(const nlohmann::ordered_json& json);

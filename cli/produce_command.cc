@@ -105,8 +105,7 @@ class Tally {
     const int exit = unknown_ > 0 ? kExitUnknown
                      : acked_ == 0 && unavailable_ == rejected_ ? kExitUnavailable
                                                                 : kExitFailed;
-    PrintError(last_error_, context.json);
-    return exit;
+    return PrintError(last_error_, exit, context.json);
   }
 
  private:

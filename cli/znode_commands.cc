@@ -50,6 +50,18 @@ struct ZnodeFlags {
   }
 };
 
+// What can be said of a path without asking: the servers look for its parent before its shape.
+absl::Status CheckPath(std::string_view path, bool sequential) {
+  const std::string whole = fmt::format("{}{}", path, sequential ? "0" : "");
+  const bool is_bad = !whole.starts_with('/') || (whole.size() > 1 && whole.ends_with('/')) ||
+                      whole.find("//") != std::string::npos ||
+                      (whole + "/").find("/./") != std::string::npos ||
+                      (whole + "/").find("/../") != std::string::npos;
+  if (!is_bad) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("'{}' is not a path of a znode; write for example /app/config", path));
+}
+
 absl::StatusOr<client::Data> ValueOf(const ZnodeFlags& flags) {
   if (!flags.file.has_value()) return flags.value;
   if (*flags.file != "-") {
@@ -244,6 +256,7 @@ CLI::App* Add(CLI::App& znode, Context& context, std::shared_ptr<ZnodeFlags> fla
   command->add_option("PATH", flags->path, "absolute, as in /app/config")->required();
   command->callback([&context, flags, action] {
     context.command = [&context, flags, action]() -> CommandResult {
+      RETURN_IF_ERROR(CheckPath(flags->path, flags->sequential));
       ASSIGN_OR_RETURN(const std::unique_ptr<Coord> coord,
                        flags->stale_ok ? context.ConnectCoordReadOnly() : context.ConnectCoord());
       CommandResult result = action(context, *flags, *coord);

@@ -119,8 +119,8 @@ void Cluster::WaitForTopic(std::string name, absl::Duration timeout, Done done) 
                  [this, name, timeout, done = std::move(done)](
                      const absl::StatusOr<client::GetResult>& found) mutable {
                    if (client::ReasonOf(found.status()) == "no_node") {
-                     return done(absl::NotFoundError(
-                         fmt::format("topic '{}' does not exist", name)));
+                     return done(absl::NotFoundError(fmt::format(
+                         "topic '{}' does not exist; check the name, or create it first", name)));
                    }
                    if (!found.ok()) return done(found.status());
                    Wait([zxid = found->stat.mzxid](

@@ -64,7 +64,8 @@ absl::StatusOr<client::Transaction> CreationOf(const ClusterView& view, const To
 absl::StatusOr<client::Transaction> DeletionOf(const ClusterView& view, std::string_view name) {
   const auto topic = view.FindTopic(name);
   if (topic == nullptr) {
-    return absl::NotFoundError(fmt::format("topic '{}' does not exist", name));
+    return absl::NotFoundError(
+        fmt::format("topic '{}' does not exist; check the name, or create it first", name));
   }
   if (!topic->readable) {
     return absl::FailedPreconditionError(fmt::format(

@@ -50,8 +50,8 @@ void AddTopics(const ClusterView& view, const v1::MetadataRequest& request,
       }
       v1::TopicInfo& info = *response.add_topics();
       info.set_name(name);
-      *info.mutable_error() =
-          ToWire(absl::NotFoundError(fmt::format("topic '{}' does not exist", name)));
+      *info.mutable_error() = ToWire(absl::NotFoundError(
+          fmt::format("topic '{}' does not exist; check the name, or create it first", name)));
     }
     return;
   }
