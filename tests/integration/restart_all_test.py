@@ -54,6 +54,21 @@ def check_deletion_while_away(cluster):
     check(consumed(cluster, "doomed") == [], "a new topic of the same name has old records")
 
 
+def check_stray_is_kept(cluster):
+    """Znodes of a topic removed by hand are no deletion: the data stays, and is reported."""
+    cluster.bell("topic", "create", "stray", "--partitions", "3")
+    cluster.bell("produce", "stray", "--partition", "1", stdin="kept\n")
+    before = cluster.metric("broker-1", "bell_log_partitions")
+    cluster.bell("znode", "delete", "/brokers/topics/stray", "-r")
+    wait_until(lambda: cluster.metric("broker-1", "bell_partitions_stray") == 1,
+               "broker 1 reports its partition as stray")
+    cluster.kill("broker-1")
+    cluster.start("broker-1")
+    wait_until(lambda: cluster.metric("broker-1", "bell_partitions_stray") == 1,
+               "it is still reported after a restart")
+    check(cluster.metric("broker-1", "bell_log_partitions") == before, "stray data was deleted")
+
+
 def check_up_returns(cluster):
     """`x=$(bell dev up)` ends although the servers it started run on."""
     cluster.kill("broker-3")
@@ -67,6 +82,7 @@ def main():
     with Cluster(coords=3, brokers=3) as cluster:
         check_everything_is_there(cluster)
         check_deletion_while_away(cluster)
+        check_stray_is_kept(cluster)
         check_up_returns(cluster)
 
 
