@@ -193,9 +193,9 @@ class Server:
         self.addresses = dict(word.split("=", 1) for word in ready[2:])
 
     def stop(self, signal=15):
-        """Returns when it is gone."""
+        """Returns when it is gone, and the command that ran it."""
         if self.process.poll() is None:
-            self.process.send_signal(signal)
+            os.kill(int(self.addresses.get("pid", self.process.pid)), signal)
         self.process.wait(timeout=30)
         self.process.stdout.close()
 
