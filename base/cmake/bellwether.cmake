@@ -103,9 +103,7 @@ function(bellwether_test FOLDER)
   string(REPLACE "/" "_" NAME unit_${FOLDER})
   add_executable(${NAME} ${SOURCES})
   add_dependencies(unit_tests ${NAME})
-  if(BELLWETHER_SANITIZE)
-    target_compile_options(${NAME} PRIVATE -O0)  # compiles in half the time
-  endif()
+  target_compile_options(${NAME} PRIVATE -O0)  # compiles in half the time
   target_link_libraries(${NAME} PRIVATE bellwether_flags ${ARG_DEPS} GTest::gtest GTest::gmock
     GTest::gtest_main)
   gtest_discover_tests(${NAME} TEST_PREFIX "${FOLDER}: " DISCOVERY_MODE PRE_TEST
