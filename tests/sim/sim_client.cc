@@ -70,7 +70,8 @@ uint32_t SimClient::server() const {
 std::string SimClient::State() const {
   std::string state = fmt::format("client {} {} at {}, {} requests unanswered ({})", serial_,
                                   client::SessionStateName(client_.state()),
-                                  client_.session().address, pending_.size(), client_.LastFailure());
+                                  client_.session().address, pending_.size(),
+                                  client_.LastFailure());
   for (const OpenedWatch& opened : watches_) {
     state += fmt::format(", watch {} at {}", opened.path, opened.watch->position());
   }
@@ -297,7 +298,8 @@ void SimClient::NoteSession() {
 
 void SimClient::OnState(client::SessionState state) {
   deps_.trace.Add("client {} is {} session={:#x} server={}", serial_,
-                  client::SessionStateName(state), client_.session().id.value(), client_.session().address);
+                  client::SessionStateName(state), client_.session().id.value(),
+                  client_.session().address);
   NoteSession();
   if (state != client::SessionState::kExpired) return;
   if (SessionRecord* session = FindSession()) session->told_ended = true;
