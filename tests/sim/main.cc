@@ -26,6 +26,7 @@ struct Summary {
   uint64_t acknowledged = 0;
   uint64_t elections = 0;
   uint64_t violations = 0;
+  uint64_t trace_hash = 0;  // of all traces, in any order
   std::vector<uint64_t> failed;
 
   void Add(const Report& report) {
@@ -36,6 +37,7 @@ struct Summary {
     acknowledged += report.acknowledged;
     elections += report.elections;
     violations += report.violations;
+    trace_hash += report.trace_hash;
     if (report.violations > 0) failed.push_back(report.seed);
   }
 
@@ -58,7 +60,7 @@ struct Summary {
     for (size_t i = 0; i < kFaults; ++i) {
       counts += fmt::format(" {}={}", NameOf(static_cast<Fault>(i)), faults.counts[i]);
     }
-    fmt::print("faults:{}\n", counts);
+    fmt::print("faults:{}\ntraces: hash={:016x}\n", counts, trace_hash);
     const std::string too_little = TooLittle();
     if (!too_little.empty()) fmt::print("too little was done: {}\n", too_little);
     if (!failed.empty()) fmt::print("failed seeds: {}\n", fmt::join(failed, " "));

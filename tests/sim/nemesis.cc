@@ -231,8 +231,8 @@ bool Nemesis::Pause(uint32_t server) {
   if (world_.options().Enabled(Fault::kPartition) && random_.Chance(0.4)) {
     Isolate(server, length + Between(1, 500));
   }
-  UndoAfter(length, [this, server, process] {
-    if (world_.machine(server).process.get() == process) Resume(server);
+  UndoAfter(length, [this, server, starts = world_.machine(server).starts] {
+    if (world_.machine(server).starts == starts) Resume(server);
   });
   return true;
 }

@@ -106,6 +106,7 @@ struct Machine {
   base::Uuid ensemble_id;  // of its identity file
   coord::SimDisk disk;
   std::unique_ptr<Process> process;  // null while down
+  uint64_t starts = 0;               // processes so far
   bool readmitting = false;          // was wiped, and has not yet been a voter since
 };
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # simulation_test.sh seeds FIRST LAST JOBS: bell-sim on these seeds and on those of regressions.txt.
 # simulation_test.sh repeatable SEED...: the trace of each seed is the same, byte for byte, in two
-# runs, and after another seed in the same process.
+# runs, and after another seed in the same process; and those of 40 seeds do not depend on how they
+# are shared by processes.
 set -euo pipefail
 sim=${BELL_BIN:?}/bell-sim
 here=$(dirname "$0")
@@ -31,6 +32,10 @@ repeatable() {
       return 1
     fi
   done
+  if [[ $("$sim" --seeds 60-99 | grep '^traces:') != $("$sim" --seeds 60-99 --jobs 3 | grep '^traces:') ]]; then
+    echo "traces depend on which seeds share a process"
+    return 1
+  fi
 }
 
 "$@"

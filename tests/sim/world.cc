@@ -72,6 +72,7 @@ void World::StartServer(uint32_t id) {
   trace.Add("server {} starts", id);
   log.OnStart(ServerId(id));
   elections.OnStart(ServerId(id));
+  ++machine.starts;
   machine.process = std::make_unique<Process>(
       machine.options, machine.ensemble_id, options_,
       Process::Dependencies{scheduler, network, machine.disk, *this,
