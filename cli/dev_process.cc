@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 
 #include "base/clock.h"
@@ -60,6 +61,20 @@ std::string AskReadiness(const base::HostPort& admin) {
   return answer;
 }
 
+// A server that was told to use the data folder and may not have locked it yet.
+std::optional<pid_t> StartingServer(const std::string& data_dir) {
+  const std::string flag = fmt::format("--data-dir{}{}{}", '\0', data_dir, '\0');
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const pid_t pid =
+        static_cast<pid_t>(std::strtol(entry.path().filename().c_str(), nullptr, 10));
+    if (pid <= 0) continue;
+    const auto words = base::ReadFile(entry.path() / "cmdline");
+    if (words.ok() && words->find(flag) != std::string::npos) return pid;
+  }
+  return std::nullopt;
+}
+
 std::string LastLine(std::string_view text) {
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   return std::string(text.substr(text.rfind('\n') == std::string_view::npos ? 0
@@ -100,10 +115,10 @@ absl::StatusOr<pid_t> SpawnServer(const std::vector<std::string>& command, const
 std::optional<pid_t> RunningServer(const std::string& data_dir) {
   const std::string path = data_dir + "/LOCK";
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
+  if (fd < 0) return StartingServer(data_dir);
   const bool is_free = flock(fd, LOCK_SH | LOCK_NB) == 0;
   close(fd);
-  if (is_free) return std::nullopt;
+  if (is_free) return StartingServer(data_dir);
   const auto text = base::ReadFile(path);
   if (!text.ok()) return std::nullopt;
   const pid_t pid = static_cast<pid_t>(std::strtol(text->c_str(), nullptr, 10));

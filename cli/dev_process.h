@@ -19,7 +19,8 @@ namespace bellwether::cli {
 // `log`, no other descriptors inherited.
 absl::StatusOr<pid_t> SpawnServer(const std::vector<std::string>& command, const std::string& log);
 
-// The process that holds the lock of a data folder; nullopt when none does.
+// The process that holds the lock of a data folder, or was started on it a moment ago; nullopt when
+// there is none.
 std::optional<pid_t> RunningServer(const std::string& data_dir);
 
 // Waits until the server `pid` has written its ready line into what was appended to `log` after
