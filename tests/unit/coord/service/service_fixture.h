@@ -13,12 +13,27 @@
 
 namespace bellwether::coord {
 
+// What a connection holds of the test's client, which holds the connection.
+class WeakSink : public StreamSink {
+ public:
+  explicit WeakSink(std::weak_ptr<StreamSink> sink) : sink_(std::move(sink)) {}
+  void OnOutput() override {
+    if (const auto sink = sink_.lock()) sink->OnOutput();
+  }
+  void OnResume() override {
+    if (const auto sink = sink_.lock()) sink->OnResume();
+  }
+
+ private:
+  const std::weak_ptr<StreamSink> sink_;
+};
+
 // A client of one Session stream: keeps what it was sent; reads as fast as the server writes,
 // unless it is told not to.
 class TestClient : public StreamSink, public std::enable_shared_from_this<TestClient> {
  public:
   void Open(CoordService& service) {
-    auto opened = service.OpenConnection({"test"}, shared_from_this());
+    auto opened = service.OpenConnection({"test"}, std::make_shared<WeakSink>(weak_from_this()));
     ASSERT_TRUE(opened.ok()) << opened.status();
     connection_ = *opened;
   }

@@ -12,7 +12,8 @@ namespace bellwether::coord {
 class TestWatcher : public StreamSink, public std::enable_shared_from_this<TestWatcher> {
  public:
   absl::Status Open(CoordService& service, WatchRequest request) {
-    auto opened = service.OpenWatch({"test"}, std::move(request), shared_from_this());
+    auto opened = service.OpenWatch({"test"}, std::move(request),
+                                    std::make_shared<WeakSink>(weak_from_this()));
     if (opened.ok()) watch_ = *opened;
     return opened.status();
   }
