@@ -172,7 +172,7 @@ absl::StatusOr<raft::AppendRequest> FromProto(v1::AppendRequest& in) {
   for (v1::Entry& entry : *in.mutable_entries()) {
     ++expected;
     if (entry.index() != expected.value()) return Invalid("entries.index");
-    if (entry.type() < v1::ENTRY_TYPE_NOOP || entry.type() > v1::ENTRY_TYPE_READMIT) {
+    if (entry.type() < v1::ENTRY_TYPE_NOOP || entry.type() > v1::ENTRY_TYPE_MEMBERSHIP) {
       return Invalid("entries.type");
     }
     request.entries.push_back(std::make_shared<const Entry>(

@@ -27,6 +27,7 @@ enum class EntryType : uint8_t {
   kNoop = 0,      // empty payload; first entry of every leader (paper section 8)
   kCommands = 1,  // payload is the caller's
   kReadmit = 2,   // payload is an encoded Readmission: a wiped server votes and counts again
+  kMembership = 3,  // payload is an encoded Membership
 };
 
 struct Entry {

@@ -62,7 +62,7 @@ absl::StatusOr<raft::Entry> DecodeEntry(std::string_view key, std::string_view v
   if (base::Crc32c(summed, base::Crc32c(key)) != crc) {
     return absl::DataLossError("the entry's checksum is wrong");
   }
-  if (type > static_cast<uint8_t>(raft::EntryType::kReadmit)) {
+  if (type > static_cast<uint8_t>(raft::EntryType::kMembership)) {
     return absl::UnimplementedError(fmt::format("entry type {} is not known", type));
   }
   entry.type = static_cast<raft::EntryType>(type);

@@ -352,6 +352,8 @@ std::string Describe(const Entry& entry) {
       return fmt::format("{} '{}'", place, entry.payload);
     case EntryType::kReadmit:
       return place + " readmit";
+    case EntryType::kMembership:
+      return place + " membership";
   }
   return place;
 }
