@@ -1,4 +1,4 @@
-"""A `bell dev` cluster for tests/bench/report: real processes with their data in a folder of its own."""
+"""A `bell dev` cluster for the tools of tests/bench: real processes with their data in a folder of its own."""
 
 import json
 import os
@@ -9,6 +9,10 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PROGRAMS = pathlib.Path(os.environ.get("BELL_BIN", ROOT / "build/release/bin"))
 
 
 class NoResult(Exception):
@@ -25,11 +29,22 @@ def run(words, environment=None):
     return done.stdout
 
 
+def build_programs(targets):
+    """Builds what is measured, unless BELL_BIN says where it is; quick when it is there."""
+    if "BELL_BIN" in os.environ:
+        return
+    folder = ROOT / "build/release"
+    run([str(ROOT / "deploy/install-deps"), "bench"])
+    if not (folder / "build.ninja").exists():
+        run(["cmake", "-S", str(ROOT), "--preset", "release"])
+    run(["cmake", "--build", str(folder), "--target", *targets])
+
+
 class Cluster:
     """Started by entering it; leaving it stops the servers and deletes their data."""
 
-    def __init__(self, programs, folder, coords, brokers):
-        self.bell = str(programs / "bell")
+    def __init__(self, folder, coords, brokers):
+        self.bell = str(PROGRAMS / "bell")
         self.folder = pathlib.Path(folder)
         self.counts = ["--coords", str(coords), "--brokers", str(brokers)]
 

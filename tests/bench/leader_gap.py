@@ -1,0 +1,46 @@
+"""How long writes are not acknowledged when the Raft leader ends: shared by report and failover."""
+
+import dataclasses
+import json
+import subprocess
+import time
+
+from cluster import PROGRAMS, NoResult
+
+SECONDS = 2  # of writing, after the half second of warm-up in which the leader is stopped
+COMMAND = f"bench_coord gap --connections SERVERS --seconds {SECONDS} --coord $BELL_COORD"
+
+
+@dataclasses.dataclass
+class Gap:
+    """The longest time without an acknowledged write, in ms."""
+
+    undisturbed_ms: float  # of the clients of servers that lived on, the one that waited longest
+    leaders_ms: float  # of the client of the server that was stopped: it had to attach elsewhere
+
+
+def measure_gap(cluster, signal):
+    """Every server has one client that writes one znode after the other; the leader gets the signal
+    and is started again. Returns when all servers are ready."""
+    leader = cluster.leader()
+    servers = cluster.servers()
+    writing = subprocess.Popen(
+        [str(PROGRAMS / "bench_coord"), "gap", "--connections", str(len(servers)), "--seconds",
+         str(SECONDS), "--coord", cluster.environment["BELL_COORD"]],
+        stdout=subprocess.PIPE, text=True)
+    with writing:
+        if writing.stdout.readline() != "writing\n":
+            raise NoResult("bench_coord gap did not begin to write")
+        time.sleep(0.4)
+        cluster.dev("kill", leader, "--signal", str(signal))
+        if writing.poll() is not None:
+            raise NoResult("the leader was stopped after the writes had ended")
+        output = writing.stdout.read()
+    if writing.returncode != 0:
+        raise NoResult(f"bench_coord gap exited {writing.returncode}")
+    cluster.dev("start", leader)
+    for server in servers:
+        cluster.wait_ready(server)
+    gaps = {client["server"]: client["longest_gap_ms"] for client in json.loads(output)["clients"]}
+    leaders = gaps.pop(next(server["grpc"] for server in servers if server["name"] == leader))
+    return Gap(undisturbed_ms=max(gaps.values()), leaders_ms=leaders)
