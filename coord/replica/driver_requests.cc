@@ -109,6 +109,7 @@ void ReplicaDriver::AppendGroup(std::vector<LeaderItem> group) {
   std::vector<std::string> payloads;
   payloads.push_back(EncodeEntryPayload(deps_.clock.WallMillis(), commands));
   const absl::StatusOr<raft::Proposed> proposed = core_->Propose(std::move(payloads));
+  if (proposed.ok()) commit_timer_.Begin(proposed->first, deps_.clock.Monotonic());
   for (LeaderItem& item : group) {
     if (proposed.ok()) {
       AnswerItem(item, absl::OkStatus(), proposed->term, proposed->first);
@@ -356,6 +357,10 @@ void ReplicaDriver::OnRaftMessage(ServerId from, raft::Message message) {
   if (is_append && !append->entries.empty() && !deps_.log.RoomToGrow().ok()) {
     instruments_.appends_refused_disk.Add();
     return;  // as if the network had lost it: the leader asks again
+  }
+  if (const auto* answer = std::get_if<raft::AppendResponse>(&message.body);
+      answer != nullptr && !answer->rejected && term == leadership_.term) {
+    append_timer_.OnAccepted(from, answer->match, deps_.clock.Monotonic());
   }
   core_->Step(std::move(message));
   if (is_append && core_->leader() == from && core_->term() == term) {

@@ -54,34 +54,12 @@ const char* NameOf(Role role) {
 
 }  // namespace
 
-ReplicaDriver::Instruments ReplicaDriver::MakeInstruments(base::Metrics& metrics) {
-  return {
-      .term = metrics.AddGauge("bell_raft_term", "Current term."),
-      .is_leader = metrics.AddGauge("bell_raft_is_leader", "1 while this server leads."),
-      .commit_index = metrics.AddGauge("bell_raft_commit_index", "Last entry known committed."),
-      .applied_index = metrics.AddGauge("bell_raft_applied_index", "Last entry applied."),
-      .last_index = metrics.AddGauge("bell_raft_last_index", "Last entry of the log."),
-      .leader_changes = metrics.AddCounter("bell_raft_leader_changes_total",
-                                           "Leaders that this server has seen begin."),
-      .proposals = metrics.AddCounter("bell_raft_proposals_total",
-                                      "Proposals made at this server."),
-      .proposals_refused = metrics.AddCounter("bell_raft_proposals_refused_total",
-                                              "Proposals refused: no leader, or over a limit."),
-      .forwards_broken = metrics.AddCounter(
-          "bell_raft_forward_streams_broken_total",
-          "Forward streams ended early: connection, leader or message lost."),
-      .appends_refused_disk = metrics.AddCounter(
-          "bell_raft_appends_refused_disk_total",
-          "Entries from the leader not taken because the disk is nearly full."),
-  };
-}
-
 ReplicaDriver::ReplicaDriver(ReplicaOptions options, base::Uuid ensemble_id,
                              Replica::Dependencies deps)
     : options_(std::move(options)),
       deps_(std::move(deps)),
       process_id_(base::Random(deps_.seed).Next()),
-      instruments_(MakeInstruments(deps_.metrics)),
+      instruments_(deps_.metrics),
       proposal_inbox_(options_.uncommitted_bytes_max),
       read_inbox_(options_.forward_bytes_max),
       note_inbox_(options_.forward_bytes_max),
@@ -91,7 +69,8 @@ ReplicaDriver::ReplicaDriver(ReplicaOptions options, base::Uuid ensemble_id,
       applier_(deps_.state_machine, deps_.apply_executor, kApplyRangeBytesMax,
                [this](absl::Status status) {
                  PostSelf([status](ReplicaDriver& driver) { driver.Fail(status); });
-               }) {
+               }),
+      append_timer_(deps_.metrics) {
   for (const PeerAddress& server : options_.servers) {
     if (server.id != options_.id) peers_[server.id].address = server;
   }
@@ -154,6 +133,9 @@ void ReplicaDriver::Pump() {
     const LogIndex applied(std::min(reported_applied_.load(), committed_.value()));
     if (applied > applied_told_) {
       applied_told_ = applied;
+      if (const auto took = apply_timer_.End(applied, deps_.clock.Monotonic())) {
+        instruments_.apply_seconds.Observe(*took);
+      }
       core_->OnApplied(applied);
       applier_.OnApplied(applied);
     }
@@ -184,10 +166,7 @@ void ReplicaDriver::HandleReady() {
     // 2. and 3. What promises something leaves when it is durable, and all before it.
     PersistReady(*ready);
     // 4. What is committed is applied, in order, on the applier's own thread.
-    if (!ready->committed.empty()) {
-      committed_ = ready->committed.back()->index;
-      applier_.Add(std::move(ready->committed));
-    }
+    if (!ready->committed.empty()) HandOver(std::move(ready->committed));
     // 5. Readers learn up to where they must wait.
     for (const raft::ReadResult& read : ready->reads) FinishRead(read.id.value(), read.index);
     for (raft::ReadId id : ready->lost_reads) {
@@ -237,10 +216,25 @@ void ReplicaDriver::ReleasePersisted() {
   if (last != raft::ReadyId()) core_->OnPersisted(last);
 }
 
+void ReplicaDriver::HandOver(std::vector<raft::EntryPtr> committed) {
+  const absl::Duration now = deps_.clock.Monotonic();
+  committed_ = committed.back()->index;
+  if (const auto took = commit_timer_.End(committed_, now)) {
+    instruments_.commit_seconds.Observe(*took);
+  }
+  apply_timer_.Begin(committed_, now);
+  applier_.Add(std::move(committed));
+}
+
 void ReplicaDriver::SendAll(std::vector<raft::Message>& messages) {
   for (raft::Message& message : messages) {
     const ServerId to = message.to;
-    if (Reachable(to)) deps_.transport.Send(to, std::move(message));
+    if (!Reachable(to)) continue;
+    const auto* append = std::get_if<raft::AppendRequest>(&message.body);
+    if (append != nullptr && !append->entries.empty()) {
+      append_timer_.OnSent(to, append->entries.back()->index, deps_.clock.Monotonic());
+    }
+    deps_.transport.Send(to, std::move(message));
   }
 }
 
@@ -257,7 +251,17 @@ void ReplicaDriver::OnHardState(const raft::HardState& hard_state) {
   }
 }
 
+void ReplicaDriver::CountElections(const raft::SoftState& soft_state) {
+  const bool leads = soft_state.role == raft::Role::kLeader;
+  if (!leads && soft_state.role != raft::Role::kCandidate) return;
+  if (std::exchange(stood_in_, soft_state.term) != soft_state.term) {
+    instruments_.elections_started.Add();
+  }
+  if (leads) instruments_.elections_won.Add();
+}
+
 void ReplicaDriver::OnSoftState(const raft::SoftState& soft_state) {
+  CountElections(soft_state);
   Leadership now;
   now.term = soft_state.term;
   now.leader = soft_state.leader;
@@ -272,6 +276,8 @@ void ReplicaDriver::OnSoftState(const raft::SoftState& soft_state) {
   if (!same_leader && now.leader != ServerId()) instruments_.leader_changes.Add();
   state_machine_tick_ = deps_.clock.Monotonic();
   contact_asked_ = -absl::InfiniteDuration();
+  append_timer_.Clear();
+  commit_timer_.Clear();
   deps_.state_machine.OnLeadership(now);
   forward_receiver_.Clear();
   OpenForwardStream();
@@ -372,6 +378,10 @@ void ReplicaDriver::PublishStatus() {
   instruments_.commit_index.Set(static_cast<int64_t>(status.commit_index.value()));
   instruments_.applied_index.Set(static_cast<int64_t>(status.applied_index.value()));
   instruments_.last_index.Set(static_cast<int64_t>(status.last_index.value()));
+  instruments_.commit_lag.Set(
+      static_cast<int64_t>(status.last_index.value() - status.commit_index.value()));
+  instruments_.apply_lag.Set(static_cast<int64_t>(
+      status.commit_index.value() - std::min(status.commit_index, status.applied_index).value()));
   base::MutexLock lock(status_mutex_);
   status_ = std::move(status);
 }

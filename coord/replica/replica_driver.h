@@ -16,6 +16,7 @@
 #include "coord/replica/formation.h"
 #include "coord/replica/forwarding.h"
 #include "coord/replica/inbox.h"
+#include "coord/replica/instruments.h"
 #include "coord/replica/read_table.h"
 #include "coord/replica/replica.h"
 
@@ -79,20 +80,6 @@ class ReplicaDriver : public Transport::Handler,
     absl::Duration refused_last;
   };
 
-  struct Instruments {
-    base::Gauge& term;
-    base::Gauge& is_leader;
-    base::Gauge& commit_index;
-    base::Gauge& applied_index;
-    base::Gauge& last_index;
-    base::Counter& leader_changes;
-    base::Counter& proposals;
-    base::Counter& proposals_refused;
-    base::Counter& forwards_broken;
-    base::Counter& appends_refused_disk;
-  };
-  static Instruments MakeInstruments(base::Metrics& metrics);
-
   // replica_driver.cc: start, stop, rounds.
   void RequestPump();  // from any thread
   void Pump();
@@ -100,8 +87,10 @@ class ReplicaDriver : public Transport::Handler,
   void PersistReady(raft::Ready& ready);
   void OnReadyPersisted(raft::ReadyId id);
   void ReleasePersisted();
+  void HandOver(std::vector<raft::EntryPtr> committed);
   void SendAll(std::vector<raft::Message>& messages);
   void OnSoftState(const raft::SoftState& soft_state);
+  void CountElections(const raft::SoftState& soft_state);
   void OnHardState(const raft::HardState& hard_state);
   void ScheduleTick();
   void Tick();
@@ -190,6 +179,12 @@ class ReplicaDriver : public Transport::Handler,
   Applier applier_;
   LogIndex applied_told_;  // to the core
   LogIndex committed_;     // highest handed out
+
+  // Samples for the histograms.
+  AppendTimer append_timer_;
+  IndexTimer commit_timer_;
+  IndexTimer apply_timer_;
+  Term stood_in_;  // last term in which this server was a candidate
 
   std::vector<LeaderItem> leader_items_;
   ForwardSender forward_sender_;

@@ -1,0 +1,71 @@
+#include "coord/replica/instruments.h"
+
+#include "fmt/format.h"
+
+namespace bellwether::coord {
+
+Instruments::Instruments(base::Metrics& metrics)
+    : term(metrics.AddGauge("bell_raft_term", "Current term.")),
+      is_leader(metrics.AddGauge("bell_raft_is_leader", "1 while this server leads.")),
+      commit_index(metrics.AddGauge("bell_raft_commit_index", "Last entry known committed.")),
+      applied_index(metrics.AddGauge("bell_raft_applied_index", "Last entry applied.")),
+      last_index(metrics.AddGauge("bell_raft_last_index", "Last entry of the log.")),
+      commit_lag(metrics.AddGauge("bell_raft_commit_lag_entries",
+                                  "Entries of the log that are not known committed.")),
+      apply_lag(metrics.AddGauge("bell_raft_apply_lag_entries",
+                                 "Entries known committed that are not applied.")),
+      elections_started(metrics.AddCounter("bell_raft_elections_started_total",
+                                           "Terms in which this server stood for leader.")),
+      elections_won(metrics.AddCounter("bell_raft_elections_won_total",
+                                       "Terms in which this server became the leader.")),
+      leader_changes(metrics.AddCounter("bell_raft_leader_changes_total",
+                                        "Leaders that this server has seen begin.")),
+      proposals(
+          metrics.AddCounter("bell_raft_proposals_total", "Proposals made at this server.")),
+      proposals_refused(metrics.AddCounter("bell_raft_proposals_refused_total",
+                                           "Proposals refused: no leader, or over a limit.")),
+      forwards_broken(metrics.AddCounter(
+          "bell_raft_forward_streams_broken_total",
+          "Forward streams ended early: connection, leader or message lost.")),
+      appends_refused_disk(metrics.AddCounter(
+          "bell_raft_appends_refused_disk_total",
+          "Entries from the leader not taken because the disk is nearly full.")),
+      commit_seconds(metrics.AddHistogram(
+          "bell_raft_commit_seconds",
+          "At the leader, from appending commands to their commit; sampled.")),
+      apply_seconds(metrics.AddHistogram(
+          "bell_raft_apply_seconds", "From learning of a commit to having applied it; sampled.")) {}
+
+void IndexTimer::Begin(raft::LogIndex index, absl::Duration now) {
+  if (!begun_.has_value()) begun_ = Begun{index, now};
+}
+
+std::optional<absl::Duration> IndexTimer::End(raft::LogIndex index, absl::Duration now) {
+  if (!begun_.has_value() || index < begun_->index) return std::nullopt;
+  const absl::Duration took = now - begun_->at;
+  begun_.reset();
+  return took;
+}
+
+void AppendTimer::OnSent(raft::ServerId to, raft::LogIndex last, absl::Duration now) {
+  Follower& follower = followers_[to];
+  if (follower.seconds == nullptr) {
+    follower.seconds = &metrics_.AddHistogram(
+        "bell_raft_append_seconds",
+        "From sending entries to a follower to its word that they are durable; sampled.",
+        fmt::format("peer=\"{}\"", to));
+  }
+  follower.timer.Begin(last, now);
+}
+
+void AppendTimer::OnAccepted(raft::ServerId from, raft::LogIndex match, absl::Duration now) {
+  const auto found = followers_.find(from);
+  if (found == followers_.end()) return;
+  if (const auto took = found->second.timer.End(match, now)) found->second.seconds->Observe(*took);
+}
+
+void AppendTimer::Clear() {
+  for (auto& [server, follower] : followers_) follower.timer.Clear();
+}
+
+}  // namespace bellwether::coord
