@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace bellwether::coord::raft {
 
@@ -21,8 +22,14 @@ void ElectionTimer::Restart() {
 }
 
 void ElectionTimer::OnLeaderHeard() {
+  if (std::exchange(leader_lost_, false)) Restart();
   elapsed_ = 0;
   since_leader_ = 0;
+}
+
+void ElectionTimer::OnLeaderLost(uint64_t ticks) {
+  leader_lost_ = true;
+  timeout_ = std::min(timeout_, elapsed_ + ticks);
 }
 
 void VoteTally::Clear() {

@@ -23,10 +23,13 @@ class ElectionTimer {
   // Draws a new timeout.
   void Restart();
   void OnLeaderHeard();
+  // The leader is probably gone: its lease ends, and the timeout at most `ticks` from now. Until a
+  // leader is heard.
+  void OnLeaderLost(uint64_t ticks);
 
   bool Expired() const { return elapsed_ >= timeout_; }
   // Whether a leader was heard so recently that no vote may be given (thesis section 4.2.3).
-  bool InLease() const { return since_leader_ < election_timeout_ticks_; }
+  bool InLease() const { return !leader_lost_ && since_leader_ < election_timeout_ticks_; }
   // kNever before the first one: a start is no contact.
   uint64_t ticks_since_leader() const { return since_leader_; }
 
@@ -36,6 +39,7 @@ class ElectionTimer {
   uint64_t elapsed_ = 0;
   uint64_t timeout_ = 0;
   uint64_t since_leader_ = kNever;
+  bool leader_lost_ = false;
 };
 
 // The answers to one campaign; each server's first one counts.

@@ -13,6 +13,11 @@
 namespace bellwether::coord::raft {
 namespace {
 
+// How long followers wait for a leader to which their connection broke: long enough that the others
+// know, too, and then as long for each one ahead in line as an election may take.
+constexpr uint64_t kLostLeaderTicks = 2;
+constexpr uint64_t kNextInLineTicks = 3;
+
 // Whether a request could come from a leader of `term`: entries contiguous, terms never falling.
 bool IsWellFormed(const AppendRequest& request, Term term) {
   if ((request.prev_index == LogIndex(0)) != (request.prev_term == Term(0))) return false;
@@ -100,6 +105,15 @@ void RaftCore::Tick() {
   } else if (HardStateDurable()) {  // else the disk is slow, and one more term would not help
     StartPreVote();
   }
+}
+
+void RaftCore::OnDisconnected(ServerId peer) {
+  if (role_ != Role::kFollower || peer != leader_) return;
+  const std::vector<ServerId>& voters = voters_.members();
+  const auto before = static_cast<uint64_t>(std::count_if(
+      voters.begin(), voters.end(),
+      [this](ServerId voter) { return voter < options_.self && voter != leader_; }));
+  timer_.OnLeaderLost(kLostLeaderTicks + kNextInLineTicks * before);
 }
 
 absl::StatusOr<Proposed> RaftCore::Propose(std::vector<std::string> payloads) {

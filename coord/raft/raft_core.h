@@ -66,6 +66,12 @@ class RaftCore {
   // One tick of the owner's clock has passed.
   void Tick();
 
+  // The connection to a server broke, as it does at once when the process at its other end dies. A
+  // follower of that server stands within a few ticks, those of higher id later, so that votes are
+  // not split; and it gives its vote at once. Servers that still hear the leader refuse, so that a
+  // connection that broke by itself disturbs nobody.
+  void OnDisconnected(ServerId peer);
+
   // Appends one entry per payload; the answer only says where. Several at a time cost one write.
   // Errors, nothing done: FAILED_PRECONDITION (not the leader), RESOURCE_EXHAUSTED (too many
   // uncommitted bytes), INVALID_ARGUMENT (no payload).

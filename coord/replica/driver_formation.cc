@@ -171,6 +171,7 @@ void ReplicaDriver::OnDisconnected(ServerId server) {
   LOG_INFO("peer disconnected id={} peer={}", options_.id, server);
   peer->hello.reset();
   forward_receiver_.Forget(server);
+  if (core_ != nullptr) core_->OnDisconnected(server);
   if (server == forward_sender_.leader()) {
     BreakForwardStream("the connection to the leader broke");
   }

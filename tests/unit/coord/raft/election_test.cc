@@ -70,6 +70,25 @@ TEST(ElectionTimer, LeaseEndsAfterOneTimeoutAndGrantsDoNotRenewIt) {
   EXPECT_FALSE(timer.InLease());
 }
 
+TEST(ElectionTimer, ALostLeaderHasNoLeaseAndIsNotWaitedForUntilOneIsHeard) {
+  base::Random random(1);
+  ElectionTimer timer(10, random);
+  timer.OnLeaderHeard();
+  timer.Tick();
+  timer.OnLeaderLost(3);
+  EXPECT_FALSE(timer.InLease());
+  EXPECT_EQ(timer.ticks_since_leader(), 1u);
+  for (int i = 0; i < 2; ++i) timer.Tick();
+  EXPECT_FALSE(timer.Expired());
+  timer.Tick();
+  EXPECT_TRUE(timer.Expired());
+
+  timer.OnLeaderHeard();
+  EXPECT_TRUE(timer.InLease());
+  for (int i = 0; i < 9; ++i) timer.Tick();
+  EXPECT_FALSE(timer.Expired()) << "a leader that is heard is waited for as long as ever";
+}
+
 TEST(VoteTally, CountsEachServersFirstAnswer) {
   const VoterSet voters({ServerId(1), ServerId(2), ServerId(3)});
   VoteTally tally;

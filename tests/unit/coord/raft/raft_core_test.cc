@@ -212,6 +212,33 @@ TEST(RaftCore, ContactIsKnownToFollowersAndLeader) {
   EXPECT_EQ(cluster.core(2).ticks_since_leader_contact(), 9u);
 }
 
+TEST(RaftCore, FollowersWhoseConnectionToTheLeaderBrokeStandOneAfterTheOther) {
+  for (const bool first_is_cut_off : {false, true}) {
+    RaftCluster cluster(5);
+    cluster.Elect(2);
+    const Term term = cluster.core(2).term();
+    cluster.Crash(2);
+    if (first_is_cut_off) cluster.Partition({{1}, {3, 4, 5}});
+    for (uint32_t id : {1u, 3u, 4u, 5u}) cluster.core(id).OnDisconnected(ServerId(2));
+    cluster.TickAll(first_is_cut_off ? 5 : 2);
+    EXPECT_EQ(cluster.Leader(), first_is_cut_off ? 3u : 1u);
+    EXPECT_EQ(cluster.core(4).term(), term + 1) << "votes were split";
+  }
+}
+
+TEST(RaftCore, ABrokenConnectionToALeaderThatOthersHearDisturbsNobody) {
+  RaftCluster cluster(3);
+  cluster.Elect(1);
+  const Term term = cluster.core(1).term();
+  cluster.core(2).OnDisconnected(ServerId(1));
+  cluster.core(1).OnDisconnected(ServerId(2));
+  cluster.core(3).OnDisconnected(ServerId(2));
+  cluster.TickAll(60);
+  EXPECT_EQ(cluster.Leader(), 1u);
+  EXPECT_EQ(cluster.core(2).leader(), ServerId(1));
+  EXPECT_EQ(cluster.core(1).term(), term);
+}
+
 TEST(RaftCore, AnUnreadableLogStopsTheCore) {
   Options options;
   options.tail_bytes_max = 0;
