@@ -16,27 +16,6 @@
 namespace bellwether::base {
 namespace {
 
-absl::Status FileError(std::string_view action, const std::string& path, int error) {
-  const std::string message =
-      fmt::format("cannot {} '{}': {}", action, path, std::strerror(error));
-  switch (error) {
-    case ENOENT:
-      return absl::NotFoundError(message);
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::PermissionDeniedError(message + "; give this user access or choose another path");
-    case ENOSPC:
-    case EDQUOT:
-      return absl::ResourceExhaustedError(message + "; free some space on that disk");
-    case EEXIST:
-    case ENOTDIR:
-      return absl::FailedPreconditionError(message + "; choose another path");
-    default:
-      return absl::InternalError(message);
-  }
-}
-
 // Closes on destruction.
 class Descriptor {
  public:
@@ -58,6 +37,27 @@ std::string ParentOf(const std::string& path) {
 }
 
 }  // namespace
+
+absl::Status FileError(std::string_view action, const std::string& path, int error) {
+  const std::string message =
+      fmt::format("cannot {} '{}': {}", action, path, std::strerror(error));
+  switch (error) {
+    case ENOENT:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message + "; give this user access or choose another path");
+    case ENOSPC:
+    case EDQUOT:
+      return absl::ResourceExhaustedError(message + "; free some space on that disk");
+    case EEXIST:
+    case ENOTDIR:
+      return absl::FailedPreconditionError(message + "; choose another path");
+    default:
+      return absl::InternalError(message);
+  }
+}
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t bytes_max) {
   const Descriptor file(path, O_RDONLY);

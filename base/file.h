@@ -13,6 +13,9 @@ namespace bellwether::base {
 // Small whole files, written so that a crash at any point leaves the old or the new content.
 // Errors name the path, the system's reason and the next step.
 
+// What `error` (an errno) means for "cannot ACTION 'PATH'", with the next step.
+absl::Status FileError(std::string_view action, const std::string& path, int error);
+
 // The bytes of a file. NOT_FOUND when there is none; RESOURCE_EXHAUSTED above `bytes_max`.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t bytes_max = 64 << 20);
 
