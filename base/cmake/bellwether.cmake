@@ -118,7 +118,7 @@ endfunction()
 # not a pass. It finds the build folder in BELL_BUILD_DIR and the programs in BELL_BIN.
 function(bellwether_script_test NAME LABEL SECONDS)
   add_test(NAME ${NAME} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${NAME} PROPERTIES LABELS ${LABEL} TIMEOUT ${SECONDS}
+  set_tests_properties(${NAME} PROPERTIES LABELS "${LABEL}" TIMEOUT ${SECONDS}
     SKIP_RETURN_CODE 77
     ENVIRONMENT "BELL_BUILD_DIR=${CMAKE_BINARY_DIR};BELL_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
 endfunction()

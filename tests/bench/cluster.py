@@ -6,13 +6,14 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PROGRAMS = pathlib.Path(os.environ.get("BELL_BIN", ROOT / "build/release/bin"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from programs import PROGRAMS, ROOT, build_programs  # noqa: E402,F401
 
 
 class NoResult(Exception):
@@ -27,17 +28,6 @@ def run(words, environment=None):
         last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
         raise NoResult(f"`{' '.join(map(str, words))}` exited {done.returncode}: {last}")
     return done.stdout
-
-
-def build_programs(targets):
-    """Builds what is measured, unless BELL_BIN says where it is; quick when it is there."""
-    if "BELL_BIN" in os.environ:
-        return
-    folder = ROOT / "build/release"
-    run([str(ROOT / "deploy/install-deps"), "bench"])
-    if not (folder / "build.ninja").exists():
-        run(["cmake", "-S", str(ROOT), "--preset", "release"])
-    run(["cmake", "--build", str(folder), "--target", *targets])
 
 
 class Cluster:

@@ -20,6 +20,7 @@ void ChaosHistory::Count(Outcome outcome, absl::Duration now) {
 void ChaosHistory::Wrote(int writer, int64_t value, Outcome outcome, absl::Duration now) {
   base::MutexLock lock(mutex_);
   Register& r = registers_[static_cast<size_t>(writer)];
+  r.attempted = value;
   if (outcome == Outcome::kAcked) r.acked = value;
   if (outcome != Outcome::kRejected) r.written = value;
   Count(outcome, now);
@@ -34,6 +35,11 @@ void ChaosHistory::Created(const std::string& path, Outcome outcome, absl::Durat
 int64_t ChaosHistory::AckedOf(int writer) const {
   base::MutexLock lock(mutex_);
   return registers_[static_cast<size_t>(writer)].acked;
+}
+
+int64_t ChaosHistory::AttemptedOf(int writer) const {
+  base::MutexLock lock(mutex_);
+  return registers_[static_cast<size_t>(writer)].attempted;
 }
 
 void ChaosHistory::Read(int writer, int64_t at_least, int64_t seen) {

@@ -26,6 +26,8 @@ class ChaosHistory {
 
   // The value that a read beginning now must at least see.
   int64_t AckedOf(int writer) const;
+  // The last value of Wrote, whatever became of it.
+  int64_t AttemptedOf(int writer) const;
   // Of a read that began when AckedOf was `at_least`.
   void Read(int writer, int64_t at_least, int64_t seen);
 
@@ -46,6 +48,7 @@ class ChaosHistory {
   struct Register {
     int64_t acked = 0;    // highest acknowledged
     int64_t written = 0;  // highest that may have been applied
+    int64_t attempted = 0;
   };
 
   void Count(Outcome outcome, absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -19,7 +19,8 @@ import sys
 import tempfile
 import time
 
-BIN = pathlib.Path(os.environ.get("BELL_BIN", "build/release/bin")).resolve()
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from programs import PROGRAMS as BIN  # noqa: E402
 
 
 def check(condition, message):

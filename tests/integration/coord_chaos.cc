@@ -3,10 +3,8 @@
 //   coord_chaos --minutes M [--seed S] [--dir DIR]
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <csignal>
 #include <filesystem>
-#include <functional>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,106 +15,14 @@
 #include "client/coord.h"
 #include "fmt/format.h"
 #include "tests/integration/chaos_history.h"
+#include "tests/integration/chaos_load.h"
 
 namespace bellwether::tests {
 namespace {
 
-using Outcome = ChaosHistory::Outcome;
-
 constexpr int kServers = 3;
-constexpr int kWriters = 4;
-
-// Lets a thread pause until the run ends. Thread-safe.
-class Ending {
- public:
-  void Set() {
-    base::MutexLock lock(mutex_);
-    ended_ = true;
-    changed_.SignalAll();
-  }
-  // Waits; returns false when the run has ended.
-  bool Pause(absl::Duration duration) {
-    const absl::Duration until = base::SystemClock().Monotonic() + duration;
-    base::MutexLock lock(mutex_);
-    while (!ended_) {
-      const absl::Duration left = until - base::SystemClock().Monotonic();
-      if (left <= absl::ZeroDuration()) break;
-      changed_.WaitFor(mutex_, left);
-    }
-    return !ended_;
-  }
-
- private:
-  base::Mutex mutex_;
-  base::CondVar changed_;
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-};
 
 absl::Duration Now() { return base::SystemClock().Monotonic(); }
-
-std::string RegisterPath(int writer) { return fmt::format("/chaos/register-{}", writer); }
-
-Outcome OutcomeOf(const absl::Status& status) {
-  if (status.ok()) return Outcome::kAcked;
-  return base::OutcomeOf(status) == base::Outcome::kUnknown ? Outcome::kUnknown
-                                                            : Outcome::kRejected;
-}
-
-// A client that makes a new session when its own is lost.
-class Connection {
- public:
-  Connection(std::vector<std::string> addresses, Ending& ending)
-      : addresses_(std::move(addresses)), ending_(ending) {}
-
-  // nullptr when the run has ended.
-  client::Coord* Get() {
-    while (coord_ == nullptr || coord_->state() == client::SessionState::kExpired) {
-      auto connected = client::Coord::Connect(
-          {.addresses = addresses_, .request_timeout = absl::Seconds(2)});
-      if (connected.ok()) {
-        coord_ = *std::move(connected);
-      } else if (!ending_.Pause(absl::Milliseconds(20))) {
-        return nullptr;
-      }
-    }
-    return ending_.Pause(absl::ZeroDuration()) ? coord_.get() : nullptr;
-  }
-
- private:
-  const std::vector<std::string> addresses_;
-  Ending& ending_;
-  std::unique_ptr<client::Coord> coord_;
-};
-
-// Alternates between setting its register and creating a znode; moves between servers in the
-// middle of that when it is the moving one.
-void Write(int writer, bool moves, const std::vector<std::string>& addresses,
-           ChaosHistory& history, Ending& ending) {
-  Connection connection(addresses, ending);
-  base::Random random(static_cast<uint64_t>(writer) + 1);
-  for (int64_t n = 1; client::Coord* const coord = connection.Get(); ++n) {
-    if (moves && random.Chance(0.02)) {
-      coord->Run([](client::CoordClient& client) { client.Reconnect(); });
-    }
-    const auto set = coord->Set(RegisterPath(writer), std::to_string(n));
-    history.Wrote(writer, n, OutcomeOf(set.status()), Now());
-    const std::string path = fmt::format("/chaos/row/{}-{}", writer, n);
-    const auto created = coord->Create(path, "x");
-    history.Created(path, OutcomeOf(created.status()), Now());
-  }
-}
-
-// Reads registers through one server only: also the one that wakes from SIGSTOP believing it leads.
-void ReadThrough(const std::string& address, ChaosHistory& history, Ending& ending) {
-  Connection connection({address}, ending);
-  for (int writer = 0; client::Coord* const coord = connection.Get();
-       writer = (writer + 1) % kWriters) {
-    const int64_t at_least = history.AckedOf(writer);
-    const auto read = coord->Get(RegisterPath(writer));
-    if (!read.ok()) continue;
-    history.Read(writer, at_least, std::stoll(read->data.value_or("0")));
-  }
-}
 
 // Does something to the servers, one fault after the other, with time to recover in between.
 class Nemesis {
@@ -240,52 +146,18 @@ class Nemesis {
   int next_kind_ = 0;
 };
 
-absl::StatusOr<ChaosHistory::Verdict> ReadBack(const std::vector<std::string>& addresses,
-                                               const ChaosHistory& history) {
-  ASSIGN_OR_RETURN(const auto coord, client::Coord::Connect({.addresses = addresses}));
-  std::vector<int64_t> registers;
-  for (int writer = 0; writer < kWriters; ++writer) {
-    ASSIGN_OR_RETURN(const auto read, coord->Get(RegisterPath(writer)));
-    registers.push_back(std::stoll(read.data.value_or("0")));
-  }
-  ASSIGN_OR_RETURN(const auto row, coord->List("/chaos/row"));
-  std::vector<std::string> paths;
-  for (const std::string& name : row.names) paths.push_back("/chaos/row/" + name);
-  RETURN_IF_ERROR(coord->CloseSession());
-  return history.Check(registers, paths);
-}
-
-absl::Status Prepare(const std::vector<std::string>& addresses) {
-  ASSIGN_OR_RETURN(const auto coord, client::Coord::Connect({.addresses = addresses}));
-  RETURN_IF_ERROR(coord->Create("/chaos", std::nullopt).status());
-  RETURN_IF_ERROR(coord->Create("/chaos/row", std::nullopt).status());
-  for (int writer = 0; writer < kWriters; ++writer) {
-    RETURN_IF_ERROR(coord->Create(RegisterPath(writer), "0").status());
-  }
-  return coord->CloseSession();
-}
-
 absl::StatusOr<bool> Run(double minutes, uint64_t seed, const std::string& dir) {
   std::filesystem::remove_all(dir);
   ASSIGN_OR_RETURN(cli::DevCluster cluster, cli::DevCluster::LayOut(dir, kServers, 0, 0));
   RETURN_IF_ERROR(cluster.Up());
   std::vector<std::string> addresses;
   for (const cli::DevServer& server : cluster.servers()) addresses.push_back(server.grpc);
-  RETURN_IF_ERROR(Prepare(addresses));
-  ChaosHistory history(kWriters);
-  Ending load_ending, fault_ending;
+  RETURN_IF_ERROR(ChaosLoad::Prepare(addresses));
+  ChaosHistory history(ChaosLoad::kWriters);
+  Ending fault_ending;
   Nemesis nemesis(cluster, seed, fault_ending);
   {
-    std::vector<std::unique_ptr<base::Thread>> threads;
-    for (int writer = 0; writer < kWriters; ++writer) {
-      threads.push_back(std::make_unique<base::Thread>("writer", [&, writer] {
-        Write(writer, /*moves=*/writer == 0, addresses, history, load_ending);
-      }));
-    }
-    for (const std::string& address : addresses) {
-      threads.push_back(std::make_unique<base::Thread>(
-          "reader", [&, address] { ReadThrough(address, history, load_ending); }));
-    }
+    ChaosLoad load(addresses, history, ChaosLoad::Readers::kOnePerServer);
     base::Thread faults("nemesis", [&nemesis] { nemesis.Run(); });
     Ending().Pause(absl::Minutes(1) * minutes);
     fault_ending.Set();
@@ -293,11 +165,10 @@ absl::StatusOr<bool> Run(double minutes, uint64_t seed, const std::string& dir) 
     const absl::Status up = cluster.Up();
     if (!up.ok()) fmt::print("nemesis: {}\n", std::string(up.message()));
     Ending().Pause(absl::Seconds(2));  // some load on the healed ensemble
-    load_ending.Set();
   }
   nemesis.WaitUntilEqual();
   const std::string digest = nemesis.CompareDigests();
-  ASSIGN_OR_RETURN(const ChaosHistory::Verdict verdict, ReadBack(addresses, history));
+  ASSIGN_OR_RETURN(const ChaosHistory::Verdict verdict, ChaosLoad::ReadBack(addresses, history));
   for (size_t i = 0; i < std::min<size_t>(verdict.examples.size(), 10); ++i) {
     fmt::print("{}\n", verdict.examples[i]);
   }
