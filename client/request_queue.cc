@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "client/errors.h"
 
@@ -259,7 +260,7 @@ void RequestQueue::OnAttached(uint64_t last_sequence) {
   std::vector<std::pair<Answer, absl::Status>> lost;
   for (auto entry = held_.begin(); entry != held_.end();) {
     const bool took_effect = entry->state == State::kInDoubt && entry->is_write &&
-                             entry->request.sequence() <= last_sequence;
+                             entry->request.sequence() <= last_sequence && !MUTANT(22);
     if (!took_effect) {
       entry->state = State::kWaiting;
       ++entry;
@@ -269,7 +270,7 @@ void RequestQueue::OnAttached(uint64_t last_sequence) {
     bytes_ -= entry->bytes;
     entry = held_.erase(entry);
   }
-  waiting_.splice(waiting_.begin(), held_);
+  waiting_.splice(waiting_.empty() || !MUTANT(23) ? waiting_.begin() : waiting_.end(), held_);
   attached_ = true;
   last_consumed_ = last_sequence;
   next_sequence_ = last_sequence + 1;

@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/mutant.h"
+
 namespace bellwether::coord::raft {
 
 ElectionTimer::ElectionTimer(uint32_t election_timeout_ticks, base::Random& random)
@@ -54,7 +56,7 @@ VoteDecision DecideVote(ServerId candidate, const VoteRequest& request, const Vo
   const bool in_lease = view.in_lease && view.leader != candidate;
   const bool up_to_date = std::tie(request.last_term, request.last_index) >=
                           std::tie(view.last_term, view.last_index);
-  const bool may_vote = view.standing == Standing::kVoter && up_to_date;
+  const bool may_vote = view.standing == Standing::kVoter && (up_to_date || MUTANT(13));
   if (request.pre_vote) {
     const bool grant = request.campaign_term > view.term && may_vote && !in_lease;
     return grant ? VoteDecision::kGrant : VoteDecision::kRefuse;

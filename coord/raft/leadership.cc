@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "coord/raft/readmission.h"
 #include "fmt/format.h"
@@ -16,7 +17,7 @@ Leadership::Leadership(const Options& options, const VoterSet& voters, Term term
   for (ServerId server : voters.members()) {
     if (server != options.self) peers_.try_emplace(server, log.last_index() + 1);
   }
-  Append(EntryType::kNoop, "");
+  if (!MUTANT(3)) Append(EntryType::kNoop, "");
 }
 
 void Leadership::Append(EntryType type, std::string payload) {
@@ -48,7 +49,9 @@ absl::Status Leadership::RequestRead(ReadId id) {
     return absl::ResourceExhaustedError(
         fmt::format("{} reads wait for a quorum; try again later", reads_.size()));
   }
-  reads_.Add(id, committed_own_entry_ ? std::optional(log_.commit()) : std::nullopt);
+  const LogIndex commit =
+      log_.handed_out() < log_.commit() && MUTANT(5) ? log_.handed_out() : log_.commit();
+  reads_.Add(id, committed_own_entry_ || MUTANT(1) ? std::optional(commit) : std::nullopt);
   return absl::OkStatus();
 }
 
@@ -92,10 +95,10 @@ uint64_t Leadership::ticks_since_quorum() const {
 void Leadership::Advance(std::vector<ReadResult>& results) {
   ReadmitCaughtUp();
   // The leader's own entries count once they are durable, not before (R7).
-  const LogIndex reached(
-      ReachedByMajority(log_.durable().value(), &Progress::CountedMatch));
+  const LogIndex own = MUTANT(4) ? log_.last_index() : log_.durable();
+  const LogIndex reached(ReachedByMajority(own.value(), &Progress::CountedMatch));
   // Entries of earlier terms are committed only by one of this term behind them (paper 5.4.2).
-  if (reached > log_.commit() && log_.TermAt(reached) == term_) {
+  if (reached > log_.commit() && (log_.TermAt(reached) == term_ || MUTANT(12))) {
     log_.CommitTo(reached);
     uncommitted_.ReleaseThrough(reached);
     if (!std::exchange(committed_own_entry_, true)) reads_.OnFirstCommit(reached);

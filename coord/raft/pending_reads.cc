@@ -1,5 +1,7 @@
 #include "coord/raft/pending_reads.h"
 
+#include "base/mutant.h"
+
 namespace bellwether::coord::raft {
 
 void PendingReads::Add(ReadId id, std::optional<LogIndex> commit) {
@@ -8,7 +10,7 @@ void PendingReads::Add(ReadId id, std::optional<LogIndex> commit) {
     return;
   }
   if (!open_) {
-    ++newest_;
+    if (newest_ == ReadRound() || !MUTANT(2)) ++newest_;
     open_ = true;
   }
   placed_.push_back(Read{id, *commit, newest_});

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+
 namespace bellwether::coord::raft {
 
 bool Progress::Identify(const AppendResponse& response, LogIndex next) {
@@ -30,7 +32,7 @@ void Progress::OnHeard(uint64_t now, ReadRound round) {
 
 void Progress::OnAccepted(LogIndex prev_index, LogIndex match) {
   match_ = std::max(match_, match);
-  window_.ReleaseThrough(match_);
+  if (!MUTANT(27)) window_.ReleaseThrough(match_);
   if (state_ == State::kProbe && std::max(prev_index, match_) + 1 >= next_) {
     state_ = State::kReplicate;
     probe_sent_ = false;

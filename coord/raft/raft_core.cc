@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "coord/raft/leadership.h"
 #include "coord/raft/readmission.h"
@@ -277,12 +278,13 @@ void RaftCore::OnAppendRequest(const Message& message, const AppendRequest& requ
     return;
   }
   const LogIndex verified = request.prev_index + request.entries.size();
-  log_.CommitTo(std::min(request.commit, verified));
+  const LogIndex agreed = request.commit > verified && MUTANT(14) ? log_.last_index() : verified;
+  log_.CommitTo(std::min(request.commit, agreed));
   // Entries are acknowledged when they are durable. An empty append is answered at once, with what
   // is durable by now, so that heartbeats and read rounds don't wait for the disk.
   const bool wait = !request.entries.empty() && log_.durable() < verified;
   response.match = wait ? verified : std::min(verified, log_.durable());
-  Send(message.from, response, wait ? Leaves::kAfterEntries : Leaves::kAtOnce);
+  Send(message.from, response, wait && !MUTANT(7) ? Leaves::kAfterEntries : Leaves::kAtOnce);
 }
 
 // Output.
@@ -338,7 +340,7 @@ void RaftCore::TakeCommitted(Ready& ready) {
 // Nothing leaves before the term, vote and standing that it was made under are durable (R13), a
 // vote and the request for one among them. A leader's were durable before it became one.
 void RaftCore::Send(ServerId to, decltype(Message::body) body, Leaves leaves) {
-  const bool at_once = leaves == Leaves::kAtOnce && HardStateDurable();
+  const bool at_once = leaves == Leaves::kAtOnce && (HardStateDurable() || MUTANT(6));
   (at_once ? messages_ : messages_after_persist_)
       .push_back(Message{options_.self, to, hard_state_.term, std::move(body)});
 }

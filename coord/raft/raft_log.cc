@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "fmt/format.h"
 
@@ -62,7 +63,7 @@ void RaftLog::Truncate(LogIndex from) {
   }
   runs_.Truncate(from);
   written_ = std::min(written_, from - 1);
-  durable_ = std::min(durable_, from - 1);
+  if (durable_ >= from && !MUTANT(8)) durable_ = from - 1;
   for (Writing& writing : writing_) writing.last = std::min(writing.last, from - 1);
 }
 
@@ -116,7 +117,7 @@ void RaftLog::OnPersisted(ReadyId ready) {
 }
 
 absl::StatusOr<std::vector<EntryPtr>> RaftLog::TakeCommitted(size_t unapplied_bytes_max) {
-  const LogIndex last = std::min(commit_, durable_);
+  const LogIndex last = commit_ <= durable_ || MUTANT(4) ? commit_ : durable_;
   if (handed_out_ >= last || unapplied_.bytes() >= unapplied_bytes_max) {
     return std::vector<EntryPtr>();
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/coding.h"
+#include "base/mutant.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -67,7 +68,7 @@ bool Formation::OnHello(const Hello& hello) {
   if (!others_.contains(peer)) return false;
   bool more = false;
   if (hello.folder == FolderState::kMember) {
-    if (!heard_empty_.contains(peer)) met_member_ = true;
+    if (!heard_empty_.contains(peer) && !MUTANT(9)) met_member_ = true;
   } else {
     more |= heard_empty_.insert(peer).second;
   }

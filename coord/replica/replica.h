@@ -69,6 +69,7 @@ struct ReplicaOptions {
   size_t entry_bytes_max = 1 << 20;         // commands batched into one entry
   size_t uncommitted_bytes_max = 64 << 20;  // above it the leader refuses proposals
   size_t forward_bytes_max = 16 << 20;      // not yet answered by the leader; above it: refused
+  bool check_invariants = false;            // of the core, after every round; for simulation
 };
 
 // What a server knows of the ensemble, for status pages.

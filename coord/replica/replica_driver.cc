@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutant.h"
 
 namespace bellwether::coord {
 namespace {
@@ -174,9 +175,11 @@ void ReplicaDriver::HandleReady() {
     }
   }
   if (running_ && !core_->status().ok()) Fail(core_->status());
+  if (running_ && options_.check_invariants) core_->CheckInvariants();
 }
 
 void ReplicaDriver::PersistReady(raft::Ready& ready) {
+  if (MUTANT(29)) SendAll(ready.messages_after_persist);
   Unpersisted& pending = unpersisted_.emplace_back();
   pending.id = ready.id;
   pending.messages_after = std::move(ready.messages_after_persist);

@@ -2,11 +2,13 @@
 
 #include <utility>
 
+#include "base/mutant.h"
+
 namespace bellwether::coord {
 
 bool ApplyWaiters::AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) {
   base::MutexLock lock(mutex_);
-  if (Reached(index, zxid)) return true;
+  if (Reached(index, zxid) || MUTANT(21)) return true;
   waiter->awaited_index_ = index;
   waiter->awaited_zxid_ = zxid;
   if (!std::exchange(waiter->waiting_, true)) waiting_.push_back(std::move(waiter));
@@ -15,7 +17,7 @@ bool ApplyWaiters::AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<Appl
 
 bool ApplyWaiters::Applied(LogIndex index, Zxid zxid) const {
   base::MutexLock lock(mutex_);
-  return Reached(index, zxid);
+  return Reached(index, zxid) || MUTANT(21);
 }
 
 void ApplyWaiters::Advance(LogIndex index, Zxid zxid) {

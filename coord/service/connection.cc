@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "coord/service/writes.h"
 #include "fmt/format.h"
@@ -313,7 +314,7 @@ void Connection::Receive(KeepAliveRequest request) {
       executor_, session(),
       [self = shared_from_this(), id = request.id](absl::StatusOr<LogIndex> index) {
         // Without the leader's word there is no answer: the client's own deadline decides.
-        if (!index.ok()) return;
+        if (!index.ok()) return MUTANT(26) ? self->AnswerKeepAlive(id) : void();
         auto waiter = std::make_shared<KeepAliveWaiter>(self, self->executor_, id);
         if (self->backend_.AppliedOrWait(*index, Zxid(), std::move(waiter))) {
           self->AnswerKeepAlive(id);

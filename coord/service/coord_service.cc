@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "coord/service/reads.h"
 #include "coord/service/writes.h"
@@ -195,16 +196,18 @@ void CoordService::OnLeadership(const Leadership& leadership) {
   const bool became_leader =
       leadership.role == Role::kLeader &&
       (before.role != Role::kLeader || before.term != leadership.term);
-  if (became_leader) tracker_.RestartAll();
+  if (became_leader && !MUTANT(25)) tracker_.RestartAll();
   const bool same_leader = leadership.leader == before.leader;
   const bool first_leader_of_term = before.leader == ServerId(0);
   if (leadership.term == before.term && (same_leader || first_leader_of_term)) return;
-  connections_.DetachUnsettled(LeaderChanged());
+  if (!MUTANT(24)) connections_.DetachUnsettled(LeaderChanged());
 }
 
 bool CoordService::OnNote(ServerId from, std::string note) {
   bool accepted = true;
-  for (SessionId session : DecodeTouchNote(note)) accepted &= tracker_.Touch(session);
+  for (SessionId session : DecodeTouchNote(note)) {
+    if (from == leadership_.leader || !MUTANT(11)) accepted &= tracker_.Touch(session);
+  }
   return accepted;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "base/status.h"
 
 namespace bellwether::coord {
@@ -50,7 +51,7 @@ void OneShotWatches::FireOne(const tree::Change& change, WakeList& woken) {
   using Type = tree::Change::Type;
   const Table first = change.type == Type::kChildren ? Table::kChild : Table::kData;
   std::vector<std::shared_ptr<OneShotWatcher>> told = Take(first, change.path);
-  if (change.type == Type::kDeleted) {
+  if (change.type == Type::kDeleted && !MUTANT(19)) {
     // Who watched data and children of a deleted znode is told once.
     for (auto& watcher : Take(Table::kChild, change.path)) {
       if (std::find(told.begin(), told.end(), watcher) == told.end()) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+
 namespace bellwether::coord {
 
 void SessionTracker::Restart(Timer& timer) {
@@ -44,7 +46,7 @@ bool SessionTracker::Touch(SessionId session) {
 }
 
 std::vector<SessionTracker::Expired> SessionTracker::Tick(absl::Duration since_last) {
-  now_ += std::min(since_last, tick_max_);
+  now_ += since_last <= tick_max_ || MUTANT(30) ? since_last : tick_max_;
   std::vector<Expired> expired;
   std::vector<SessionId> looked_at;
   while (!due_.empty() && due_.top().first <= now_) {

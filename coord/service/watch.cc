@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -194,7 +195,7 @@ TakeResult Watch::Take(size_t bytes_max, std::vector<WatchFrame>& frames) {
     bytes += queue_.front()->bytes;
     frames.emplace_back(TakeChanges());
   }
-  if (queue_.empty() && progress_.has_value()) {
+  if (progress_.has_value() && (queue_.empty() || MUTANT(28))) {
     frames.emplace_back(WatchProgress{*progress_});
     progress_.reset();
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "base/status.h"
 
 namespace bellwether::coord {
@@ -40,7 +41,7 @@ void WatchRing::Append(ChangeSetPtr set) {
   while (!sets_.empty() && (changes_ > changes_max_ || bytes_ > bytes_max_)) {
     changes_ -= sets_.front()->changes.size();
     bytes_ -= sets_.front()->bytes;
-    resumable_from_ = sets_.front()->zxid;
+    if (!MUTANT(20)) resumable_from_ = sets_.front()->zxid;
     sets_.pop_front();
   }
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "coord/tree/path.h"
 
 namespace bellwether::coord::tree {
@@ -179,7 +180,7 @@ void Edit::Revert(Inserted& entry) {
 
 void Edit::Revert(Removed& entry) {
   const Place& place = entry.place;
-  if (entry.znode->ephemeral_owner != SessionId()) {
+  if (entry.znode->ephemeral_owner != SessionId() && !MUTANT(15)) {
     sessions_.AddEphemeral(entry.znode->ephemeral_owner, ChildPath(place.parent_path, place.name));
   }
   tree_.Insert(place.parent_path, *place.parent, place.name, std::move(entry.znode), place.before);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/mutant.h"
 #include "coord/tree/digest.h"
 #include "coord/tree/edit.h"
 #include "coord/tree/transaction.h"
@@ -48,6 +49,7 @@ void StateMachine::Execute(const Command&, const AttachSession& operation, Apply
   if (!IsValidTimeout(operation.timeout_ms)) {
     result.code = ResultCode::kBadArguments;
   } else if (!sessions_.Attach(operation)) {
+    if (MUTANT(10)) return Execute({}, CreateSession{{1, 1}, {}, operation.timeout_ms, 1}, outcome);
     result.code = ResultCode::kSessionExpired;
   } else {
     result.session = sessions_.GrantOf(operation.session);
@@ -58,7 +60,7 @@ void StateMachine::Execute(const Command&, const ExpireSession& operation, Apply
   const Session* const session = sessions_.Find(operation.session);
   if (session == nullptr) {
     outcome.result.code = ResultCode::kSessionExpired;
-  } else if (session->generation != operation.generation) {
+  } else if (session->generation != operation.generation && !MUTANT(18)) {
     outcome.result.code = ResultCode::kStaleGeneration;
   } else {
     EndSession(operation.session, outcome);

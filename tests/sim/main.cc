@@ -104,6 +104,7 @@ int Run(const Flags& flags) {
     }
     std::fputs(report.explanation.c_str(), stdout);
     std::fflush(stdout);
+    return true;
   };
   if (flags.trace) {
     for (uint64_t seed = flags.first; seed <= flags.last; ++seed) on_report(RunSeed(seed, true));

@@ -165,7 +165,10 @@ class Scenario {
     report.violations = world_.violations.count();
     report.trace_hash = world_.trace.hash();
     report.trace_lines = world_.trace.lines();
-    if (report.violations > 0) report.explanation = Explain();
+    if (report.violations > 0) {
+      report.violation = world_.violations.first().front();
+      report.explanation = Explain();
+    }
     return report;
   }
 

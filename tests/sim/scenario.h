@@ -19,6 +19,7 @@ struct Report {
   uint64_t violations = 0;
   uint64_t trace_hash = 0;
   uint64_t trace_lines = 0;
+  std::string violation;    // the first, as in "election safety: ..."; empty when there is none
   std::string explanation;  // of violations: what, options, the end of the trace; else empty
 };
 

@@ -291,6 +291,11 @@ void SimClient::OnAnswer(Operation& operation, const absl::Status& status) {
 // After each frame that came: what the ensemble promised with it.
 void SimClient::NoteSession() {
   if (Session() == coord::tree::SessionId(0)) return;
+  if (first_session_ == coord::tree::SessionId(0)) first_session_ = Session();
+  if (Session() != first_session_) {
+    deps_.violations.Add("session life", "client {} was given session {:#x} in place of {:#x}",
+                         serial_, Session().value(), first_session_.value());
+  }
   SessionRecord& record = deps_.history.sessions[Session()];
   record.client = serial_;
   record.deadline_max = std::max(record.deadline_max, client_.SessionDeadline());

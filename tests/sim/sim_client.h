@@ -102,6 +102,7 @@ class SimClient {
   std::map<const Operation*, OneShotRecord*> asked_;  // with a read not yet answered
   std::vector<OneShotRecord*> armed_;         // set and not yet fired
   std::vector<std::string> sequential_paths_;  // created ones, some
+  coord::tree::SessionId first_session_;        // the only one that it may ever have
   int32_t last_version_ = 0;                  // of whatever was seen last
   uint64_t last_number_ = 0;
   uint64_t answers_ = 0;

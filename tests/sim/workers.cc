@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -18,6 +19,9 @@
 namespace bellwether::sim {
 namespace {
 
+// A world takes a tenth of a second; under a sanitizer, on a busy machine, some.
+constexpr unsigned kSecondsPerSeedMax = 120;
+
 std::string Encode(const Report& report) {
   std::string bytes;
   base::Encoder encoder(bytes);
@@ -30,7 +34,7 @@ std::string Encode(const Report& report) {
       .Fixed64(report.trace_hash)
       .Varint(report.trace_lines);
   for (const uint64_t count : report.faults.counts) encoder.Varint(count);
-  encoder.String(report.explanation);
+  encoder.String(report.violation).String(report.explanation);
   return bytes;
 }
 
@@ -46,6 +50,7 @@ Report Decode(std::string_view bytes) {
   report.trace_hash = decoder.Fixed64();
   report.trace_lines = decoder.Varint();
   for (uint64_t& count : report.faults.counts) count = decoder.Varint();
+  report.violation = std::string(decoder.String());
   report.explanation = std::string(decoder.String());
   CHECK(decoder.ok());
   return report;
@@ -70,6 +75,7 @@ struct Worker {
 
 [[noreturn]] void WorkerMain(int pipe, uint64_t first, uint64_t last, uint64_t step) {
   for (uint64_t seed = first; seed <= last; seed += step) {
+    alarm(kSecondsPerSeedMax);
     const std::string report = Encode(RunSeed(seed, false));
     std::string frame;
     base::Encoder(frame).Fixed32(static_cast<uint32_t>(report.size()));
@@ -97,62 +103,76 @@ Report Died(uint64_t seed, int status) {
   Report report;
   report.seed = seed;
   report.violations = 1;
+  const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  report.violation =
+      signal == SIGALRM ? fmt::format("time: the seed takes more than {} s", kSecondsPerSeedMax)
+      : signal == 0     ? fmt::format("the program ended with code {}", WEXITSTATUS(status))
+                        : fmt::format("the program died of signal {}", signal);
   report.explanation = fmt::format(
-      "seed {0} FAILED\n  options: {1}\n  violation: the program died ({2} {3}); its last words "
-      "are above\n  reproduce: build/release/bin/bell-sim --seeds {0}-{0} --trace\n",
-      seed, Options::FromSeed(seed).Describe(), WIFSIGNALED(status) ? "signal" : "exit code",
-      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+      "seed {0} FAILED\n  options: {1}\n  violation: {2}; its last words are above\n"
+      "  reproduce: build/release/bin/bell-sim --seeds {0}-{0} --trace\n",
+      seed, Options::FromSeed(seed).Describe(), report.violation);
   return report;
 }
 
-// Hands over whole reports. Returns how many.
-uint64_t TakeReports(std::string& received, const std::function<void(const Report&)>& on_report) {
-  uint64_t taken = 0;
+// Hands over whole reports and counts them as taken. False: no more are wanted.
+bool TakeReports(Worker& worker, uint64_t step, const OnReport& on_report) {
+  std::string& received = worker.received;
   while (received.size() >= 4) {
     const uint32_t size = base::Decoder(received).Fixed32();
     if (received.size() < 4 + size) break;
-    on_report(Decode(std::string_view(received).substr(4, size)));
+    worker.next += step;
+    if (!on_report(Decode(std::string_view(received).substr(4, size)))) return false;
     received.erase(0, 4 + size);
-    ++taken;
   }
-  return taken;
+  return true;
+}
+
+int Wait(Worker& worker) {
+  close(worker.pipe);
+  int status = 0;
+  waitpid(worker.pid, &status, 0);
+  return status;
+}
+
+// What the worker wrote, or its end. False: no more seeds are wanted.
+bool ReadFrom(Worker& worker, uint64_t last, uint64_t step, const OnReport& on_report) {
+  char buffer[65536];
+  const ssize_t size = read(worker.pipe, buffer, sizeof(buffer));
+  if (size < 0) return true;
+  worker.received.append(buffer, static_cast<size_t>(size));
+  if (!TakeReports(worker, step, on_report)) return false;
+  if (size > 0) return true;
+  const int status = Wait(worker);
+  worker.pid = 0;
+  if (worker.next > last) return true;
+  if (!on_report(Died(worker.next, status))) return false;
+  worker.next += step;
+  if (worker.next <= last) Start(worker, last, step);
+  return true;
 }
 
 }  // namespace
 
-void RunInWorkers(uint64_t first, uint64_t last, uint32_t jobs,
-                  const std::function<void(const Report&)>& on_report) {
+void RunInWorkers(uint64_t first, uint64_t last, uint32_t jobs, const OnReport& on_report) {
   std::vector<Worker> workers;
   for (uint64_t seed = first; seed <= last && workers.size() < jobs; ++seed) {
     workers.push_back({seed});
     Start(workers.back(), last, jobs);
   }
-  while (!workers.empty()) {
+  bool wanted = true;
+  while (wanted && !workers.empty()) {
     std::vector<pollfd> files;
     for (const Worker& worker : workers) files.push_back({worker.pipe, POLLIN, 0});
     if (poll(files.data(), files.size(), -1) < 0) continue;
-    for (size_t i = workers.size(); i-- > 0;) {
-      if (files[i].revents == 0) continue;
-      Worker& worker = workers[i];
-      char buffer[65536];
-      const ssize_t size = read(worker.pipe, buffer, sizeof(buffer));
-      if (size < 0) continue;
-      worker.received.append(buffer, static_cast<size_t>(size));
-      worker.next += jobs * TakeReports(worker.received, on_report);
-      if (size > 0) continue;
-      close(worker.pipe);
-      int status = 0;
-      waitpid(worker.pid, &status, 0);
-      if (worker.next <= last) {
-        on_report(Died(worker.next, status));
-        worker.next += jobs;
-      }
-      if (worker.next <= last) {
-        Start(worker, last, jobs);
-      } else {
-        workers.erase(workers.begin() + static_cast<ptrdiff_t>(i));
-      }
+    for (size_t i = 0; wanted && i < workers.size(); ++i) {
+      if (files[i].revents != 0) wanted = ReadFrom(workers[i], last, jobs, on_report);
     }
+    std::erase_if(workers, [](const Worker& worker) { return worker.pid == 0; });
+  }
+  for (Worker& worker : workers) {
+    kill(worker.pid, SIGKILL);
+    Wait(worker);
   }
 }
 

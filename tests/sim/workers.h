@@ -7,10 +7,13 @@
 
 namespace bellwether::sim {
 
+// Hears of a seed; false: no more seeds are wanted.
+using OnReport = std::function<bool(const Report&)>;
+
 // Runs the seeds first to last in `jobs` processes, each seed in one of them, and hands over every
-// report, in no order. A process that dies is a violation of the seed it was at; another one goes
-// on with its seeds. Requires: no other thread runs.
-void RunInWorkers(uint64_t first, uint64_t last, uint32_t jobs,
-                  const std::function<void(const Report&)>& on_report);
+// report, in no order (with one job in that of the seeds). A process that dies, or takes longer for
+// a seed than any should, is a violation of the seed it was at; another one goes on with its seeds.
+// Requires: no other thread runs.
+void RunInWorkers(uint64_t first, uint64_t last, uint32_t jobs, const OnReport& on_report);
 
 }  // namespace bellwether::sim

@@ -49,6 +49,7 @@ World::World(const Options& options, bool print_trace)
     auto machine = std::make_unique<Machine>(scheduler);
     machine->options.id = ServerId(id);
     machine->options.servers = servers;
+    machine->options.check_invariants = true;
     machine->options.grpc = ClientNetwork::AddressOf(id);
     machine->options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
     machine->disk.sync_last = options.sync_max;

@@ -1,0 +1,67 @@
+#include "tests/sim/mutants.h"
+
+#include <sys/mman.h>
+
+#include "base/check.h"
+#include "base/mutant.h"
+
+namespace bellwether::sim {
+namespace {
+
+int mutant_on = 0;
+uint64_t* times_asked = nullptr;
+
+}  // namespace
+
+const std::vector<Mutant>& Mutants() {
+  static const auto* const mutants = new std::vector<Mutant>{
+      {1, 300, "a new leader serves reads before an entry of its own term is committed (R1)"},
+      {3, 300, "a new leader appends no no-op (R3)"},
+      {4, 300, "a leader counts and applies entries that are not durable on it (R7)"},
+      {5, 300, "a read needs only what the leader has applied, not what is committed (R8)"},
+      {6, 300, "votes, and requests for them, leave before term and vote are durable (R13)"},
+      {7, 300, "a follower acknowledges entries before they are durable"},
+      {8, 300, "the durable index is not taken back when the log is truncated (R16)"},
+      {9, 300, "a server that has lost its log votes and counts like any other (R22)"},
+      {10, 300, "who comes back with a session that is over is given a new one (R32)"},
+      {11, 300, "the leader hears nothing of touches at other servers (R33)"},
+      {12, 300, "entries of earlier terms are committed by counting (paper figure 8)"},
+      {13, 300, "a vote is given to a candidate with a shorter log (paper section 5.4.1)"},
+      {14, 300, "a follower commits entries that it was not shown to share with the leader"},
+      {15, 300, "an ephemeral whose deletion was rolled back outlives its session"},
+      {19, 300, "a one-shot watch on children misses the deletion of their parent"},
+      {20, 300, "a watch resumes although changes it needs have left the ring"},
+      {21, 300, "a read is evaluated before its read index is applied"},
+      {22, 300, "a client sends a write again that took effect"},
+      {23, 300, "writes sent again after a change of leader come behind later ones"},
+      {24, 300, "connections with writes in flight outlive a change of leader"},
+      {26, 300, "a keepalive is answered although the leader could not confirm its term"},
+      {27, 300, "a leader's window to a follower is never freed (R23)"},
+      {28, 300, "a watch's mark of progress overtakes its changes"},
+      {29, 300, "what waits for the disk leaves before the disk has written"},
+      {30, 300, "time in which the leader stood still counts against sessions"},
+  };
+  return *mutants;
+}
+
+const volatile uint64_t& TurnOn(int number) {
+  CHECK(times_asked == nullptr);
+  void* const shared = mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK(shared != MAP_FAILED);
+  times_asked = static_cast<uint64_t*>(shared);
+  mutant_on = number;
+  return *times_asked;
+}
+
+}  // namespace bellwether::sim
+
+namespace bellwether::base {
+
+bool MutantIsOn(int number) {
+  if (number != sim::mutant_on) return false;
+  ++*sim::times_asked;
+  return true;
+}
+
+}  // namespace bellwether::base
