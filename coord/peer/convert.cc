@@ -147,6 +147,14 @@ void ToProto(const raft::AppendResponse& response, v1::RaftMessage& out) {
   append.set_folder_id(BytesOf(response.folder_id));
 }
 
+void ToProto(const raft::InstallSnapshot& request, v1::RaftMessage& out) {
+  v1::InstallSnapshot& install = *out.mutable_install_snapshot();
+  install.set_index(request.snapshot.index.value());
+  install.set_term(request.snapshot.term.value());
+  install.set_membership(raft::Encode(request.snapshot.membership));
+  install.set_read_round(request.read_round.value());
+}
+
 raft::VoteRequest FromProto(const v1::VoteRequest& in) {
   raft::VoteRequest request;
   request.pre_vote = in.pre_vote();
@@ -164,6 +172,13 @@ raft::VoteResponse FromProto(const v1::VoteResponse& in) {
   return response;
 }
 
+// UNIMPLEMENTED for a later format.
+absl::StatusOr<raft::Membership> MembershipFrom(const std::string& bytes, std::string_view field) {
+  absl::StatusOr<raft::Membership> membership = raft::DecodeMembership(bytes);
+  if (absl::IsDataLoss(membership.status())) return Invalid(field);
+  return membership;
+}
+
 absl::StatusOr<raft::AppendRequest> FromProto(v1::AppendRequest& in) {
   raft::AppendRequest request;
   request.prev_index = LogIndex(in.prev_index());
@@ -174,6 +189,9 @@ absl::StatusOr<raft::AppendRequest> FromProto(v1::AppendRequest& in) {
     if (entry.index() != expected.value()) return Invalid("entries.index");
     if (entry.type() < v1::ENTRY_TYPE_NOOP || entry.type() > v1::ENTRY_TYPE_MEMBERSHIP) {
       return Invalid("entries.type");
+    }
+    if (entry.type() == v1::ENTRY_TYPE_MEMBERSHIP) {
+      RETURN_IF_ERROR(MembershipFrom(entry.payload(), "entries.payload").status());
     }
     request.entries.push_back(std::make_shared<const Entry>(
         Entry{Term(entry.term()), expected, static_cast<raft::EntryType>(entry.type()),
@@ -195,6 +213,17 @@ absl::StatusOr<raft::AppendResponse> FromProto(const v1::AppendResponse& in) {
   response.awaiting_readmission = in.awaiting_readmission();
   ASSIGN_OR_RETURN(response.folder_id, UuidFrom(in.folder_id(), "folder_id"));
   return response;
+}
+
+absl::StatusOr<raft::InstallSnapshot> FromProto(const v1::InstallSnapshot& in) {
+  raft::InstallSnapshot request;
+  if (in.index() == 0) return Invalid("install_snapshot.index");
+  request.snapshot.index = LogIndex(in.index());
+  request.snapshot.term = Term(in.term());
+  ASSIGN_OR_RETURN(request.snapshot.membership,
+                   MembershipFrom(in.membership(), "install_snapshot.membership"));
+  request.read_round = raft::ReadRound(in.read_round());
+  return request;
 }
 
 void ToProto(const raft::Message& message, v1::RaftMessage& out) {
@@ -222,6 +251,10 @@ absl::StatusOr<PeerMessage> FromProto(v1::RaftMessage& in) {
     }
     case v1::RaftMessage::kAppendResponse: {
       ASSIGN_OR_RETURN(message.body, FromProto(in.append_response()));
+      break;
+    }
+    case v1::RaftMessage::kInstallSnapshot: {
+      ASSIGN_OR_RETURN(message.body, FromProto(in.install_snapshot()));
       break;
     }
     case v1::RaftMessage::BODY_NOT_SET:

@@ -113,19 +113,33 @@ void Leadership::Advance(std::vector<ReadResult>& results) {
 void Leadership::ReadmitCaughtUp() {
   for (auto& [server, peer] : peers_) {
     const Progress& progress = peer.progress;
-    if (!progress.awaiting() || peer.readmission == progress.folder_id()) continue;
-    if (progress.state() != Progress::State::kReplicate) continue;
-    if (log_.last_index() - progress.match() > options_.readmission_lag_entries) continue;
+    if (!IsReadmissionDue(peer)) continue;
     peer.readmission = progress.folder_id();
     Append(EntryType::kReadmit, Encode(Readmission{server, progress.folder_id()}));
+    peer.readmission_index = log_.last_index();
+    peer.readmission_at = ticks_;
   }
+}
+
+// Once per folder; again when it has long had the entry, committed, and still waits: then the entry
+// came to it inside a snapshot, which doesn't tell of it.
+bool Leadership::IsReadmissionDue(const Peer& peer) const {
+  const Progress& progress = peer.progress;
+  if (!progress.awaiting() || progress.state() != Progress::State::kReplicate) return false;
+  if (log_.last_index() - progress.match() > options_.readmission_lag_entries) return false;
+  if (peer.readmission != progress.folder_id()) return true;
+  return std::min(progress.match(), log_.commit()) >= peer.readmission_index &&
+         ticks_ - peer.readmission_at >= options_.election_timeout_ticks;
 }
 
 absl::Status Leadership::MakeMessages(std::vector<Message>& messages) {
   for (auto& [server, peer] : peers_) {
+    if (peer.progress.next() <= log_.base_index()) peer.progress.OnCompacted();
     RETURN_IF_ERROR(SendEntries(server, peer, messages));
-    if (!NeedsEmptyAppend(peer)) continue;
-    messages.push_back(MakeAppend(server, peer, {}));
+    if (!NeedsEmptyMessage(peer)) continue;
+    messages.push_back(peer.progress.state() == Progress::State::kSnapshot
+                           ? MakeInstallSnapshot(server, peer)
+                           : MakeAppend(server, peer, {}));
     peer.progress.OnEmptySent();
     peer.round_sent = reads_.newest_round();
   }
@@ -154,7 +168,7 @@ absl::Status Leadership::SendEntries(ServerId server, Peer& peer, std::vector<Me
 // A read round goes out on its own even when entries have carried it: the answer to an empty append
 // does not wait for the follower's disk. A commit index goes out on its own when the follower can
 // use it, so that it does not wait for the next heartbeat.
-bool Leadership::NeedsEmptyAppend(const Peer& peer) const {
+bool Leadership::NeedsEmptyMessage(const Peer& peer) const {
   const bool round_due = reads_.HasUnconfirmed() && peer.round_sent < reads_.newest_round();
   const bool commit_due = std::min(log_.commit(), peer.progress.match()) > peer.commit_sent;
   return peer.progress.NeedsProbe() || peer.heartbeat_due || round_due || commit_due;
@@ -172,13 +186,21 @@ Message Leadership::MakeAppend(ServerId server, Peer& peer, std::vector<EntryPtr
   return Message{options_.self, server, term_, std::move(request)};
 }
 
+Message Leadership::MakeInstallSnapshot(ServerId server, Peer& peer) {
+  peer.heartbeat_due = false;
+  peer.commit_sent = log_.commit();
+  return Message{options_.self, server, term_,
+                 InstallSnapshot{log_.snapshot(), reads_.newest_round()}};
+}
+
 std::vector<PeerStatus> Leadership::Peers() const {
   std::vector<PeerStatus> result;
   for (const auto& [server, peer] : peers_) {
     const Progress& progress = peer.progress;
     const bool heard = !progress.folder_id().IsNil();
     const bool recent = ticks_ - progress.heard_at() < options_.election_timeout_ticks;
-    result.push_back(PeerStatus{server, progress.match(), heard && recent, progress.awaiting()});
+    result.push_back(PeerStatus{server, progress.match(), heard && recent, progress.awaiting(),
+                                progress.state() == Progress::State::kSnapshot});
   }
   return result;
 }

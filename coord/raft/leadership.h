@@ -55,14 +55,18 @@ class Leadership {
     bool heartbeat_due = false;
     LogIndex commit_sent;     // newest commit index it was sent
     ReadRound round_sent;     // newest read round it was asked
-    base::Uuid readmission;   // folder for which this leader has appended a kReadmit entry
+    base::Uuid readmission;       // folder for which this leader has appended a kReadmit entry
+    LogIndex readmission_index;   // of that entry
+    uint64_t readmission_at = 0;  // tick at which it was appended
   };
 
   void Append(EntryType type, std::string payload);
   void ReadmitCaughtUp();
+  bool IsReadmissionDue(const Peer& peer) const;
   absl::Status SendEntries(ServerId server, Peer& peer, std::vector<Message>& messages);
-  bool NeedsEmptyAppend(const Peer& peer) const;
+  bool NeedsEmptyMessage(const Peer& peer) const;
   Message MakeAppend(ServerId server, Peer& peer, std::vector<EntryPtr> entries);
+  Message MakeInstallSnapshot(ServerId server, Peer& peer);
   // The majority's value of one number per server. `own` is this server's.
   uint64_t ReachedByMajority(uint64_t own, uint64_t (Progress::*counted)() const) const;
 

@@ -3,6 +3,7 @@
 #include <variant>
 #include <vector>
 
+#include "coord/raft/membership.h"
 #include "coord/raft/types.h"
 
 namespace bellwether::coord::raft {
@@ -47,11 +48,20 @@ struct AppendResponse {
   base::Uuid folder_id;               // sender's data folder
 };
 
+// The leader's log no longer holds what the receiver needs next: this snapshot does. Carries none
+// of its bytes, which the receiver's owner fetches (Ready::wanted_snapshot); until then it takes the
+// place of the empty append as heartbeat and question of a read round. Answered by an
+// AppendResponse with prev_index = snapshot.index, rejected while the receiver lacks it.
+struct InstallSnapshot {
+  SnapshotMeta snapshot;  // the leader's newest
+  ReadRound read_round;   // newest round asked; 0 = none yet
+};
+
 struct Message {
   ServerId from;
   ServerId to;
   Term term;  // the sender's current term, in every kind of message
-  std::variant<VoteRequest, VoteResponse, AppendRequest, AppendResponse> body;
+  std::variant<VoteRequest, VoteResponse, AppendRequest, AppendResponse, InstallSnapshot> body;
 };
 
 }  // namespace bellwether::coord::raft

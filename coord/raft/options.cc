@@ -1,22 +1,16 @@
 #include "coord/raft/options.h"
 
-#include <algorithm>
-
+#include "base/status.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord::raft {
 
 absl::Status Validate(const Options& options) {
   auto invalid = [](std::string what) { return absl::InvalidArgumentError(what); };
-  std::vector<ServerId> voters = options.voters;
-  std::sort(voters.begin(), voters.end());
-  if (std::adjacent_find(voters.begin(), voters.end()) != voters.end()) {
-    return invalid("a server is listed twice among the voters");
+  RETURN_IF_ERROR(Validate(options.membership.members));
+  if (options.membership.Find(options.self) == nullptr) {
+    return invalid(fmt::format("server {} is not among the servers", options.self));
   }
-  if (!std::binary_search(voters.begin(), voters.end(), options.self)) {
-    return invalid(fmt::format("server {} is not among the voters", options.self));
-  }
-  if (voters.front() == ServerId(0)) return invalid("server id 0 stands for no server");
   if (options.folder_id.IsNil()) return invalid("the data folder has no id");
   if (options.heartbeat_ticks == 0 || options.heartbeat_ticks >= options.election_timeout_ticks) {
     return invalid(

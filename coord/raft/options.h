@@ -5,20 +5,24 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "coord/raft/membership.h"
 #include "coord/raft/types.h"
 
 namespace bellwether::coord::raft {
 
 struct Options {
   ServerId self;
-  std::vector<ServerId> voters;  // all servers of the ensemble, self among them, each once
+  Membership membership;  // of a new ensemble: holds until the log or `snapshot` names another one
 
   // Identity of this server's data folder: a new one whenever the folder was emptied or must be
   // fetched anew, so that a folder never returns to kAwaitingReadmission once it was a voter.
   base::Uuid folder_id;
 
-  // Last entry already in the state machine (from a snapshot); it counts as committed.
-  LogIndex applied;
+  // The newest durable snapshot, which the state machine starts from; it counts as committed. Index
+  // 0 = none. The log continues it: its first entry is at or below snapshot.index + 1, and its last
+  // at or above snapshot.index, where it has snapshot.term. The owner sees to that: a log that does
+  // not is from before the snapshot was installed, and is to be reset to begin behind it (R18).
+  SnapshotMeta snapshot;
 
   // A follower stands for election after a random [n, 2n) ticks without a leader, refuses votes for
   // n ticks after it heard one, and a leader steps down after n ticks without a quorum.

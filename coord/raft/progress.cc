@@ -33,15 +33,27 @@ void Progress::OnHeard(uint64_t now, ReadRound round) {
 void Progress::OnAccepted(LogIndex prev_index, LogIndex match) {
   match_ = std::max(match_, match);
   if (!MUTANT(27)) window_.ReleaseThrough(match_);
-  if (state_ == State::kProbe && std::max(prev_index, match_) + 1 >= next_) {
+  const LogIndex agreed = std::max(prev_index, match_);
+  const bool probe_succeeded = state_ == State::kProbe && agreed + 1 >= next_;
+  const bool snapshot_arrived = state_ == State::kSnapshot && agreed + 1 > next_;
+  if (probe_succeeded || snapshot_arrived) {
     state_ = State::kReplicate;
     probe_sent_ = false;
   }
+  if (snapshot_arrived) next_ = agreed + 1;
   next_ = std::max(next_, match_ + 1);
+}
+
+void Progress::OnCompacted() {
+  if (state_ == State::kSnapshot) return;
+  state_ = State::kSnapshot;
+  probe_sent_ = false;
+  window_.Clear();
 }
 
 void Progress::OnRejected(LogIndex prev_index, LogIndex agreed) {
   if (prev_index <= match_) return;  // older than an acceptance
+  if (state_ == State::kSnapshot) return;  // it is on its way there
   if (state_ == State::kProbe && prev_index + 1 != next_) return;
   if (prev_index >= next_) return;
   state_ = State::kProbe;

@@ -19,9 +19,11 @@ namespace bellwether::coord::raft {
 // kProbe: it is not known where the logs agree. One empty append at a time asks, and each refusal
 // moves `next` back by a whole term. kReplicate: they agree below `next`, which runs ahead of the
 // answers as far as the window allows; a refusal (something was lost) leads back to kProbe.
+// kSnapshot: the log no longer holds the entry before `next`; the server is told of the snapshot
+// until it says that it agrees at or above `next`.
 class Progress {
  public:
-  enum class State { kProbe, kReplicate };
+  enum class State { kProbe, kReplicate, kSnapshot };
 
   explicit Progress(LogIndex next) : next_(next) {}
 
@@ -35,6 +37,8 @@ class Progress {
   void OnHeard(uint64_t now, ReadRound round);
   // The logs agree up to `prev_index`, and are durable there up to `match`.
   void OnAccepted(LogIndex prev_index, LogIndex match);
+  // The entry before `next` is compacted.
+  void OnCompacted();
   // They differ at `prev_index`; by the answer's hint they may agree up to `agreed`.
   void OnRejected(LogIndex prev_index, LogIndex agreed);
 
@@ -42,9 +46,9 @@ class Progress {
   size_t Room(size_t inflight_appends_max, size_t inflight_bytes_max) const;
   // An append of entries up to `last` is on its way.
   void OnEntriesSent(LogIndex last, size_t bytes);
-  // A probe or heartbeat is on its way.
+  // A probe, heartbeat or word of a snapshot is on its way.
   void OnEmptySent() { probe_sent_ = true; }
-  bool NeedsProbe() const { return state_ == State::kProbe && !probe_sent_; }
+  bool NeedsProbe() const { return state_ != State::kReplicate && !probe_sent_; }
 
   // Whether the server's word makes quorums (see Standing).
   bool Counts() const { return !awaiting_; }

@@ -36,6 +36,20 @@ bool IsWellFormed(const VoteRequest& request, Term term) {
   return request.campaign_term == (request.pre_vote ? term + 1 : term) && request.last_term <= term;
 }
 
+bool IsWellFormed(const InstallSnapshot& request, Term term) {
+  const SnapshotMeta& snapshot = request.snapshot;
+  return snapshot.index > LogIndex(0) && snapshot.term > Term(0) && snapshot.term <= term &&
+         Validate(snapshot.membership.members).ok();
+}
+
+std::vector<ServerId> VotersOf(const Membership& membership) {
+  std::vector<ServerId> voters;
+  for (const Member& member : membership.members) {
+    if (member.voter) voters.push_back(member.id);
+  }
+  return voters;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RaftCore>> RaftCore::Create(const Options& options,
@@ -43,20 +57,29 @@ absl::StatusOr<std::unique_ptr<RaftCore>> RaftCore::Create(const Options& option
                                                            LogReader& reader,
                                                            base::Random& random) {
   RETURN_IF_ERROR(Validate(options));
-  ASSIGN_OR_RETURN(RaftLog log, RaftLog::Load(reader, options.applied, options.tail_bytes_max));
-  if (log.last_term() > hard_state.term) {
+  SnapshotMeta start = options.snapshot;
+  if (start.index == LogIndex(0)) start.membership = options.membership;
+  ASSIGN_OR_RETURN(RaftLog log,
+                   RaftLog::Load(reader, std::move(start), options.tail_bytes_max));
+  std::unique_ptr<RaftCore> core(new RaftCore(options, hard_state, std::move(log), random));
+  // A snapshot may become durable before the term of the leader that named it does (R17). No vote
+  // was given in that term, since none leaves before its term is durable.
+  if (options.snapshot.term > hard_state.term) {
+    core->BecomeFollower(options.snapshot.term, ServerId(0));
+  }
+  if (core->log_.last_term() > core->term()) {
     return absl::DataLossError(
         fmt::format("the log ends with an entry of term {}, but the recorded term is {}: a write "
                     "of the recorded term was lost",
-                    log.last_term(), hard_state.term));
+                    core->log_.last_term(), core->term()));
   }
-  return std::unique_ptr<RaftCore>(new RaftCore(options, hard_state, std::move(log), random));
+  return core;
 }
 
 RaftCore::RaftCore(const Options& options, const HardState& hard_state, RaftLog log,
                    base::Random& random)
     : options_(options),
-      voters_(options.voters),
+      voters_(VotersOf(log.memberships().newest())),
       hard_state_(hard_state),
       log_(std::move(log)),
       timer_(options.election_timeout_ticks, random),
@@ -79,6 +102,10 @@ void RaftCore::Step(Message message) {
   }
   if (const auto* request = std::get_if<AppendRequest>(&message.body)) {
     if (IsWellFormed(*request, message.term)) OnAppendRequest(message, *request);
+    return;
+  }
+  if (const auto* request = std::get_if<InstallSnapshot>(&message.body)) {
+    if (IsWellFormed(*request, message.term)) OnInstallSnapshot(message, *request);
     return;
   }
   if (message.term > hard_state_.term) {
@@ -141,6 +168,8 @@ void RaftCore::OnPersisted(ReadyId id) {
 }
 
 void RaftCore::OnApplied(LogIndex index) { log_.OnApplied(index); }
+
+void RaftCore::OnMembershipChanged() { voters_ = VoterSet(VotersOf(membership())); }
 
 // Votes.
 
@@ -244,49 +273,6 @@ void RaftCore::BecomeLeader() {
   leadership_ = std::make_unique<Leadership>(options_, voters_, hard_state_.term, log_);
 }
 
-// Replication.
-
-void RaftCore::OnAppendRequest(const Message& message, const AppendRequest& request) {
-  AppendResponse response;
-  response.prev_index = request.prev_index;
-  response.read_round = request.read_round;
-  response.folder_id = options_.folder_id;
-  response.awaiting_readmission = hard_state_.standing == Standing::kAwaitingReadmission;
-  if (message.term < hard_state_.term) {
-    // Only its term matters: it ends the old leader's term (paper section 5.1).
-    response.rejected = true;
-    Send(message.from, response, Leaves::kAtOnce);
-    return;
-  }
-  const bool same_term = message.term == hard_state_.term;
-  if (same_term && leader_ != ServerId(0) && leader_ != message.from) {
-    Fail(absl::InternalError(fmt::format("servers {} and {} both lead term {}", leader_,
-                                         message.from, message.term)));
-    return;
-  }
-  BecomeFollower(message.term, message.from);
-  timer_.OnLeaderHeard();
-  if (log_.TermAt(request.prev_index) != request.prev_term) {
-    response.rejected = true;
-    response.hint_index = log_.LastAtMost(request.prev_index, request.prev_term);
-    response.hint_term = *log_.TermAt(response.hint_index);
-    Send(message.from, response, Leaves::kAtOnce);
-    return;
-  }
-  if (absl::Status merged = log_.Merge(request.entries); !merged.ok()) {
-    Fail(std::move(merged));
-    return;
-  }
-  const LogIndex verified = request.prev_index + request.entries.size();
-  const LogIndex agreed = request.commit > verified && MUTANT(14) ? log_.last_index() : verified;
-  log_.CommitTo(std::min(request.commit, agreed));
-  // Entries are acknowledged when they are durable. An empty append is answered at once, with what
-  // is durable by now, so that heartbeats and read rounds don't wait for the disk.
-  const bool wait = !request.entries.empty() && log_.durable() < verified;
-  response.match = wait ? verified : std::min(verified, log_.durable());
-  Send(message.from, response, wait && !MUTANT(7) ? Leaves::kAfterEntries : Leaves::kAtOnce);
-}
-
 // Output.
 
 std::optional<Ready> RaftCore::TakeReady() {
@@ -300,6 +286,7 @@ std::optional<Ready> RaftCore::TakeReady() {
   TakeCommitted(ready);
   if (!failure_.ok()) return std::nullopt;
   RaftLog::Write write = log_.TakeUnwritten(ready.id);
+  ready.install = std::move(write.install);
   ready.truncate_from = write.truncate_from;
   ready.entries = std::move(write.entries);
   if (hard_state_ != told_hard_state_) {
@@ -310,11 +297,18 @@ std::optional<Ready> RaftCore::TakeReady() {
   ready.messages_after_persist = std::exchange(messages_after_persist_, {});
   ready.reads = std::exchange(reads_, {});
   ready.lost_reads = std::exchange(lost_reads_, {});
+  const bool wants = wanted_snapshot_.has_value() && leadership_ == nullptr &&
+                     wanted_snapshot_->snapshot.index > log_.commit();
+  if (!wants) wanted_snapshot_.reset();
+  if (wanted_snapshot_ != told_wanted_snapshot_) {
+    ready.wanted_snapshot = told_wanted_snapshot_ = wanted_snapshot_;
+  }
   const SoftState soft_state{role_, leader_, hard_state_.term};
   if (soft_state != told_soft_state_) ready.soft_state = told_soft_state_ = soft_state;
   const bool empty = !ready.NeedsPersist() && ready.messages.empty() &&
                      ready.messages_after_persist.empty() && ready.committed.empty() &&
-                     ready.reads.empty() && ready.lost_reads.empty() && !ready.soft_state;
+                     ready.reads.empty() && ready.lost_reads.empty() &&
+                     !ready.wanted_snapshot && !ready.soft_state;
   if (empty) return std::nullopt;
   last_ready_ = ready.id;
   return ready;

@@ -36,6 +36,7 @@ struct PeerStatus {
   LogIndex match;       // durable there
   bool active = false;  // answered within the last election timeout
   bool awaiting_readmission = false;
+  bool needs_snapshot = false;  // what it lacks is compacted
 };
 
 // One server's Raft (Ongaro's paper and thesis): inputs go in, TakeReady() says what to do. Knows
@@ -45,6 +46,7 @@ struct PeerStatus {
 //
 // Invariants, checked by CheckInvariants():
 // - term, commit and standing never go back; the log's terms are not above the term
+// - compacted <= newest snapshot <= handed out
 // - handed out to apply <= commit <= last index; handed out to apply <= durable on this server
 // - a leader is a voter, voted for itself durably, and its log ends with an entry of its own term
 // - only a leader has reads pending; a server that awaits readmission is a follower
@@ -52,7 +54,8 @@ struct PeerStatus {
 class RaftCore {
  public:
   // `hard_state` and `reader` are what the disk holds; `reader` and `random` outlive the core.
-  // Errors: INVALID_ARGUMENT (options), DATA_LOSS (log not usable), the reader's.
+  // Errors: INVALID_ARGUMENT (options), DATA_LOSS (log not usable, or not with Options::snapshot),
+  // UNIMPLEMENTED (a membership of a later format), the reader's.
   static absl::StatusOr<std::unique_ptr<RaftCore>> Create(const Options& options,
                                                           const HardState& hard_state,
                                                           LogReader& reader, base::Random& random);
@@ -88,6 +91,20 @@ class RaftCore {
   // The state machine holds everything up to `index`. Requires: handed out before.
   void OnApplied(LogIndex index);
 
+  // The owner has a durable snapshot at an index that is applied, made with MembershipAt(index), and
+  // is about to drop the entries through compact_to (at most that index; 0 = none) from its disk:
+  // the core reads them no more. What it keeps spares followers the snapshot. Ignored when the core
+  // has a newer one. To compact further later, say it again with the same snapshot.
+  void OnSnapshotTaken(const SnapshotMeta& snapshot, LogIndex compact_to);
+
+  // A snapshot fetched from another server is whole and durable in the owner's store. When the log
+  // lacks what it covers a Ready says `install`; otherwise it only shows what is committed, or
+  // nothing new, and nothing is installed.
+  void OnSnapshotReceived(const SnapshotMeta& snapshot);
+
+  // Ready::wanted_snapshot can't be had; the leader's next heartbeat names one again.
+  void OnSnapshotFailed();
+
   // What is to be done now, or nothing. Inputs in a burst first, then this: it forms the batches.
   std::optional<Ready> TakeReady();
 
@@ -101,8 +118,18 @@ class RaftCore {
   Standing standing() const { return hard_state_.standing; }
   LogIndex commit() const { return log_.commit(); }
   LogIndex last_index() const { return log_.last_index(); }
-  // Term of an entry of the log, durable or not; 0 for index 0, nullopt beyond the end.
+  // Term of an entry of the log, durable or not; 0 for index 0, nullopt beyond the end and below
+  // compacted_index().
   std::optional<Term> TermAt(LogIndex index) const { return log_.TermAt(index); }
+  // The last entry that is compacted; 0 = none is.
+  LogIndex compacted_index() const { return log_.base_index(); }
+  // The newest snapshot that the core was told of; index 0 = none.
+  const SnapshotMeta& snapshot() const { return log_.snapshot(); }
+
+  // Who is in the ensemble by the newest entry of this log, committed or not (thesis section 4.1).
+  const Membership& membership() const { return log_.memberships().newest(); }
+  // By the newest entry at or below `index`. Requires: snapshot().index <= index <= last_index().
+  const Membership& MembershipAt(LogIndex index) const { return log_.memberships().At(index); }
 
   // Ticks since a leader was last heard (the largest number when none was), or, on the leader,
   // since a quorum answered it.
@@ -120,7 +147,15 @@ class RaftCore {
   // Messages, by kind.
   void OnVoteRequest(const Message& message, const VoteRequest& request);
   void OnVoteResponse(const Message& message, const VoteResponse& response);
+
+  // core_replication.cc: what a follower takes from its leader.
   void OnAppendRequest(const Message& message, const AppendRequest& request);
+  void OnInstallSnapshot(const Message& message, const InstallSnapshot& request);
+  bool HearLeader(const Message& message, AppendResponse& response);
+  void Accept(ServerId leader, LogIndex verified, bool has_entries, AppendResponse response);
+  void Reject(ServerId leader, LogIndex index, Term term, AppendResponse response);
+  AppendResponse MakeResponse() const;
+  void OnMembershipChanged();
 
   // Roles.
   void BecomeFollower(Term term, ServerId leader);
@@ -142,8 +177,8 @@ class RaftCore {
 
   // Constant after construction.
   const Options options_;
-  const VoterSet voters_;
 
+  VoterSet voters_;  // of membership()
   HardState hard_state_;
   RaftLog log_;
   absl::Status failure_;
@@ -153,6 +188,7 @@ class RaftCore {
   ElectionTimer timer_;
   VoteTally tally_;
   std::unique_ptr<Leadership> leadership_;  // present exactly while leader
+  std::optional<WantedSnapshot> wanted_snapshot_;
 
   // Output gathered for the next Ready.
   std::vector<Message> messages_;
@@ -166,6 +202,7 @@ class RaftCore {
   ReadyId hard_state_ready_;  // the Ready that carried told_hard_state_; 0 = from disk
   HardState told_hard_state_;
   SoftState told_soft_state_;
+  std::optional<WantedSnapshot> told_wanted_snapshot_;
 };
 
 }  // namespace bellwether::coord::raft

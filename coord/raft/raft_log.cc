@@ -10,29 +10,66 @@
 
 namespace bellwether::coord::raft {
 
-absl::StatusOr<RaftLog> RaftLog::Load(LogReader& reader, LogIndex applied, size_t tail_bytes_max) {
-  if (reader.FirstIndex() != LogIndex(1)) {
+namespace {
+
+// Where the log begins: an entry not in it whose term is known. The first entry itself when nothing
+// else tells the term before it.
+absl::StatusOr<std::pair<LogIndex, Term>> FindBase(LogReader& reader, const SnapshotMeta& start) {
+  const LogIndex first = reader.FirstIndex();
+  if (first == LogIndex(0) || first > start.index + 1) {
     return absl::DataLossError(
-        fmt::format("the log begins at entry {} instead of 1", reader.FirstIndex()));
+        fmt::format("the log begins at entry {}, but what was before is known only up to entry {}",
+                    first, start.index));
   }
-  if (reader.LastIndex() < applied) {
-    return absl::DataLossError(fmt::format("the log ends at entry {}, before the applied entry {}",
-                                           reader.LastIndex(), applied));
+  if (reader.LastIndex() < start.index) {
+    return absl::DataLossError(fmt::format("the log ends at entry {}, before the snapshot of entry {}",
+                                           reader.LastIndex(), start.index));
   }
-  ASSIGN_OR_RETURN(TermRuns runs, TermRuns::Load(reader));
-  return RaftLog(reader, std::move(runs), applied, tail_bytes_max);
+  if (first == start.index + 1) return std::pair(start.index, start.term);
+  ASSIGN_OR_RETURN(const Term term, reader.TermAt(start.index));
+  if (term != start.term) {
+    return absl::DataLossError(fmt::format("entry {} has term {}, but the snapshot there term {}",
+                                           start.index, term, start.term));
+  }
+  if (first == LogIndex(1)) return std::pair(LogIndex(0), Term(0));
+  ASSIGN_OR_RETURN(const Term first_term, reader.TermAt(first));
+  return std::pair(first, first_term);
 }
 
-RaftLog::RaftLog(LogReader& reader, TermRuns runs, LogIndex applied, size_t tail_bytes_max)
+}  // namespace
+
+absl::StatusOr<RaftLog> RaftLog::Load(LogReader& reader, SnapshotMeta start,
+                                      size_t tail_bytes_max) {
+  ASSIGN_OR_RETURN(const auto base, FindBase(reader, start));
+  ASSIGN_OR_RETURN(TermRuns runs, TermRuns::Load(reader, base.first, base.second));
+  MembershipLog memberships(start.index, start.membership);
+  for (const EntryPtr& entry : reader.MembershipEntries()) {
+    if (entry->index <= start.index) continue;
+    ASSIGN_OR_RETURN(Membership membership, DecodeMembership(entry->payload));
+    memberships.Append(entry->index, std::move(membership));
+  }
+  return RaftLog(reader, std::move(start), std::move(runs), std::move(memberships),
+                 tail_bytes_max);
+}
+
+RaftLog::RaftLog(LogReader& reader, SnapshotMeta start, TermRuns runs, MembershipLog memberships,
+                 size_t tail_bytes_max)
     : reader_(&reader),
       tail_bytes_max_(tail_bytes_max),
+      snapshot_(std::move(start)),
       runs_(std::move(runs)),
-      commit_(applied),
-      handed_out_(applied),
+      memberships_(std::move(memberships)),
+      commit_(snapshot_.index),
+      handed_out_(snapshot_.index),
       written_(runs_.last_index()),
       durable_(runs_.last_index()) {}
 
 void RaftLog::Append(EntryPtr entry) {
+  if (entry->type == EntryType::kMembership) {
+    absl::StatusOr<Membership> membership = DecodeMembership(entry->payload);
+    CHECK(membership.ok(), "{}", membership.status().ToString());
+    memberships_.Append(entry->index, *std::move(membership));
+  }
   runs_.Append(entry->index, entry->term);
   tail_bytes_ += EntryBytes(*entry);
   tail_.push_back(std::move(entry));
@@ -40,7 +77,7 @@ void RaftLog::Append(EntryPtr entry) {
 
 absl::Status RaftLog::Merge(const std::vector<EntryPtr>& entries) {
   auto fresh = std::find_if(entries.begin(), entries.end(), [this](const EntryPtr& entry) {
-    return TermAt(entry->index) != entry->term;
+    return entry->index >= base_index() && TermAt(entry->index) != entry->term;
   });
   if (fresh == entries.end()) return absl::OkStatus();
   const LogIndex from = (*fresh)->index;
@@ -48,6 +85,11 @@ absl::Status RaftLog::Merge(const std::vector<EntryPtr>& entries) {
     return absl::DataLossError(fmt::format(
         "entry {} of term {} is committed here, and a leader sent another one of term {}", from,
         *TermAt(from), (*fresh)->term));
+  }
+  for (auto entry = fresh; entry != entries.end(); ++entry) {
+    if ((*entry)->type == EntryType::kMembership) {
+      RETURN_IF_ERROR(DecodeMembership((*entry)->payload).status());
+    }
   }
   if (from <= last_index()) Truncate(from);
   std::for_each(fresh, entries.end(), [this](const EntryPtr& entry) { Append(entry); });
@@ -62,6 +104,7 @@ void RaftLog::Truncate(LogIndex from) {
     tail_.pop_back();
   }
   runs_.Truncate(from);
+  memberships_.Truncate(from);
   written_ = std::min(written_, from - 1);
   if (durable_ >= from && !MUTANT(8)) durable_ = from - 1;
   for (Writing& writing : writing_) writing.last = std::min(writing.last, from - 1);
@@ -72,9 +115,38 @@ void RaftLog::CommitTo(LogIndex index) {
   commit_ = std::max(commit_, index);
 }
 
+void RaftLog::OnSnapshotTaken(const SnapshotMeta& snapshot, LogIndex compact_to) {
+  CHECK(compact_to <= snapshot.index && snapshot.index <= handed_out_,
+        "compact_to={} snapshot={} handed_out={}", compact_to, snapshot.index, handed_out_);
+  if (snapshot.index < snapshot_.index) return;
+  CHECK(snapshot.membership == memberships_.At(snapshot.index), "snapshot={}", snapshot.index);
+  snapshot_ = snapshot;
+  memberships_.CompactTo(snapshot.index);
+  if (compact_to <= base_index()) return;
+  runs_.CompactTo(compact_to);
+  while (!tail_.empty() && tail_.front()->index <= compact_to) {
+    tail_bytes_ -= EntryBytes(*tail_.front());
+    tail_.pop_front();
+  }
+}
+
+void RaftLog::Install(const SnapshotMeta& snapshot) {
+  CHECK(snapshot.index > commit_ && TermAt(snapshot.index) != snapshot.term);
+  snapshot_ = snapshot;
+  install_ = true;
+  runs_ = TermRuns(snapshot.index, snapshot.term);
+  memberships_ = MembershipLog(snapshot.index, snapshot.membership);
+  tail_.clear();
+  tail_bytes_ = 0;
+  unapplied_.Clear();
+  truncate_from_ = LogIndex(0);
+  commit_ = handed_out_ = written_ = durable_ = snapshot.index;
+  for (Writing& writing : writing_) writing.last = std::min(writing.last, snapshot.index);
+}
+
 absl::StatusOr<std::vector<EntryPtr>> RaftLog::Read(LogIndex begin, LogIndex last,
                                                     size_t bytes_max) const {
-  CHECK(begin > LogIndex(0) && begin <= last && last <= last_index());
+  CHECK(begin > base_index() && begin <= last && last <= last_index());
   if (begin < tail_first()) {
     const LogIndex end = std::min(last + 1, tail_first());
     ASSIGN_OR_RETURN(std::vector<EntryPtr> entries, reader_->Read(begin, end, bytes_max));
@@ -100,6 +172,7 @@ absl::StatusOr<std::vector<EntryPtr>> RaftLog::Read(LogIndex begin, LogIndex las
 RaftLog::Write RaftLog::TakeUnwritten(ReadyId ready) {
   Write write;
   if (!HasUnwritten()) return write;
+  if (std::exchange(install_, false)) write.install = snapshot_;
   write.truncate_from = std::exchange(truncate_from_, LogIndex(0));
   write.entries.assign(tail_.begin() + static_cast<ptrdiff_t>(written_ + 1 - tail_first()),
                        tail_.end());
@@ -145,6 +218,10 @@ void RaftLog::ShrinkTail() {
 void RaftLog::CheckInvariants() const {
   CHECK(durable_ <= written_ && written_ <= last_index());
   CHECK(tail_first() <= durable_ + 1);
+  CHECK(base_index() <= snapshot_.index && snapshot_.index <= handed_out_);
+  CHECK(tail_first() > base_index());
+  if (base_index() == snapshot_.index) CHECK(TermAt(base_index()) == snapshot_.term);
+  CHECK(memberships_.newest_index() <= last_index());
   CHECK(handed_out_ <= commit_ && commit_ <= last_index() && handed_out_ <= durable_);
   CHECK(truncate_from_ == LogIndex(0) || truncate_from_ == written_ + 1);
   if (!tail_.empty()) {

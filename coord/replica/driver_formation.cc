@@ -1,5 +1,6 @@
 // Who this server is to the others: the forming of the ensemble, and whether peers belong to it.
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -100,7 +101,11 @@ void ReplicaDriver::JoinAs(raft::Standing standing) {
 void ReplicaDriver::StartCore(const raft::HardState& hard_state) {
   raft::Options options;
   options.self = options_.id;
-  for (const PeerAddress& server : options_.servers) options.voters.push_back(server.id);
+  for (const PeerAddress& server : options_.servers) {
+    options.membership.members.push_back({server.id, server.address});
+  }
+  std::sort(options.membership.members.begin(), options.membership.members.end(),
+            [](const raft::Member& a, const raft::Member& b) { return a.id < b.id; });
   options.folder_id = options_.folder_id;
   options.election_timeout_ticks =
       static_cast<uint32_t>(options_.election_timeout / options_.tick);

@@ -187,7 +187,9 @@ absl::Status RocksLogStore::LoadEntries() {
       return Damaged(fmt::format("entry {}", expected), absl::DataLossError("it is missing"));
     }
     last_index_ = expected;
-    cache_.Append(std::make_shared<const raft::Entry>(*std::move(entry)));
+    auto read = std::make_shared<const raft::Entry>(*std::move(entry));
+    if (read->type == raft::EntryType::kMembership) membership_entries_.push_back(read);
+    cache_.Append(std::move(read));
     cache_.Evict(last_index_);
   }
   if (!iterator->status().ok()) {
@@ -211,6 +213,9 @@ void RocksLogStore::Persist(PersistRequest request, Done done) {
   if (request.truncate_from != raft::LogIndex()) {
     CHECK(request.truncate_from <= last_index_ + 1);
     const raft::LogIndex kept = request.truncate_from - 1;
+    while (!membership_entries_.empty() && membership_entries_.back()->index > kept) {
+      membership_entries_.pop_back();
+    }
     cache_.TruncateFrom(request.truncate_from);
     last_index_ = std::min(last_index_, kept);
     durable_ = std::min(durable_, kept);
@@ -218,6 +223,7 @@ void RocksLogStore::Persist(PersistRequest request, Done done) {
   }
   for (const raft::EntryPtr& entry : request.entries) {
     CHECK(entry->index == last_index_ + 1);
+    if (entry->type == raft::EntryType::kMembership) membership_entries_.push_back(entry);
     cache_.Append(entry);
     last_index_ = entry->index;
   }

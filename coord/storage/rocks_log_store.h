@@ -60,6 +60,7 @@ class RocksLogStore : public LogStore {
   raft::LogIndex FirstIndex() const override { return raft::LogIndex(1); }
   raft::LogIndex LastIndex() const override { return last_index_; }
   absl::StatusOr<raft::Term> TermAt(raft::LogIndex index) override;
+  std::vector<raft::EntryPtr> MembershipEntries() override { return membership_entries_; }
   absl::StatusOr<std::vector<raft::EntryPtr>> Read(raft::LogIndex begin, raft::LogIndex end,
                                                    size_t bytes_max) override;
 
@@ -111,6 +112,7 @@ class RocksLogStore : public LogStore {
   // Owned by the executor.
   EntryCache cache_;
   raft::LogIndex last_index_;  // as Persist was told
+  std::vector<raft::EntryPtr> membership_entries_;  // of the log as Persist was told
   raft::LogIndex durable_;     // last entry of last_index_'s log that is durable
   uint64_t last_number_ = 0;
   std::deque<Outstanding> outstanding_;

@@ -9,17 +9,29 @@ namespace bellwether::coord::raft {
 
 absl::StatusOr<Term> FakeDisk::TermAt(LogIndex index) {
   if (fails) return absl::DataLossError("the disk is broken");
-  return log_.at(index.value() - 1)->term;
+  return log_.at(index - first_)->term;
+}
+
+std::vector<EntryPtr> FakeDisk::MembershipEntries() {
+  std::vector<EntryPtr> found;
+  for (const EntryPtr& entry : log_) {
+    if (entry->type == EntryType::kMembership) found.push_back(entry);
+  }
+  return found;
+}
+
+EntryPtr FakeDisk::EntryAt(LogIndex index) const {
+  return index < first_ || index > LastIndex() ? nullptr : log_[index - first_];
 }
 
 absl::StatusOr<std::vector<EntryPtr>> FakeDisk::Read(LogIndex begin, LogIndex end,
                                                      size_t bytes_max) {
   if (fails) return absl::DataLossError("the disk is broken");
-  CHECK(begin < end && end.value() <= log_.size() + 1);
+  CHECK(first_ <= begin && begin < end && end <= LastIndex() + 1);
   std::vector<EntryPtr> entries;
   size_t bytes = 0;
   for (LogIndex index = begin; index < end; ++index) {
-    const EntryPtr& entry = log_.at(index.value() - 1);
+    const EntryPtr& entry = log_.at(index - first_);
     bytes += EntryBytes(*entry);
     if (bytes > bytes_max && !entries.empty()) break;
     entries.push_back(entry);
@@ -30,20 +42,54 @@ absl::StatusOr<std::vector<EntryPtr>> FakeDisk::Read(LogIndex begin, LogIndex en
 FakeDisk::Write FakeDisk::Sync() {
   Write write = std::move(pending_.front());
   pending_.pop_front();
+  if (write.reset_to != LogIndex(0)) ResetLog(write.reset_to);
   if (write.truncate_from != LogIndex(0)) {
-    CHECK(write.truncate_from.value() <= log_.size());
-    log_.resize(write.truncate_from.value() - 1);
+    CHECK(first_ <= write.truncate_from && write.truncate_from <= LastIndex());
+    log_.resize(write.truncate_from - first_);
   }
   for (const EntryPtr& entry : write.entries) {
-    CHECK(entry->index.value() == log_.size() + 1);
+    CHECK(entry->index == LastIndex() + 1);
     log_.push_back(entry);
+  }
+  while (first_ <= write.compact_to && !log_.empty()) {
+    log_.erase(log_.begin());
+    ++first_;
   }
   if (write.hard_state.has_value()) hard_state = *write.hard_state;
   return write;
 }
 
-void FakeDisk::Wipe() {
+void FakeDisk::ResetLog(LogIndex index) {
   log_.clear();
+  first_ = index + 1;
+}
+
+void FakeDisk::AddSnapshot(const SnapshotMeta& snapshot) {
+  CHECK(snapshot.index > this->snapshot().index);
+  snapshots_.push_back(snapshot);
+  if (snapshots_.size() > 2) snapshots_.pop_front();
+}
+
+bool FakeDisk::HasSnapshot(const SnapshotMeta& snapshot) const {
+  return std::find(snapshots_.begin(), snapshots_.end(), snapshot) != snapshots_.end();
+}
+
+SnapshotMeta FakeDisk::snapshot() const {
+  return snapshots_.empty() ? SnapshotMeta() : snapshots_.back();
+}
+
+void FakeDisk::ResetLogBehindSnapshot() {
+  const SnapshotMeta newest = snapshot();
+  if (newest.index + 1 == first_) return;
+  const EntryPtr last_covered = EntryAt(newest.index);
+  const bool continues = newest.index == LogIndex(0) ||
+                         (last_covered != nullptr && last_covered->term == newest.term);
+  if (!continues) ResetLog(newest.index);
+}
+
+void FakeDisk::Wipe() {
+  ResetLog(LogIndex(0));
+  snapshots_.clear();
   pending_.clear();
   hard_state = HardState{Term(0), ServerId(0), Standing::kAwaitingReadmission};
   folder_id = base::Uuid(folder_id.high(), folder_id.low() + 1);
@@ -63,14 +109,27 @@ void RaftCluster::Start(ServerId id) {
   Server& server = servers_.at(id);
   Options options = options_;
   options.self = id;
-  for (const auto& [voter, unused] : servers_) options.voters.push_back(voter);
+  for (const auto& [member, unused] : servers_) options.membership.members.push_back({member, ""});
   options.folder_id = server.disk.folder_id;
+  options.snapshot = server.disk.snapshot();
+  server.disk.ResetLogBehindSnapshot();
   auto core = RaftCore::Create(options, server.disk.hard_state, server.disk, *server.random);
   CHECK(core.ok(), "{}", core.status().ToString());
   server.core = *std::move(core);
   server.seen = server.disk.hard_state;
   server.seen_commit = LogIndex(0);
-  server.applied.clear();
+  server.wanted.reset();
+  Restore(id, server, options.snapshot);
+}
+
+void RaftCluster::Restore(ServerId id, Server& server, const SnapshotMeta& snapshot) {
+  CHECK(snapshot.index <= newest_applied(), "server {} has a snapshot of what never was", id);
+  server.applied.assign(
+      applied_anywhere_.begin(),
+      applied_anywhere_.begin() + static_cast<ptrdiff_t>(snapshot.index.value()));
+  if (snapshot.index == LogIndex(0)) return;
+  CHECK(server.applied.back()->term == snapshot.term);
+  Trace(fmt::format("{} restores snapshot {}/{}", id, snapshot.index, snapshot.term));
 }
 
 void RaftCluster::Tick(uint32_t server, uint32_t ticks) {
@@ -100,6 +159,25 @@ absl::Status RaftCluster::Read(uint32_t server, uint64_t read_id) {
   if (asked.ok()) at(server).asked[ReadId(read_id)] = newest_applied();
   Check(ServerId(server));
   return asked;
+}
+
+bool RaftCluster::TakeSnapshot(uint32_t server, uint64_t keep) {
+  Server& taker = at(server);
+  if (taker.applied.empty()) return false;
+  SnapshotMeta snapshot;
+  snapshot.index = taker.applied.back()->index;
+  snapshot.term = taker.applied.back()->term;
+  if (snapshot.index <= taker.disk.snapshot().index) return false;
+  snapshot.membership = taker.core->MembershipAt(snapshot.index);
+  taker.disk.AddSnapshot(snapshot);
+  const LogIndex compact_to(snapshot.index.value() - std::min(keep, snapshot.index.value()));
+  Trace(fmt::format("{} takes snapshot {}/{}", server, snapshot.index, snapshot.term));
+  taker.core->OnSnapshotTaken(snapshot, compact_to);
+  FakeDisk::Write compaction;
+  compaction.compact_to = compact_to;
+  taker.disk.Add(std::move(compaction));
+  Check(ServerId(server));
+  return true;
 }
 
 void RaftCluster::Elect(uint32_t server) {
@@ -138,6 +216,7 @@ void RaftCluster::RunUntilQuiet() {
       if (server.core == nullptr) continue;
       TakeReadys(id.value());
       while (!server.disk_held && SyncOne(id.value())) busy = true;
+      busy |= !server.disk_held && Fetch(id.value());
     }
     std::vector<Edge> edges;
     for (const auto& [edge, queue] : in_flight_) edges.insert(edges.end(), queue.size(), edge);
@@ -171,9 +250,23 @@ void RaftCluster::Execute(ServerId id, Ready ready) {
   Carry(std::move(ready.messages));
   if (ready.NeedsPersist() || !ready.messages_after_persist.empty()) {
     server.disk.Add(FakeDisk::Write{ready.id, ready.truncate_from, std::move(ready.entries),
-                                    ready.hard_state, std::move(ready.messages_after_persist)});
+                                    ready.hard_state, std::move(ready.messages_after_persist),
+                                    ready.install ? ready.install->index : LogIndex(0),
+                                    LogIndex(0)});
+  }
+  if (ready.install.has_value()) {
+    CHECK(server.disk.HasSnapshot(*ready.install));
+    Restore(id, server, *ready.install);
+    ++installed_;
+    server.core->OnApplied(ready.install->index);
   }
   Apply(id, server, ready.committed);
+  if (ready.wanted_snapshot.has_value()) {
+    server.wanted = ready.wanted_snapshot;
+    const SnapshotMeta& snapshot = server.wanted->snapshot;
+    Trace(fmt::format("{} wants snapshot {}/{} of {}", id, snapshot.index, snapshot.term,
+                      server.wanted->from));
+  }
   for (const ReadResult& read : ready.reads) {
     Trace(fmt::format("{} confirms read {} at {}", id, read.id, read.index));
     CHECK(read.index >= server.asked.at(read.id), "stale read {}", read.id);
@@ -189,7 +282,8 @@ void RaftCluster::Apply(ServerId id, Server& server, const std::vector<EntryPtr>
   for (const EntryPtr& entry : entries) {
     const size_t position = entry->index.value() - 1;
     CHECK(position == server.applied.size(), "server {} skips or repeats {}", id, entry->index);
-    CHECK(position < server.disk.log().size() && server.disk.log()[position]->term == entry->term,
+    const EntryPtr durable = server.disk.EntryAt(entry->index);
+    CHECK(durable != nullptr && durable->term == entry->term,
           "server {} applies {} before it is durable", id, entry->index);
     server.applied.push_back(entry);
     if (position == applied_anywhere_.size()) applied_anywhere_.push_back(entry);
@@ -205,6 +299,12 @@ bool RaftCluster::SyncOne(uint32_t server) {
   FakeDisk& disk = at(server).disk;
   if (disk.pending() == 0) return false;
   FakeDisk::Write write = disk.Sync();
+  if (write.reset_to != LogIndex(0)) {
+    Trace(fmt::format("{} resets its log to {}", server, write.reset_to));
+  }
+  if (write.compact_to != LogIndex(0)) {
+    Trace(fmt::format("{} drops entries up to {}", server, write.compact_to));
+  }
   if (write.truncate_from != LogIndex(0)) {
     Trace(fmt::format("{} removes entries from {}", server, write.truncate_from));
   }
@@ -217,9 +317,30 @@ bool RaftCluster::SyncOne(uint32_t server) {
     Trace(fmt::format("{} persists {}", server, Describe(*entry)));
   }
   Carry(std::move(write.messages));
-  core(server).OnPersisted(write.ready);
+  if (write.ready != ReadyId(0)) core(server).OnPersisted(write.ready);
   Check(ServerId(server));
   TakeReadys(server);
+  return true;
+}
+
+bool RaftCluster::Fetch(uint32_t server) {
+  Server& fetcher = at(server);
+  if (!fetcher.wanted.has_value()) return false;
+  const WantedSnapshot wanted = *std::exchange(fetcher.wanted, std::nullopt);
+  const SnapshotMeta& snapshot = wanted.snapshot;
+  const Server& source = servers_.at(wanted.from);
+  const bool cut = cut_.count(Edge(wanted.from, ServerId(server))) > 0 ||
+                   cut_.count(Edge(ServerId(server), wanted.from)) > 0;
+  const bool arrives = source.core != nullptr && !cut && source.disk.HasSnapshot(snapshot);
+  Trace(fmt::format("{} {} snapshot {}/{} from {}", server, arrives ? "receives" : "can't fetch",
+                    snapshot.index, snapshot.term, wanted.from));
+  if (!arrives) {
+    fetcher.core->OnSnapshotFailed();
+  } else if (snapshot.index > fetcher.disk.snapshot().index) {
+    fetcher.disk.AddSnapshot(snapshot);
+    fetcher.core->OnSnapshotReceived(snapshot);
+  }
+  Check(ServerId(server));
   return true;
 }
 
@@ -313,6 +434,7 @@ void RaftCluster::CheckLeader(ServerId id) {
   CHECK(leader->second == id, "servers {} and {} both lead term {}", leader->second, id,
         core.term());
   for (const EntryPtr& entry : applied_anywhere_) {
+    if (entry->index < core.compacted_index()) continue;
     CHECK(core.TermAt(entry->index) == entry->term, "leader {} of term {} lacks entry {}", id,
           core.term(), entry->index);
   }
@@ -325,9 +447,11 @@ void RaftCluster::CheckLogMatching() const {
     for (const auto& [b, other] : servers_) {
       if (b <= a) continue;
       bool equal_behind = false;
-      for (size_t i = std::min(one.disk.log().size(), other.disk.log().size()); i-- > 0;) {
-        const Entry& x = *one.disk.log()[i];
-        const Entry& y = *other.disk.log()[i];
+      const LogIndex first = std::max(one.disk.FirstIndex(), other.disk.FirstIndex());
+      for (LogIndex i = std::min(one.disk.LastIndex(), other.disk.LastIndex()); i >= first;
+           i = i - 1) {
+        const Entry& x = *one.disk.EntryAt(i);
+        const Entry& y = *other.disk.EntryAt(i);
         const bool equal = x.term == y.term;
         CHECK(equal || !equal_behind, "log matching: {} and {} at {}", a, b, x.index);
         CHECK(!equal || x.payload == y.payload);
@@ -374,6 +498,13 @@ std::string DescribeBody(const AppendRequest& request) {
   std::string text = fmt::format("append prev={}/{}", request.prev_index, request.prev_term);
   for (const EntryPtr& entry : request.entries) text += fmt::format(" [{}]", Describe(*entry));
   text += fmt::format(" commit={}", request.commit);
+  if (request.read_round > ReadRound(0)) text += fmt::format(" round={}", request.read_round);
+  return text;
+}
+
+std::string DescribeBody(const InstallSnapshot& request) {
+  std::string text =
+      fmt::format("snapshot {}/{}", request.snapshot.index, request.snapshot.term);
   if (request.read_round > ReadRound(0)) text += fmt::format(" round={}", request.read_round);
   return text;
 }

@@ -99,6 +99,14 @@ absl::StatusOr<raft::Term> SimLogStore::TermAt(raft::LogIndex index) {
   return entries_[index.value() - 1]->term;
 }
 
+std::vector<raft::EntryPtr> SimLogStore::MembershipEntries() {
+  std::vector<raft::EntryPtr> found;
+  for (const raft::EntryPtr& entry : entries_) {
+    if (entry->type == raft::EntryType::kMembership) found.push_back(entry);
+  }
+  return found;
+}
+
 absl::StatusOr<std::vector<raft::EntryPtr>> SimLogStore::Read(raft::LogIndex begin,
                                                               raft::LogIndex end,
                                                               size_t bytes_max) {

@@ -74,6 +74,7 @@ class SimLogStore : public LogStore {
   raft::LogIndex FirstIndex() const override { return raft::LogIndex(1); }
   raft::LogIndex LastIndex() const override { return raft::LogIndex(entries_.size()); }
   absl::StatusOr<raft::Term> TermAt(raft::LogIndex index) override;
+  std::vector<raft::EntryPtr> MembershipEntries() override;
   absl::StatusOr<std::vector<raft::EntryPtr>> Read(raft::LogIndex begin, raft::LogIndex end,
                                                    size_t bytes_max) override;
 

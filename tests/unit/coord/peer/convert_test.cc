@@ -120,6 +120,22 @@ TEST(PeerConvert, CarriesAppends) {
   EXPECT_EQ(appended.folder_id, base::Uuid(5, 6));
 }
 
+raft::InstallSnapshot SomeSnapshot() {
+  raft::InstallSnapshot request;
+  request.snapshot.index = LogIndex(9);
+  request.snapshot.term = Term(4);
+  request.snapshot.membership.members = {{ServerId(1), "a:1", true}, {ServerId(2), "b:1", false}};
+  request.read_round = raft::ReadRound(3);
+  return request;
+}
+
+TEST(PeerConvert, CarriesWordOfASnapshot) {
+  const auto message = CarryAs<raft::Message>(MessageOf(SomeSnapshot()));
+  const auto& install = std::get<raft::InstallSnapshot>(message.body);
+  EXPECT_EQ(install.snapshot, SomeSnapshot().snapshot);
+  EXPECT_EQ(install.read_round, raft::ReadRound(3));
+}
+
 TEST(PeerConvert, CarriesRequestsToTheLeader) {
   Forward forward;
   forward.stream_id = 1;
@@ -207,6 +223,28 @@ TEST(PeerConvert, RefusesWhatIsOutOfRange) {
   EXPECT_TRUE(absl::IsInvalidArgument(Refused(
       [](v1::PeerFrame& frame) { frame.mutable_forward()->add_principals("one of two"); },
       forward)));
+}
+
+TEST(PeerConvert, RefusesADamagedMembership) {
+  const auto refused = [](std::function<void(v1::InstallSnapshot&)> spoil) {
+    return Refused(
+        [&spoil](v1::PeerFrame& frame) { spoil(*frame.mutable_raft()->mutable_install_snapshot()); },
+        MessageOf(SomeSnapshot()));
+  };
+  EXPECT_TRUE(absl::IsInvalidArgument(refused([](auto& m) { m.set_membership(""); })));
+  EXPECT_TRUE(absl::IsInvalidArgument(refused([](auto& m) { m.set_index(0); })));
+
+  raft::AppendRequest request;
+  request.entries = {std::make_shared<raft::Entry>(raft::Entry{
+      Term(6), LogIndex(1), raft::EntryType::kMembership,
+      raft::Encode(SomeSnapshot().snapshot.membership)})};
+  EXPECT_TRUE(Refused([](v1::PeerFrame&) {}, MessageOf(request)).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(Refused(
+      [](v1::PeerFrame& frame) {
+        frame.mutable_raft()->mutable_append_request()->mutable_entries(0)->mutable_payload()
+            ->append("x");
+      },
+      MessageOf(request))));
 }
 
 TEST(PeerConvert, RandomBytesNeverCrash) {

@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 Options ValidOptions() {
   Options options;
   options.self = ServerId(1);
-  options.voters = {ServerId(1), ServerId(2), ServerId(3)};
+  options.membership.members = {{ServerId(1), ""}, {ServerId(2), ""}, {ServerId(3), ""}};
   options.folder_id = base::Uuid(1, 1);
   return options;
 }
@@ -25,11 +25,11 @@ Options ValidOptions() {
 TEST(RaftOptions, NameWhatIsWrong) {
   EXPECT_TRUE(Validate(ValidOptions()).ok());
   Options options = ValidOptions();
-  options.voters = {ServerId(2), ServerId(3)};
+  options.membership.members = {{ServerId(2), ""}, {ServerId(3), ""}};
   EXPECT_THAT(std::string(Validate(options).message()), HasSubstr("server 1 is not among"));
   options = ValidOptions();
-  options.voters.push_back(ServerId(2));
-  EXPECT_THAT(std::string(Validate(options).message()), HasSubstr("twice"));
+  options.membership.members.push_back({ServerId(2), ""});
+  EXPECT_THAT(std::string(Validate(options).message()), HasSubstr("order"));
   options = ValidOptions();
   options.heartbeat_ticks = 15;
   EXPECT_THAT(std::string(Validate(options).message()), HasSubstr("heartbeat_ticks=15"));
@@ -41,7 +41,7 @@ TEST(RaftOptions, NameWhatIsWrong) {
 TEST(RaftCore, ALogAheadOfTheRecordedTermIsDamage) {
   FakeDisk disk;
   auto entry = std::make_shared<Entry>(Entry{Term(4), LogIndex(1), EntryType::kNoop, ""});
-  disk.Add(FakeDisk::Write{ReadyId(0), LogIndex(0), {entry}, {}, {}});
+  disk.Add(FakeDisk::Write{ReadyId(0), LogIndex(0), {entry}, {}, {}, {}, {}});
   disk.Sync();
   base::Random random(1);
   const HardState behind{Term(3), ServerId(0), Standing::kVoter};

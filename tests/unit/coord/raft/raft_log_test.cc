@@ -33,8 +33,8 @@ std::vector<uint64_t> Indexes(const std::vector<EntryPtr>& entries) {
 
 class RaftLogTest : public testing::Test {
  protected:
-  RaftLog Load(size_t tail_bytes_max = 1 << 20, LogIndex applied = LogIndex(0)) {
-    auto log = RaftLog::Load(disk_, applied, tail_bytes_max);
+  RaftLog Load(size_t tail_bytes_max = 1 << 20) {
+    auto log = RaftLog::Load(disk_, start_, tail_bytes_max);
     EXPECT_TRUE(log.ok()) << log.status();
     return *std::move(log);
   }
@@ -42,7 +42,8 @@ class RaftLogTest : public testing::Test {
   // Hands what is unwritten to the disk, as Ready `id`.
   void Write(RaftLog& log, uint64_t id) {
     RaftLog::Write write = log.TakeUnwritten(ReadyId(id));
-    disk_.Add(FakeDisk::Write{ReadyId(id), write.truncate_from, std::move(write.entries), {}, {}});
+    disk_.Add(FakeDisk::Write{ReadyId(id), write.truncate_from, std::move(write.entries), {}, {},
+                              write.install ? write.install->index : LogIndex(0), LogIndex(0)});
     log.CheckInvariants();
   }
 
@@ -52,11 +53,17 @@ class RaftLogTest : public testing::Test {
   }
 
   void Fill(const std::vector<uint64_t>& terms) {
-    disk_.Add(FakeDisk::Write{ReadyId(0), LogIndex(0), Entries(1, terms), {}, {}});
+    disk_.Add(FakeDisk::Write{ReadyId(0), LogIndex(0), Entries(1, terms), {}, {}, {}, {}});
     disk_.Sync();
   }
 
+  // Damage is found.
+  bool IsDamage() {
+    return absl::IsDataLoss(RaftLog::Load(disk_, start_, /*tail_bytes_max=*/100).status());
+  }
+
   FakeDisk disk_;
+  SnapshotMeta start_;
 };
 
 TEST_F(RaftLogTest, LoadsTermsFromDisk) {
@@ -73,12 +80,113 @@ TEST_F(RaftLogTest, LoadsTermsFromDisk) {
 
 TEST_F(RaftLogTest, FallingTermsOnDiskAreDamage) {
   Fill({3, 3, 2});
-  EXPECT_EQ(RaftLog::Load(disk_, LogIndex(0), 100).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(IsDamage());
 }
 
-TEST_F(RaftLogTest, ALogThatEndsBeforeTheAppliedIndexIsDamage) {
-  Fill({1, 1});
-  EXPECT_EQ(RaftLog::Load(disk_, LogIndex(3), 100).status().code(), absl::StatusCode::kDataLoss);
+
+TEST_F(RaftLogTest, ContinuesASnapshot) {
+  Fill({1, 1, 3, 3, 3, 7});
+  start_ = SnapshotMeta{LogIndex(4), Term(3), {}};
+  RaftLog log = Load();
+  EXPECT_EQ(log.base_index(), LogIndex(0));
+  EXPECT_EQ(log.commit(), LogIndex(4));
+  EXPECT_EQ(log.handed_out(), LogIndex(4));
+  EXPECT_EQ(log.last_index(), LogIndex(6));
+}
+
+// What was before its first entry is known from the snapshot only at the snapshot's own index.
+TEST_F(RaftLogTest, CompactedLogBeginsBehindItsFirstEntryUnlessTheSnapshotEndsThere) {
+  Fill({1, 1, 3, 3, 3, 7});
+  FakeDisk::Write compaction;
+  compaction.compact_to = LogIndex(2);
+  disk_.Add(std::move(compaction));
+  disk_.Sync();
+  start_ = SnapshotMeta{LogIndex(4), Term(3), {}};
+  RaftLog log = Load();
+  EXPECT_EQ(log.base_index(), LogIndex(3));
+  EXPECT_EQ(log.TermAt(LogIndex(3)), Term(3));
+  EXPECT_EQ(log.TermAt(LogIndex(2)), std::nullopt);
+  EXPECT_EQ(log.TermAt(LogIndex(5)), Term(3));
+  EXPECT_THAT(Indexes(*log.Read(LogIndex(4), LogIndex(6), 1000)), ElementsAre(4, 5, 6));
+  start_ = SnapshotMeta{LogIndex(2), Term(1), {}};
+  EXPECT_EQ(Load().base_index(), LogIndex(2));
+  EXPECT_EQ(Load().TermAt(LogIndex(2)), Term(1));
+}
+
+// R18.
+TEST_F(RaftLogTest, LogThatDoesNotContinueTheSnapshotIsDamage) {
+  Fill({1, 1, 3, 3});
+  start_ = SnapshotMeta{LogIndex(5), Term(3), {}};
+  EXPECT_TRUE(IsDamage()) << "the log ends before";
+  start_ = SnapshotMeta{LogIndex(4), Term(4), {}};
+  EXPECT_TRUE(IsDamage()) << "another entry is there";
+  FakeDisk::Write compaction;
+  compaction.compact_to = LogIndex(3);
+  disk_.Add(std::move(compaction));
+  disk_.Sync();
+  start_ = SnapshotMeta{LogIndex(2), Term(1), {}};
+  EXPECT_TRUE(IsDamage()) << "entry 3 is in neither";
+}
+
+TEST_F(RaftLogTest, CompactionForgetsEntriesButTheLastOnesTerm) {
+  Fill({1, 1, 3, 3});
+  RaftLog log = Load();
+  ASSERT_TRUE(log.Merge(Entries(5, {3, 7})).ok());
+  Write(log, 1);
+  Persist(log);
+  log.CommitTo(LogIndex(6));
+  ASSERT_EQ(log.TakeCommitted(1000)->size(), 4u);  // from the disk
+  ASSERT_EQ(log.TakeCommitted(1000)->size(), 2u);
+  log.OnSnapshotTaken(SnapshotMeta{LogIndex(5), Term(3), {}}, LogIndex(5));
+  log.CheckInvariants();
+  EXPECT_EQ(log.base_index(), LogIndex(5));
+  EXPECT_EQ(log.TermAt(LogIndex(5)), Term(3));
+  EXPECT_EQ(log.TermAt(LogIndex(4)), std::nullopt);
+  EXPECT_THAT(Indexes(*log.Read(LogIndex(6), LogIndex(6), 1000)), ElementsAre(6));
+  EXPECT_EQ(log.LastAtMost(LogIndex(6), Term(3)), LogIndex(5));
+  EXPECT_EQ(log.LastAtMost(LogIndex(6), Term(1)), LogIndex(5)) << "nothing below is known";
+  EXPECT_EQ(log.LastAtMost(LogIndex(2), Term(9)), LogIndex(2));
+  log.OnSnapshotTaken(SnapshotMeta{LogIndex(2), Term(1), {}}, LogIndex(2));
+  EXPECT_EQ(log.snapshot().index, LogIndex(5)) << "an older one";
+  ASSERT_TRUE(log.Merge(Entries(4, {3, 3, 7, 7})).ok());
+  EXPECT_EQ(log.last_index(), LogIndex(7));
+}
+
+// R16 across the installation of a snapshot.
+TEST_F(RaftLogTest, AWriteReportsNothingOfWhatFollowsASnapshot) {
+  RaftLog log = Load();
+  ASSERT_TRUE(log.Merge(Entries(1, {1, 1, 1, 1})).ok());
+  Write(log, 1);
+  ASSERT_TRUE(log.Merge(Entries(2, {2, 2})).ok());
+  log.Install(SnapshotMeta{LogIndex(3), Term(3), {}});
+  log.CheckInvariants();
+  ASSERT_TRUE(log.Merge(Entries(4, {3})).ok());
+  Write(log, 2);
+  ASSERT_TRUE(log.Merge(Entries(5, {3})).ok());
+  Write(log, 3);
+  Persist(log);
+  EXPECT_EQ(log.durable(), LogIndex(3)) << "entry 4 of term 1 was written";
+  Persist(log);
+  EXPECT_EQ(log.durable(), LogIndex(4));
+  EXPECT_EQ(disk_.FirstIndex(), LogIndex(4));
+  Persist(log);
+  EXPECT_EQ(log.durable(), LogIndex(5));
+}
+
+TEST_F(RaftLogTest, InstalledSnapshotReplacesWhatWasHandedOut) {
+  Fill({1, 1, 1});
+  RaftLog log = Load();
+  log.CommitTo(LogIndex(2));
+  ASSERT_EQ(log.TakeCommitted(40)->size(), 1u);
+  log.Install(SnapshotMeta{LogIndex(7), Term(2), {}});
+  EXPECT_EQ(log.commit(), LogIndex(7));
+  EXPECT_TRUE(log.TakeCommitted(40)->empty());
+  EXPECT_TRUE(log.HasUnwritten());
+  ASSERT_TRUE(log.Merge(Entries(8, {2})).ok());
+  Write(log, 1);
+  Persist(log);
+  log.CommitTo(LogIndex(8));
+  EXPECT_THAT(Indexes(*log.TakeCommitted(40)), ElementsAre(8)) << "the window is empty again";
 }
 
 TEST_F(RaftLogTest, LastAtMostSkipsWholeTerms) {

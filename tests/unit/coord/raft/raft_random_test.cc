@@ -20,6 +20,7 @@ class RandomRun {
     reorder_ = random_.Chance(0.5) ? 0.2 : 0;
     sync_ = random_.Chance(0.5) ? 0.9 : 0.2;
     wipes_ = random_.Chance(0.5);
+    if (random_.Chance(0.5)) snapshots_ = random_.Chance(0.5) ? 0.03 : 0.003;
     faults_ = random_.Chance(0.5) ? 0.004 : 0.02;
   }
 
@@ -45,6 +46,8 @@ class RandomRun {
   int proposed() const { return proposed_; }
   int reads() const { return reads_; }
   int wiped() const { return wiped_; }
+  int snapshots() const { return taken_; }
+  int installed() const { return cluster_.installed(); }
   // Servers that were wiped at least once and vote again.
   int readmitted() {
     int count = 0;
@@ -81,6 +84,10 @@ class RandomRun {
       if (random_.Chance(0.05)) cluster_.Restart(id);
       return;
     }
+    if (random_.Chance(snapshots_)) {
+      taken_ += cluster_.TakeSnapshot(id, random_.Chance(0.5) ? 0 : random_.Below(6));
+      return;
+    }
     const uint64_t kind = random_.Below(100);
     if (kind < 12) {
       cluster_.Tick(id);
@@ -92,6 +99,8 @@ class RandomRun {
       cluster_.TakeReadys(id);
     } else if (kind < 60) {
       if (random_.Chance(sync_)) cluster_.SyncOne(id);
+    } else if (kind < 62) {
+      cluster_.Fetch(id);
     } else {
       DeliverSome(RandomServer(), id);
     }
@@ -167,6 +176,8 @@ class RandomRun {
   double sync_ = 1;
   bool wipes_ = false;
   double faults_ = 0;
+  double snapshots_ = 0;
+  int taken_ = 0;
   uint64_t next_read_ = 1;
   int proposed_ = 0;
   int reads_ = 0;
@@ -178,6 +189,8 @@ TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
   int reads = 0;
   int wiped = 0;
   int readmitted = 0;
+  int snapshots = 0;
+  int installed = 0;
   for (uint64_t seed = 1; seed <= 300 / BELLWETHER_SEEDS_DIVISOR; ++seed) {
     SCOPED_TRACE(seed);
     RandomRun run(seed);
@@ -185,6 +198,8 @@ TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
     proposed += run.proposed();
     reads += run.reads();
     wiped += run.wiped();
+    snapshots += run.snapshots();
+    installed += run.installed();
     run.HealAndConverge();
     readmitted += run.readmitted();
     if (HasFailure()) {
@@ -196,11 +211,15 @@ TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
   RecordProperty("reads", reads);
   RecordProperty("wiped", wiped);
   RecordProperty("readmitted", readmitted);
+  RecordProperty("snapshots", snapshots);
+  RecordProperty("installed", installed);
   // A run that did too little proves nothing.
   EXPECT_GT(proposed, 5000 / BELLWETHER_SEEDS_DIVISOR);
   EXPECT_GT(reads, 5000 / BELLWETHER_SEEDS_DIVISOR);
   EXPECT_GT(wiped, 200 / BELLWETHER_SEEDS_DIVISOR);
   EXPECT_GT(readmitted, 50 / BELLWETHER_SEEDS_DIVISOR);
+  EXPECT_GT(snapshots, 2000 / BELLWETHER_SEEDS_DIVISOR);
+  EXPECT_GT(installed, 50 / BELLWETHER_SEEDS_DIVISOR);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ class Script {
         {"cut", &Script::Cut},         {"heal", &Script::Heal},       {"hold", &Script::Hold},
         {"release", &Script::Release}, {"sync", &Script::Sync},       {"ready", &Script::Take},
         {"deliver", &Script::Deliver}, {"crash", &Script::Crash},     {"restart", &Script::Restart},
-        {"wipe", &Script::Wipe},
+        {"wipe", &Script::Wipe},       {"fetch", &Script::Fetch},     {"snapshot", &Script::Snapshot},
     };
     auto found = kVerbs.find(verb);
     if (found == kVerbs.end()) return fmt::format("unknown command {}\n", verb);
@@ -92,6 +92,8 @@ class Script {
   void Deliver() { cluster_->Deliver(Number(0), Number(1)); }
   void Crash() { cluster_->Crash(Number(0)); }
   void Restart() { cluster_->Restart(Number(0)); }
+  void Fetch() { cluster_->Fetch(Number(0)); }
+  void Snapshot() { cluster_->TakeSnapshot(Number(0), Number(1)); }
   void Wipe() { cluster_->Wipe(Number(0)); }
 
   std::string State() {
@@ -108,6 +110,11 @@ class Script {
                           core.last_index(), *core.TermAt(core.last_index()), core.commit(),
                           cluster_->applied(id).size(),
                           core.standing() == Standing::kVoter ? "" : " awaiting readmission");
+      if (core.snapshot().index > LogIndex(0)) {
+        text.insert(text.size() - 1,
+                    fmt::format(" snapshot={} compacted={}", core.snapshot().index,
+                                core.compacted_index()));
+      }
     }
     return text;
   }

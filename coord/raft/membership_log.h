@@ -1,0 +1,40 @@
+#pragma once
+
+#include <deque>
+
+#include "coord/raft/membership.h"
+#include "coord/raft/types.h"
+
+namespace bellwether::coord::raft {
+
+// The memberships that entries of the log set, by index, and the one that holds before the first of
+// them. Follows every change of the log, so that a truncated entry's membership goes with it (R19).
+// Owned by RaftLog. As long as the log has kMembership entries; few.
+class MembershipLog {
+ public:
+  // `membership` holds from `index` on.
+  MembershipLog(LogIndex index, Membership membership);
+
+  const Membership& newest() const { return items_.back().membership; }
+  // Index of the entry that set newest(), or of what the log began with.
+  LogIndex newest_index() const { return items_.back().index; }
+
+  // In force at `index`. Requires: not below what the log began with, or was compacted to.
+  const Membership& At(LogIndex index) const;
+
+  // Requires: index is above newest_index().
+  void Append(LogIndex index, Membership membership);
+  // Forgets `from` and everything behind it. Requires: not what the log began with.
+  void Truncate(LogIndex from);
+  // Nobody asks for what was in force below `index` any more.
+  void CompactTo(LogIndex index);
+
+ private:
+  struct Item {
+    LogIndex index;
+    Membership membership;
+  };
+  std::deque<Item> items_;  // never empty; indexes rise
+};
+
+}  // namespace bellwether::coord::raft
