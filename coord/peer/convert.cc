@@ -74,6 +74,7 @@ void ToProto(Hello hello, v1::Hello& out) {
   out.set_grpc(std::move(hello.grpc));
   out.set_formation(ToProto(hello.folder));
   for (ServerId server : hello.heard_empty) out.add_heard_empty(server.value());
+  out.set_for_snapshots(hello.for_snapshots);
 }
 
 absl::StatusOr<PeerMessage> FromProto(v1::Hello& in) {
@@ -100,6 +101,7 @@ absl::StatusOr<PeerMessage> FromProto(v1::Hello& in) {
   for (uint32_t id : in.heard_empty()) {
     ASSIGN_OR_RETURN(hello.heard_empty.emplace_back(), ServerIdFrom(id, "heard_empty"));
   }
+  hello.for_snapshots = in.for_snapshots();
   return PeerMessage(std::move(hello));
 }
 
@@ -321,6 +323,28 @@ ReadIndexRequest FromProto(v1::ReadIndexRequest& in) {
   return request;
 }
 
+// --- Snapshots
+
+SnapshotChunkRequest FromProto(const v1::SnapshotChunkRequest& in) {
+  SnapshotChunkRequest request;
+  request.id = in.id();
+  request.index = LogIndex(in.index());
+  request.term = Term(in.term());
+  request.offset = in.offset();
+  request.bytes_max = in.bytes_max();
+  return request;
+}
+
+SnapshotChunk FromProto(v1::SnapshotChunk& in) {
+  SnapshotChunk chunk;
+  chunk.id = in.id();
+  chunk.found = in.found();
+  chunk.file_bytes = in.file_bytes();
+  chunk.data = std::move(*in.mutable_data());
+  chunk.crc32c = in.crc32c();
+  return chunk;
+}
+
 // Fills the frame's member for each kind of message.
 struct FrameFiller {
   v1::PeerFrame& frame;
@@ -341,6 +365,25 @@ struct FrameFiller {
     frame.mutable_read_index_reply()->set_index(reply.index.value());
   }
   void operator()(Note note) { frame.mutable_note()->set_note(std::move(note.note)); }
+  void operator()(Broadcast broadcast) {
+    frame.mutable_broadcast()->set_note(std::move(broadcast.note));
+  }
+  void operator()(const SnapshotChunkRequest& request) {
+    v1::SnapshotChunkRequest& out = *frame.mutable_snapshot_chunk_request();
+    out.set_id(request.id);
+    out.set_index(request.index.value());
+    out.set_term(request.term.value());
+    out.set_offset(request.offset);
+    out.set_bytes_max(request.bytes_max);
+  }
+  void operator()(SnapshotChunk chunk) {
+    v1::SnapshotChunk& out = *frame.mutable_snapshot_chunk();
+    out.set_id(chunk.id);
+    out.set_found(chunk.found);
+    out.set_file_bytes(chunk.file_bytes);
+    out.set_data(std::move(chunk.data));
+    out.set_crc32c(chunk.crc32c);
+  }
 };
 
 }  // namespace
@@ -367,6 +410,12 @@ absl::StatusOr<PeerMessage> FromFrame(v1::PeerFrame& frame) {
     }
     case v1::PeerFrame::kNote:
       return PeerMessage(Note{std::move(*frame.mutable_note()->mutable_note())});
+    case v1::PeerFrame::kBroadcast:
+      return PeerMessage(Broadcast{std::move(*frame.mutable_broadcast()->mutable_note())});
+    case v1::PeerFrame::kSnapshotChunkRequest:
+      return PeerMessage(FromProto(frame.snapshot_chunk_request()));
+    case v1::PeerFrame::kSnapshotChunk:
+      return PeerMessage(FromProto(*frame.mutable_snapshot_chunk()));
     case v1::PeerFrame::FRAME_NOT_SET:
       return Invalid("frame");
   }

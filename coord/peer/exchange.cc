@@ -25,7 +25,7 @@ void Exchange::OnOpened(bool ok) {
 }
 
 void Exchange::Greet() {
-  v1::PeerFrame hello = owner_.HelloFrame();
+  v1::PeerFrame hello = owner_.HelloFrame(*this);
   base::MutexLock lock(mutex_);
   open_ = true;
   queued_bytes_ += hello.ByteSizeLong();

@@ -32,7 +32,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual v1::PeerFrame HelloFrame() = 0;
+    virtual v1::PeerFrame HelloFrame(const Exchange& exchange) = 0;
     // Not OK: the peer is refused and told why; FAILED_PRECONDITION: after this server's own Hello,
     // so that the peer can see for itself.
     virtual absl::Status OnHello(const std::shared_ptr<Exchange>& exchange, Hello hello) = 0;
@@ -58,6 +58,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // Who speaks; 0 before its Hello was taken. Set by the owner in OnHello.
   ServerId peer() const { return peer_; }
   void set_peer(ServerId peer) { peer_ = peer; }
+  // Whether it carries the messages of snapshots, or all others. Set by the owner before the stream
+  // is greeted: when it is made, or in OnHello.
+  bool for_snapshots() const { return for_snapshots_; }
+  void set_for_snapshots(bool for_snapshots) { for_snapshots_ = for_snapshots; }
 
  protected:
   // Operations of gRPC; each ends with its tag.
@@ -94,6 +98,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // Owned by the completion queue's thread, the batches by the operation while it is outstanding.
   bool greeted_ = false;
   ServerId peer_;
+  bool for_snapshots_ = false;
   v1::PeerBatch incoming_;
 
   base::Mutex mutex_;

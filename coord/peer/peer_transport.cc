@@ -1,6 +1,7 @@
 #include "coord/peer/peer_transport.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <utility>
@@ -137,7 +138,7 @@ class PeerTransport::Impl : public Exchange::Owner {
   uint16_t port() const { return static_cast<uint16_t>(port_); }
 
   // Exchange::Owner
-  v1::PeerFrame HelloFrame() override;
+  v1::PeerFrame HelloFrame(const Exchange& exchange) override;
   absl::Status OnHello(const std::shared_ptr<Exchange>& exchange, Hello hello) override;
   void OnMessages(const std::shared_ptr<Exchange>& exchange,
                   std::vector<PeerMessage> messages) override;
@@ -146,9 +147,9 @@ class PeerTransport::Impl : public Exchange::Owner {
   void OnDestroyed() override;
 
  private:
-  struct Remote {
-    PeerAddress address;
-    // Of those that this server dials; owned by the executor.
+  // One of the two streams with a peer.
+  struct Lane {
+    // When this server dials; owned by the executor.
     std::unique_ptr<v1::Peer::Stub> stub;
     std::shared_ptr<DialedExchange> dialed;
     absl::Duration next_dial;
@@ -157,9 +158,17 @@ class PeerTransport::Impl : public Exchange::Owner {
     std::string last_error;
     // Guarded by mutex_ as Stop looks at it; shared with the operations under way.
     std::shared_ptr<Exchange> current;
-    uint64_t process_id = 0;
+  };
+  struct Remote {
+    PeerAddress address;
+    Lane main;
+    Lane snapshots;
+    uint64_t process_id = 0;  // guarded by mutex_
     base::Counter* sent = nullptr;
     base::Counter* dropped = nullptr;
+
+    Lane& LaneFor(bool for_snapshots) { return for_snapshots ? snapshots : main; }
+    std::array<Lane*, 2> Lanes() { return {&main, &snapshots}; }
   };
   struct Greeting {
     std::weak_ptr<Exchange> exchange;
@@ -170,9 +179,11 @@ class PeerTransport::Impl : public Exchange::Owner {
   void Maintain();
   void ScheduleMaintenance();
   void Accept();
-  void Dial(Remote& remote);
+  void Dial(const Remote& remote, Lane& lane, bool for_snapshots);
   void ExpectHello(const std::shared_ptr<Exchange>& exchange);
   absl::Status CheckWho(const Exchange& exchange, const Hello& hello) const;
+  absl::Status TakeStream(const std::shared_ptr<Exchange>& exchange, const Hello& hello,
+                          std::shared_ptr<Exchange>& replaced);
   Remote* FindRemote(ServerId id);
 
   const PeerTransportOptions options_;
@@ -210,16 +221,19 @@ PeerTransport::Impl::Impl(const PeerTransportOptions& options, QueueExecutor& ex
     if (server.id == options_.id) continue;
     Remote& remote = remotes_[server.id];
     remote.address = server;
-    remote.backoff = options_.redial_first;
     const std::string label = fmt::format("peer=\"{}\"", server.id);
     remote.sent = &metrics.AddCounter("bell_peer_messages_sent_total",
                                       "Messages queued to a peer.", label);
     remote.dropped = &metrics.AddCounter(
         "bell_peer_messages_dropped_total",
         "Messages to a peer lost: not connected, queue full, too large.", label);
-    if (server.id < options_.id) {
-      remote.stub = v1::Peer::NewStub(grpc::CreateCustomChannel(
-          server.address, grpc::InsecureChannelCredentials(), ChannelArguments(options_)));
+    for (Lane* lane : remote.Lanes()) {
+      lane->backoff = options_.redial_first;
+      // A channel each, and thus a connection each: see GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL.
+      if (server.id < options_.id) {
+        lane->stub = v1::Peer::NewStub(grpc::CreateCustomChannel(
+            server.address, grpc::InsecureChannelCredentials(), ChannelArguments(options_)));
+      }
     }
   }
 }
@@ -271,8 +285,10 @@ void PeerTransport::Impl::Stop() {
     base::MutexLock lock(mutex_);
     stopping_ = true;
     for (auto& [id, remote] : remotes_) {
-      if (remote.current != nullptr) open.push_back(std::move(remote.current));
-      remote.current = nullptr;
+      for (Lane* lane : remote.Lanes()) {
+        if (lane->current != nullptr) open.push_back(std::move(lane->current));
+        lane->current = nullptr;
+      }
     }
   }
   for (const std::shared_ptr<Exchange>& exchange : open) exchange->Close();
@@ -330,9 +346,11 @@ void PeerTransport::Impl::Maintain() {
   }
   greetings_ = std::move(waiting);
   for (auto& [id, remote] : remotes_) {
-    if (!stopping && remote.stub != nullptr && remote.dialed == nullptr &&
-        now >= remote.next_dial) {
-      Dial(remote);
+    for (Lane* lane : remote.Lanes()) {
+      if (!stopping && lane->stub != nullptr && lane->dialed == nullptr &&
+          now >= lane->next_dial) {
+        Dial(remote, *lane, lane == &remote.snapshots);
+      }
     }
   }
   ScheduleMaintenance();
@@ -342,15 +360,16 @@ void PeerTransport::Impl::ExpectHello(const std::shared_ptr<Exchange>& exchange)
   greetings_.push_back({exchange, clock_.Monotonic() + options_.hello_timeout});
 }
 
-void PeerTransport::Impl::Dial(Remote& remote) {
+void PeerTransport::Impl::Dial(const Remote& remote, Lane& lane, bool for_snapshots) {
   auto exchange = std::make_shared<DialedExchange>(*this, remote.address.id);
+  exchange->set_for_snapshots(for_snapshots);
   {
     base::MutexLock lock(mutex_);
     ++exchanges_;
   }
-  remote.dialed = exchange;
+  lane.dialed = exchange;
   ExpectHello(exchange);
-  exchange->Start(*remote.stub, executor_.queue());
+  exchange->Start(*lane.stub, executor_.queue());
 }
 
 void PeerTransport::Impl::Accept() {
@@ -402,34 +421,44 @@ absl::Status PeerTransport::Impl::CheckWho(const Exchange& exchange, const Hello
   return absl::OkStatus();
 }
 
+// Makes `exchange` the stream of its kind with the peer.
+absl::Status PeerTransport::Impl::TakeStream(const std::shared_ptr<Exchange>& exchange,
+                                             const Hello& hello,
+                                             std::shared_ptr<Exchange>& replaced) {
+  Remote& remote = *FindRemote(hello.server_id);
+  base::MutexLock lock(mutex_);
+  if (stopping_) return absl::UnavailableError("stopping");
+  const bool connected =
+      remote.main.current != nullptr || remote.snapshots.current != nullptr;
+  if (connected && remote.process_id != hello.process_id) {
+    LOG_WARN("second process with the id of a connected server refused peer={}", hello.server_id);
+    return absl::AlreadyExistsError(fmt::format(
+        "another process is connected as server {}; stop one of the two", hello.server_id));
+  }
+  replaced = std::exchange(remote.LaneFor(exchange->for_snapshots()).current, exchange);
+  remote.process_id = hello.process_id;
+  return absl::OkStatus();
+}
+
 absl::Status PeerTransport::Impl::OnHello(const std::shared_ptr<Exchange>& exchange, Hello hello) {
   const ServerId peer = hello.server_id;
   if (absl::Status who = CheckWho(*exchange, hello); !who.ok()) {
     LOG_WARN("peer refused peer={} reason=\"{}\"", peer, who);
     return who;
   }
+  const bool for_snapshots = hello.for_snapshots;
+  exchange->set_for_snapshots(for_snapshots);
   std::shared_ptr<Exchange> replaced;
-  Remote& remote = *FindRemote(peer);
-  {
-    base::MutexLock lock(mutex_);
-    if (stopping_) return absl::UnavailableError("stopping");
-    if (remote.current != nullptr && remote.process_id != hello.process_id) {
-      LOG_WARN("second process with the id of a connected server refused peer={}", peer);
-      return absl::AlreadyExistsError(fmt::format(
-          "another process is connected as server {}; stop one of the two", peer));
-    }
-    replaced = std::move(remote.current);
-    remote.current = exchange;
-    remote.process_id = hello.process_id;
-  }
+  RETURN_IF_ERROR(TakeStream(exchange, hello, replaced));
   exchange->set_peer(peer);
-  remote.connected_at = clock_.Monotonic();
-  remote.last_error.clear();
+  Lane& lane = FindRemote(peer)->LaneFor(for_snapshots);
+  lane.connected_at = clock_.Monotonic();
+  lane.last_error.clear();
   if (replaced != nullptr) {
     replaced->Close();
-    handler_->OnDisconnected(peer);
+    if (!for_snapshots) handler_->OnDisconnected(peer);
   }
-  handler_->OnConnected(hello);
+  if (!for_snapshots) handler_->OnConnected(hello);
   return absl::OkStatus();
 }
 
@@ -437,11 +466,11 @@ void PeerTransport::Impl::OnEnded(const std::shared_ptr<Exchange>& exchange) {
   const ServerId peer = exchange->peer();
   {
     base::MutexLock lock(mutex_);
-    Remote& remote = *FindRemote(peer);
-    if (remote.current != exchange) return;  // replaced, and said so
-    remote.current = nullptr;
+    Lane& lane = FindRemote(peer)->LaneFor(exchange->for_snapshots());
+    if (lane.current != exchange) return;  // replaced, and said so
+    lane.current = nullptr;
   }
-  handler_->OnDisconnected(peer);
+  if (!exchange->for_snapshots()) handler_->OnDisconnected(peer);
 }
 
 void PeerTransport::Impl::OnFinished(const std::shared_ptr<Exchange>& exchange,
@@ -449,29 +478,33 @@ void PeerTransport::Impl::OnFinished(const std::shared_ptr<Exchange>& exchange,
   auto* dialed = dynamic_cast<DialedExchange*>(exchange.get());
   if (dialed == nullptr) return;
   Remote& remote = *FindRemote(dialed->expected());
-  if (remote.dialed != exchange) return;
-  remote.dialed = nullptr;
+  Lane& lane = remote.LaneFor(exchange->for_snapshots());
+  if (lane.dialed != exchange) return;
+  lane.dialed = nullptr;
   const absl::Duration now = clock_.Monotonic();
-  if (now - remote.connected_at > kStableConnection) remote.backoff = options_.redial_first;
-  remote.connected_at = absl::InfiniteDuration();
-  remote.next_dial = now + remote.backoff;
-  remote.backoff = std::min(remote.backoff * 2, options_.redial_last);
+  if (now - lane.connected_at > kStableConnection) lane.backoff = options_.redial_first;
+  lane.connected_at = absl::InfiniteDuration();
+  lane.next_dial = now + lane.backoff;
+  lane.backoff = std::min(lane.backoff * 2, options_.redial_last);
   const std::string error(status.message());
   {
     base::MutexLock lock(mutex_);
-    if (stopping_ || error == remote.last_error) return;
+    if (stopping_ || error == lane.last_error) return;
   }
-  remote.last_error = error;
+  lane.last_error = error;
+  if (exchange->for_snapshots()) return;  // the other stream says it
   LOG_WARN("peer not connected peer={} address={} reason=\"{}\"", dialed->expected(),
            remote.address.address, error);
 }
 
 // --- Messages
 
-v1::PeerFrame PeerTransport::Impl::HelloFrame() {
+v1::PeerFrame PeerTransport::Impl::HelloFrame(const Exchange& exchange) {
   v1::PeerFrame frame;
   base::MutexLock lock(mutex_);
-  ToFrame(hello_, frame);
+  Hello hello = hello_;
+  hello.for_snapshots = exchange.for_snapshots();
+  ToFrame(std::move(hello), frame);
   return frame;
 }
 
@@ -481,10 +514,10 @@ void PeerTransport::Impl::UpdateHello(Hello hello) {
     base::MutexLock lock(mutex_);
     hello_ = std::move(hello);
     for (const auto& [id, remote] : remotes_) {
-      if (remote.current != nullptr) open.push_back(remote.current);
+      if (remote.main.current != nullptr) open.push_back(remote.main.current);
     }
   }
-  for (const std::shared_ptr<Exchange>& exchange : open) exchange->Send(HelloFrame());
+  for (const std::shared_ptr<Exchange>& exchange : open) exchange->Send(HelloFrame(*exchange));
 }
 
 void PeerTransport::Impl::Send(ServerId to, PeerMessage message) {
@@ -493,7 +526,7 @@ void PeerTransport::Impl::Send(ServerId to, PeerMessage message) {
   std::shared_ptr<Exchange> exchange;
   {
     base::MutexLock lock(mutex_);
-    exchange = remote->current;
+    exchange = remote->LaneFor(IsOfSnapshots(message)).current;
   }
   v1::PeerFrame frame;
   ToFrame(std::move(message), frame);
@@ -506,10 +539,13 @@ void PeerTransport::Impl::Send(ServerId to, PeerMessage message) {
 
 void PeerTransport::Impl::OnMessages(const std::shared_ptr<Exchange>& exchange,
                                      std::vector<PeerMessage> messages) {
+  const bool for_snapshots = exchange->for_snapshots();
   for (PeerMessage& message : messages) {
+    if (IsOfSnapshots(message) != for_snapshots) continue;  // its place is the other stream
     {
       base::MutexLock lock(mutex_);
-      if (FindRemote(exchange->peer())->current != exchange) return;  // replaced, or stopping
+      Lane& lane = FindRemote(exchange->peer())->LaneFor(for_snapshots);
+      if (lane.current != exchange) return;  // replaced, or stopping
     }
     handler_->OnMessage(exchange->peer(), std::move(message));
   }

@@ -23,8 +23,9 @@ struct PeerTransportOptions {
   absl::Duration hello_timeout = absl::Seconds(5);  // until the other side has said Hello
 };
 
-// The Transport over gRPC (peer.proto): a server of its own on the peer listener, and one stream
-// with each peer, dialled by the server with the higher id. Must not know what messages mean.
+// The Transport over gRPC (peer.proto): a server of its own on the peer listener, and two streams
+// with each peer, dialled by the server with the higher id: one for snapshots, on a connection of its
+// own, one for all else. Must not know what messages mean.
 // Owned by the server; outlives the replica's use of it.
 // Threads: everything on `executor`, the replica's, which also completes the streams' operations; a
 // thread of its own only accepts. Stop from any other thread, before the executor's.

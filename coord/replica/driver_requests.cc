@@ -320,6 +320,13 @@ void ReplicaDriver::DrainNotes() {
   }
 }
 
+void ReplicaDriver::Broadcast(const std::string& note) {
+  if (!running_ || leadership_.role != Role::kLeader) return;
+  for (const auto& [id, peer] : peers_) {
+    if (Reachable(id)) deps_.transport.Send(id, coord::Broadcast{note});
+  }
+}
+
 // --- Messages
 
 void ReplicaDriver::OnMessage(ServerId from, PeerMessage message) {
@@ -345,6 +352,8 @@ void ReplicaDriver::OnMessage(ServerId from, PeerMessage message) {
     if (leadership_.role == Role::kLeader) {
       deps_.state_machine.OnNote(from, std::move(note->note));
     }
+  } else if (auto* broadcast = std::get_if<coord::Broadcast>(&message)) {
+    if (from == leadership_.leader) deps_.state_machine.OnBroadcast(std::move(broadcast->note));
   }
   RequestPump();
 }

@@ -31,6 +31,10 @@ void Replica::RequestRead(std::string note,
 
 void Replica::SendNote(std::string note) { driver_->SendNote(std::move(note)); }
 
+void Replica::Broadcast(std::string note) {
+  driver_->PostSelf([note = std::move(note)](ReplicaDriver& driver) { driver.Broadcast(note); });
+}
+
 void Replica::SetEnsembleId(base::Uuid ensemble_id) {
   driver_->PostSelf([ensemble_id](ReplicaDriver& driver) { driver.SetEnsembleId(ensemble_id); });
 }

@@ -53,6 +53,10 @@ class StateMachine {
   // can't be honoured, so the read that it came with must not be confirmed.
   virtual bool OnNote(ServerId from, std::string note) = 0;
 
+  // On the replica's executor: a note that the leader sent to all (Replica::Broadcast). Not called at
+  // the leader itself.
+  virtual void OnBroadcast(std::string note) = 0;
+
   // On the replica's executor, at the tick interval: at the leader while it leads with a quorum in
   // contact. `since_last` is the time that really passed: much more than a tick means a pause.
   virtual void OnTick(absl::Duration since_last) = 0;
@@ -146,6 +150,9 @@ class Replica {
 
   // Reaches the leader's OnNote, or is lost.
   void SendNote(std::string note);
+
+  // Reaches OnBroadcast of every other server while this one leads, or is lost.
+  void Broadcast(std::string note);
 
   // The state machine has learned the ensemble's id: said to peers from now on.
   void SetEnsembleId(base::Uuid ensemble_id);

@@ -39,6 +39,7 @@ class ReplicaDriver : public Transport::Handler,
   void Start();
   void Stop();
   void SetEnsembleId(base::Uuid ensemble_id);
+  void Broadcast(const std::string& note);
 
   // From any thread.
   void Propose(std::vector<ProposedCommand> commands, absl::AnyInvocable<void(absl::Status)> done);

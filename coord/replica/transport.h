@@ -40,6 +40,7 @@ struct Hello {
   std::string grpc;                  // advertised address for clients
   FolderState folder = FolderState::kEmpty;
   std::vector<ServerId> heard_empty;  // who has told it that their folder promised nothing
+  bool for_snapshots = false;  // set by a transport that has a connection of their own for them
 };
 
 // A command on its way to the leader.
@@ -82,10 +83,40 @@ struct Note {
   std::string note;
 };
 
-using PeerMessage = std::variant<Hello, raft::Message, Forward, ForwardReply, ReadIndexRequest,
-                                 ReadIndexReply, Note>;
+// From the leader's service to that of another server, without an answer.
+struct Broadcast {
+  std::string note;
+};
 
-// Carries messages between the servers of an ensemble, in order. Fault model: a message is lost, or
+// Asks a server for a piece of the file of a snapshot that it has.
+struct SnapshotChunkRequest {
+  uint64_t id = 0;  // unique within the asking process
+  LogIndex index;   // names the snapshot, together with its term
+  Term term;
+  uint64_t offset = 0;
+  uint32_t bytes_max = 0;  // the answer has fewer only at the end of the file
+};
+
+struct SnapshotChunk {
+  uint64_t id = 0;
+  bool found = false;  // false: the server does not have this snapshot (any more)
+  uint64_t file_bytes = 0;  // size of the whole; 0 = not known
+  std::string data;
+  uint32_t crc32c = 0;  // of data
+};
+
+using PeerMessage = std::variant<Hello, raft::Message, Forward, ForwardReply, ReadIndexRequest,
+                                 ReadIndexReply, Note, Broadcast, SnapshotChunkRequest,
+                                 SnapshotChunk>;
+
+// Whether a message is of the snapshots: they are large, and nothing else may wait behind them.
+inline bool IsOfSnapshots(const PeerMessage& message) {
+  return std::holds_alternative<SnapshotChunkRequest>(message) ||
+         std::holds_alternative<SnapshotChunk>(message);
+}
+
+// Carries messages between the servers of an ensemble, in order, but for those of snapshots, which
+// the others may overtake. Fault model: a message is lost, or
 // delivered after all that were sent before it on the same connection; connections break at any
 // time; nothing is delivered twice within a connection, and nothing of an old connection after
 // OnDisconnected was called for it. Bytes in flight per peer are bounded: above the bound messages

@@ -48,8 +48,8 @@ CoordService::CoordService(ServiceOptions options, Dependencies deps)
       one_shot_watches_(options_.one_shot_watches_per_connection_max,
                         options_.one_shot_watches_max),
       hub_(options_.watch_ring_changes_max, options_.watch_ring_bytes_max),
-      applier_(options_, {state_, waiters_, connections_, one_shot_watches_, hub_, *this,
-                          deps_.clock, deps_.metrics, process_}),
+      applier_(options_, {state_, waiters_, connections_, one_shot_watches_, hub_, digests_,
+                          *this, deps_.clock, deps_.metrics, process_}),
       tracker_(options_.tick_max) {
   CHECK(!deps_.io_executors.empty());
   RegisterMetrics(deps_.metrics);
@@ -72,6 +72,8 @@ void CoordService::RegisterMetrics(base::Metrics& metrics) {
                    of_tree(&tree::StateMachine::session_count));
   metrics.AddGauge("bell_connections", "Session streams open at this server.",
                    [this] { return static_cast<double>(connections_.count()); });
+  metrics.AddGauge("bell_digests_compared", "Times that the state was compared with the leader's.",
+                   [this] { return static_cast<double>(digests_.compared()); });
   metrics.AddGauge("bell_watches", "Watches set at this server.",
                    [this] { return static_cast<double>(Status().watches); });
 }
@@ -211,8 +213,29 @@ bool CoordService::OnNote(ServerId from, std::string note) {
   return accepted;
 }
 
+void CoordService::OnBroadcast(std::string note) {
+  const std::optional<StatePoint> point = DecodeStatePoint(note);
+  if (!point.has_value()) return;
+  digests_.Expect(*point);
+  if (absl::Status same = digests_.status(); !same.ok()) OnCannotGoOn(same);
+}
+
+// So that every server can tell that its state is the same (DESIGN 3.3).
+void CoordService::SayState() {
+  const absl::Duration now = deps_.clock.Monotonic();
+  if (now - state_said_ < options_.digest_interval) return;
+  state_said_ = now;
+  StatePoint point;
+  {
+    base::ReaderLock lock(state_.mutex);
+    point = {state_.applied_index, state_.applied_zxid, state_.applied_digest};
+  }
+  log_->Broadcast(EncodeStatePoint(point));
+}
+
 void CoordService::OnTick(absl::Duration since_last) {
   if (leadership_.role != Role::kLeader) return;
+  SayState();
   if (!ensemble_id_known_ && ensemble_id_proposed_in_ != leadership_.term) ProposeEnsembleId();
   for (const SessionTracker::Expired& expired : tracker_.Tick(since_last)) {
     ProposeExpire(expired);
@@ -266,7 +289,12 @@ void CoordService::OnEnsembleId(base::Uuid ensemble_id) {
 
 void CoordService::OnEntryApplied(LogIndex index) { log_->OnApplied(index); }
 
-void CoordService::OnUnknownCommand(const absl::Status& status) { deps_.on_fatal(status); }
+void CoordService::OnCannotGoOn(const absl::Status& status) {
+  if (failed_.exchange(true)) return;
+  LOG_ERROR("server stops id={} reason=\"{}\"", options_.server_id, status);
+  Stop();
+  deps_.on_fatal(status);
+}
 
 // ---- What connections ask for ----
 

@@ -95,6 +95,7 @@ class CoordService : public StateMachine,
   void Apply(std::vector<CommittedBatch> batches) override;
   void OnLeadership(const Leadership& leadership) override;
   bool OnNote(ServerId from, std::string note) override;
+  void OnBroadcast(std::string note) override;
   void OnTick(absl::Duration since_last) override;
 
  private:
@@ -121,7 +122,7 @@ class CoordService : public StateMachine,
   void OnSessionEnded(SessionId session) override;
   void OnEnsembleId(base::Uuid ensemble_id) override;
   void OnEntryApplied(LogIndex index) override;
-  void OnUnknownCommand(const absl::Status& status) override;
+  void OnCannotGoOn(const absl::Status& status) override;
 
   absl::Status CheckOpen() const;
   uint64_t Random();
@@ -136,6 +137,7 @@ class CoordService : public StateMachine,
                        Response& response);
   void SendTouches();
   void SendProgress();
+  void SayState();
   void ProposeExpire(const SessionTracker::Expired& expired);
   void ProposeEnsembleId();
   void RegisterMetrics(base::Metrics& metrics);
@@ -154,6 +156,7 @@ class CoordService : public StateMachine,
   ConnectionTable connections_;
   OneShotWatches one_shot_watches_;
   WatchHub hub_;
+  DigestCheck digests_;
   Touches touches_;
   TreeApplier applier_;
   std::vector<std::unique_ptr<ReadBatcher>> read_batchers_;  // one per io executor
@@ -163,11 +166,13 @@ class CoordService : public StateMachine,
   std::atomic<uint64_t> last_token_ = 0;
   std::atomic<size_t> next_io_executor_ = 0;
   std::atomic<bool> ensemble_id_known_ = false;
+  std::atomic<bool> failed_ = false;  // on_fatal was told
 
   // Owned by the replica's executor.
   SessionTracker tracker_;
   Leadership leadership_;
   Term ensemble_id_proposed_in_;
+  absl::Duration state_said_ = -absl::InfiniteDuration();
 
   base::Mutex random_mutex_;  // held for each call of deps_.random
 

@@ -34,6 +34,7 @@ struct ServiceOptions {
   absl::Duration applied_wait_max = absl::Seconds(5);     // of a read for this server to catch up
   absl::Duration touch_interval = absl::Milliseconds(100);     // between touch notes to the leader
   absl::Duration progress_interval = absl::Milliseconds(500);  // of idle watches
+  absl::Duration digest_interval = absl::Seconds(2);   // between the leader's words on its state
   absl::Duration tick_max = absl::Milliseconds(100);  // more is a pause: not counted as silence
   absl::Duration apply_hold_max = absl::Milliseconds(1);       // the applier's of the tree
 };

@@ -21,6 +21,7 @@ class ReplicatedLog {
   virtual void RequestRead(std::string note,
                            absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) = 0;
   virtual void SendNote(std::string note) = 0;
+  virtual void Broadcast(std::string note) = 0;
   virtual void SetEnsembleId(base::Uuid ensemble_id) = 0;
   virtual void OnApplied(LogIndex index) = 0;
   virtual ReplicaStatus status() const = 0;
@@ -40,6 +41,7 @@ class ReplicaLog : public ReplicatedLog {
     replica_.RequestRead(std::move(note), std::move(done));
   }
   void SendNote(std::string note) override { replica_.SendNote(std::move(note)); }
+  void Broadcast(std::string note) override { replica_.Broadcast(std::move(note)); }
   void SetEnsembleId(base::Uuid ensemble_id) override { replica_.SetEnsembleId(ensemble_id); }
   void OnApplied(LogIndex index) override { replica_.OnApplied(index); }
   ReplicaStatus status() const override { return replica_.status(); }

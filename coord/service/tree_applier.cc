@@ -27,8 +27,8 @@ bool TreeApplier::Open(const std::vector<CommittedBatch>& batches, std::vector<O
     for (const std::string& bytes : batch.commands) {
       absl::StatusOr<OpenedCommand> command = OpenCommand(bytes);
       if (!command.ok()) {
-        deps_.listener.OnUnknownCommand(base::Annotate(
-            command.status(), fmt::format("can't apply a command of log entry {}", batch.index)));
+        StopFor(base::Annotate(command.status(),
+                               fmt::format("can't apply a command of log entry {}", batch.index)));
         return false;
       }
       Opened& opened = commands.emplace_back();
@@ -42,10 +42,11 @@ bool TreeApplier::Open(const std::vector<CommittedBatch>& batches, std::vector<O
 
 void TreeApplier::Apply(const std::vector<CommittedBatch>& batches) {
   std::vector<Opened> commands;
-  if (stopped_ || batches.empty()) return;
-  stopped_ = !Open(batches, commands);
+  if (stopped_ || batches.empty() || !Open(batches, commands)) return;
+  for (size_t next = 0; next < commands.size() && !stopped_;) {
+    next = ApplyForOneHold(commands, next);
+  }
   if (stopped_) return;
-  for (size_t next = 0; next < commands.size();) next = ApplyForOneHold(commands, next);
   // Entries without commands, at the end or alone, count as applied, too.
   if (index_ == batches.back().index) return;
   index_ = batches.back().index;
@@ -72,6 +73,7 @@ size_t TreeApplier::ApplyForOneHold(std::vector<Opened>& commands, size_t next) 
       if (commands[next].completes.has_value()) {
         index_ = *commands[next].completes;
         deps_.state.SetApplied(index_);
+        deps_.digests.Record({index_, deps_.state.applied_zxid, deps_.state.applied_digest});
       }
       ++next;
       if ((next - first) % kCommandsPerClockRead == 0 &&
@@ -86,6 +88,7 @@ size_t TreeApplier::ApplyForOneHold(std::vector<Opened>& commands, size_t next) 
   Tell(aftermath);
   deps_.waiters.Advance(index_, zxid);
   if (index_ != index_before) deps_.listener.OnEntryApplied(index_);
+  if (absl::Status same = deps_.digests.status(); !same.ok()) StopFor(same);
   return next;
 }
 
@@ -142,6 +145,11 @@ void TreeApplier::FollowSession(const OpenedCommand& opened, const tree::Result&
   if (ended == SessionId(0)) return;
   deps_.connections.SessionEnded(ended, aftermath.woken);
   aftermath.ended.push_back(ended);
+}
+
+void TreeApplier::StopFor(const absl::Status& status) {
+  stopped_ = true;
+  deps_.listener.OnCannotGoOn(status);
 }
 
 void TreeApplier::Tell(Aftermath& aftermath) {

@@ -9,6 +9,7 @@
 #include "coord/replica/replica.h"
 #include "coord/service/apply_waiters.h"
 #include "coord/service/connection_table.h"
+#include "coord/service/digest_check.h"
 #include "coord/service/envelope.h"
 #include "coord/service/locked_tree.h"
 #include "coord/service/one_shot_watches.h"
@@ -26,8 +27,8 @@ class ApplyListener {
   virtual void OnSessionEnded(SessionId session) = 0;
   virtual void OnEnsembleId(base::Uuid ensemble_id) = 0;
   virtual void OnEntryApplied(LogIndex index) = 0;
-  // A committed command can't be understood: the server must stop.
-  virtual void OnUnknownCommand(const absl::Status& status) = 0;
+  // A committed command can't be understood, or the state is not the leader's: the server must stop.
+  virtual void OnCannotGoOn(const absl::Status& status) = 0;
 };
 
 // Executes committed entries on the tree and tells everybody what follows: per command first the
@@ -44,6 +45,7 @@ class TreeApplier {
     ConnectionTable& connections;
     OneShotWatches& one_shot_watches;
     WatchHub& hub;
+    DigestCheck& digests;
     ApplyListener& listener;
     base::Clock& clock;
     base::Metrics& metrics;
@@ -76,6 +78,7 @@ class TreeApplier {
   void FollowSession(const OpenedCommand& opened, const tree::Result& result,
                      Aftermath& aftermath) ABSL_EXCLUSIVE_LOCKS_REQUIRED(deps_.state.mutex);
   void Tell(Aftermath& aftermath);
+  void StopFor(const absl::Status& status);
 
   const ServiceOptions& options_;
   Dependencies deps_;

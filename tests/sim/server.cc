@@ -22,6 +22,10 @@ bool Process::Observed::OnNote(coord::ServerId from, std::string note) {
   return process_.service_.OnNote(from, std::move(note));
 }
 
+void Process::Observed::OnBroadcast(std::string note) {
+  process_.service_.OnBroadcast(std::move(note));
+}
+
 void Process::Observed::OnTick(absl::Duration since_last) { process_.service_.OnTick(since_last); }
 
 namespace {

@@ -67,6 +67,7 @@ class Process {
     void Apply(std::vector<coord::CommittedBatch> batches) override;
     void OnLeadership(const coord::Leadership& leadership) override;
     bool OnNote(coord::ServerId from, std::string note) override;
+    void OnBroadcast(std::string note) override;
     void OnTick(absl::Duration since_last) override;
 
    private:

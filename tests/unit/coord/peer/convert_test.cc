@@ -40,6 +40,7 @@ TEST(PeerConvert, CarriesHello) {
   hello.grpc = "c:4";
   hello.folder = FolderState::kAwaiting;
   hello.heard_empty = {ServerId(1)};
+  hello.for_snapshots = true;
   const Hello carried = CarryAs<Hello>(hello);
   EXPECT_EQ(carried.ensemble_id, hello.ensemble_id);
   EXPECT_EQ(carried.server_id, hello.server_id);
@@ -49,6 +50,35 @@ TEST(PeerConvert, CarriesHello) {
   EXPECT_EQ(carried.grpc, hello.grpc);
   EXPECT_EQ(carried.folder, hello.folder);
   EXPECT_EQ(carried.heard_empty, hello.heard_empty);
+  EXPECT_TRUE(carried.for_snapshots);
+}
+
+TEST(PeerConvert, CarriesPiecesOfSnapshots) {
+  SnapshotChunkRequest request;
+  request.id = 9;
+  request.index = LogIndex(100);
+  request.term = Term(7);
+  request.offset = 4096;
+  request.bytes_max = 1 << 20;
+  const auto asked = CarryAs<SnapshotChunkRequest>(request);
+  EXPECT_EQ(asked.id, request.id);
+  EXPECT_EQ(asked.index, request.index);
+  EXPECT_EQ(asked.term, request.term);
+  EXPECT_EQ(asked.offset, request.offset);
+  EXPECT_EQ(asked.bytes_max, request.bytes_max);
+
+  SnapshotChunk chunk;
+  chunk.id = 9;
+  chunk.found = true;
+  chunk.file_bytes = 10'000;
+  chunk.data = "bytes";
+  chunk.crc32c = 0xfedcba98;
+  const auto answered = CarryAs<SnapshotChunk>(chunk);
+  EXPECT_EQ(answered.id, chunk.id);
+  EXPECT_TRUE(answered.found);
+  EXPECT_EQ(answered.file_bytes, chunk.file_bytes);
+  EXPECT_EQ(answered.data, chunk.data);
+  EXPECT_EQ(answered.crc32c, chunk.crc32c);
 }
 
 TEST(PeerConvert, CarriesVotes) {
@@ -169,6 +199,7 @@ TEST(PeerConvert, CarriesRequestsToTheLeader) {
   EXPECT_TRUE(read_reply.ok);
   EXPECT_EQ(read_reply.index, LogIndex(8));
   EXPECT_EQ(CarryAs<Note>(Note{"n"}).note, "n");
+  EXPECT_EQ(CarryAs<Broadcast>(Broadcast{"b"}).note, "b");
 }
 
 // --- Hostile frames

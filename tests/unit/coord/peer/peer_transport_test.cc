@@ -36,6 +36,7 @@ class Recorder : public Transport::Handler {
   void OnMessage(ServerId from, PeerMessage message) override {
     base::MutexLock lock(mutex_);
     if (const auto* note = std::get_if<Note>(&message)) notes_.push_back(note->note);
+    if (const auto* chunk = std::get_if<SnapshotChunk>(&message)) chunks_.push_back(chunk->id);
     if (std::holds_alternative<Hello>(message)) {
       events_.push_back("hello " + std::to_string(from.value()));
     }
@@ -48,6 +49,14 @@ class Recorder : public Transport::Handler {
   bool WaitForNotes(size_t count) {
     return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return notes_.size() >= count; });
   }
+  bool WaitForChunks(size_t count, absl::Duration patience) {
+    return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return chunks_.size() >= count; },
+                patience);
+  }
+  std::vector<uint64_t> chunks() {
+    base::MutexLock lock(mutex_);
+    return chunks_;
+  }
   std::vector<std::string> events() {
     base::MutexLock lock(mutex_);
     return events_;
@@ -58,8 +67,8 @@ class Recorder : public Transport::Handler {
   }
 
  private:
-  bool Wait(const std::function<bool()>& condition) {
-    const absl::Duration deadline = base::SystemClock().Monotonic() + kPatience;
+  bool Wait(const std::function<bool()>& condition, absl::Duration patience = kPatience) {
+    const absl::Duration deadline = base::SystemClock().Monotonic() + patience;
     base::MutexLock lock(mutex_);
     while (!condition()) {
       const absl::Duration left = deadline - base::SystemClock().Monotonic();
@@ -73,6 +82,7 @@ class Recorder : public Transport::Handler {
   base::CondVar changed_;
   std::vector<std::string> events_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> notes_ ABSL_GUARDED_BY(mutex_);
+  std::vector<uint64_t> chunks_ ABSL_GUARDED_BY(mutex_);
 };
 
 // One end. Servers dial those with lower ids, so they are made in the order of their ids.
@@ -130,6 +140,32 @@ TEST(PeerTransport, CarriesMessagesInOrderBothWays) {
   ASSERT_TRUE(one.recorder.WaitForNotes(1000) && two.recorder.WaitForNotes(1000));
   EXPECT_EQ(one.recorder.notes(), expected);
   EXPECT_EQ(two.recorder.notes(), expected);
+}
+
+TEST(PeerTransport, CarriesSnapshotsBothWays) {
+  End one(1, ListOf("127.0.0.1:1"));
+  End two(2, ListOf(one.address()));
+  ASSERT_TRUE(one.recorder.WaitForEvents(1) && two.recorder.WaitForEvents(1));
+  // Their connection may stand a moment later than the other, and what comes earlier is lost.
+  uint64_t sent = 0;
+  const auto send = [&](End& from, uint32_t to) {
+    from.executor.Post([&from, to, id = ++sent] {
+      SnapshotChunk chunk;
+      chunk.id = id;
+      chunk.found = true;
+      chunk.data = std::string(1 << 20, 'x');
+      from.transport->Send(ServerId(to), std::move(chunk));
+    });
+  };
+  for (int i = 0; i < 200 && !one.recorder.WaitForChunks(1, absl::Milliseconds(50)); ++i) {
+    send(two, 1);
+  }
+  for (int i = 0; i < 200 && !two.recorder.WaitForChunks(1, absl::Milliseconds(50)); ++i) {
+    send(one, 2);
+  }
+  EXPECT_FALSE(one.recorder.chunks().empty());
+  EXPECT_FALSE(two.recorder.chunks().empty());
+  EXPECT_EQ(one.recorder.events(), (std::vector<std::string>{"+2"}));
 }
 
 TEST(PeerTransport, CarriesLargeMessages) {

@@ -24,6 +24,7 @@ class RecordingStateMachine : public StateMachine {
     notes.emplace_back(from, note);
     return note != refused_note;
   }
+  void OnBroadcast(std::string note) override { broadcasts.push_back(std::move(note)); }
   void OnTick(absl::Duration since_last) override { ticks.push_back(since_last); }
 
   Replica* replica = nullptr;
@@ -33,6 +34,7 @@ class RecordingStateMachine : public StateMachine {
   size_t apply_calls = 0;
   std::vector<Leadership> leaderships;
   std::vector<std::pair<ServerId, std::string>> notes;
+  std::vector<std::string> broadcasts;
   std::string refused_note = "refuse me";
   std::vector<absl::Duration> ticks;
 };

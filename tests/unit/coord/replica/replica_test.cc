@@ -297,5 +297,24 @@ TEST(Replica, StopAnswersWhatIsOutstanding) {
   EXPECT_TRUE(absl::IsUnavailable((*read)->status()));
 }
 
+TEST(Replica, ABroadcastReachesTheOthersFromTheLeaderOnly) {
+  Ensemble ensemble(3, 41);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  ASSERT_NE(leader, 0u);
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  ensemble.at(follower).replica.Broadcast("from a follower");
+  ensemble.at(leader).replica.Broadcast("from the leader");
+  ensemble.scheduler.RunFor(absl::Milliseconds(50));
+  for (uint32_t id = 1; id <= 3; ++id) {
+    const std::vector<std::string>& heard = ensemble.at(id).state_machine.broadcasts;
+    if (id == leader) {
+      EXPECT_THAT(heard, ElementsAre());
+    } else {
+      EXPECT_THAT(heard, ElementsAre("from the leader"));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace bellwether::coord

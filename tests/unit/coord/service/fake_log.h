@@ -53,6 +53,11 @@ class FakeLog : public ReplicatedLog {
 
   void SendNote(std::string note) override { NoteArrives(std::move(note)); }
 
+  void Broadcast(std::string note) override {
+    base::MutexLock lock(mutex_);
+    broadcasts_.push_back(std::move(note));
+  }
+
   void SetEnsembleId(base::Uuid ensemble_id) override {
     base::MutexLock lock(mutex_);
     ensemble_id_ = ensemble_id;
@@ -111,6 +116,11 @@ class FakeLog : public ReplicatedLog {
     base::MutexLock lock(mutex_);
     return principals_;
   }
+  // In order.
+  std::vector<std::string> broadcasts() const {
+    base::MutexLock lock(mutex_);
+    return broadcasts_;
+  }
   int read_requests() const {
     base::MutexLock lock(mutex_);
     return read_requests_;
@@ -161,6 +171,7 @@ class FakeLog : public ReplicatedLog {
   LogIndex committed_index_ ABSL_GUARDED_BY(mutex_);
   std::vector<CommittedBatch> appended_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> principals_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> broadcasts_ ABSL_GUARDED_BY(mutex_);
   base::Uuid ensemble_id_ ABSL_GUARDED_BY(mutex_);
   int read_requests_ ABSL_GUARDED_BY(mutex_) = 0;
 };
