@@ -154,7 +154,7 @@ SessionInfo Coord::session() {
 }
 
 std::unique_ptr<BlockingWatch> Coord::Watch(std::string path, WatchOptions options) {
-  return std::unique_ptr<BlockingWatch>(new BlockingWatch(*this, std::move(path), options));
+  return std::unique_ptr<BlockingWatch>(new BlockingWatch(*this, std::move(path), std::move(options)));
 }
 
 BlockingWatch::BlockingWatch(Coord& coord, std::string path, WatchOptions options)
@@ -163,7 +163,7 @@ BlockingWatch::BlockingWatch(Coord& coord, std::string path, WatchOptions option
     WatchCallbacks callbacks;
     callbacks.on_batch = [this](WatchBatch batch) { OnBatch(std::move(batch)); };
     callbacks.on_end = [this](absl::Status status) { OnEnd(status); };
-    watch_ = client.Watch(std::move(path), options, std::move(callbacks));
+    watch_ = client.Watch(std::move(path), std::move(options), std::move(callbacks));
   });
 }
 

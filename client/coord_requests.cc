@@ -251,8 +251,8 @@ void CoordClient::CloseSession(CallOptions options, Callback<SyncResult> callbac
 
 std::unique_ptr<CoordWatch> CoordClient::Watch(std::string path, WatchOptions options,
                                                WatchCallbacks callbacks) {
-  return std::make_unique<CoordWatch>(servers_, connector_, executor_, std::move(path), options,
-                                      std::move(callbacks));
+  return std::make_unique<CoordWatch>(servers_, connector_, executor_, std::move(path),
+                                      std::move(options), std::move(callbacks));
 }
 
 void CoordClient::Status(const std::string& address, absl::Duration timeout,

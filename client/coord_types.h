@@ -211,6 +211,11 @@ struct WatchOptions {
   bool recursive = false;  // all at and below the path; else the znode and its set of children
   Zxid from_zxid;          // 0: start with the state; else only changes after it
   bool stale_ok = false;   // the initial state may be old
+  // Watched in the same way and in the same order of zxids, as one whole; at most 63.
+  std::vector<std::string> further_paths;
+  // Tells the zxid of changes elsewhere after about 20 ms, in empty batches, instead of within a
+  // second.
+  bool prompt_progress = false;
 };
 
 // One server as another one knows it.

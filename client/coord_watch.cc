@@ -36,9 +36,9 @@ CoordWatch::CoordWatch(ServerList& servers, CoordConnector& connector, base::Exe
       connector_(connector),
       executor_(executor),
       path_(std::move(path)),
-      options_(options),
+      options_(std::move(options)),
       callbacks_(std::move(callbacks)),
-      position_(options.from_zxid) {
+      position_(options_.from_zxid) {
   retry_timer_ = executor_.RunAfter(absl::ZeroDuration(), [this] { Connect(); });
 }
 
@@ -48,7 +48,8 @@ CoordWatch::~CoordWatch() {
 }
 
 void CoordWatch::Connect() {
-  if (!base::IsUtf8(path_)) {
+  const auto& further = options_.further_paths;
+  if (!base::IsUtf8(path_) || !std::all_of(further.begin(), further.end(), base::IsUtf8)) {
     return callbacks_.on_end(ErrorWithReason(absl::StatusCode::kInvalidArgument, "bad_arguments",
                                              "the path to watch is not valid UTF-8"));
   }
@@ -62,6 +63,8 @@ void CoordWatch::Connect() {
   request.set_from_zxid(position_.value());
   request.set_min_zxid(servers_.highest_zxid().value());
   request.set_stale_ok(options_.stale_ok);
+  for (const std::string& path : further) request.add_further_paths(path);
+  request.set_prompt_progress(options_.prompt_progress);
   StreamCallbacks<coord::v1::WatchResponse> callbacks;
   callbacks.on_frame = [this](coord::v1::WatchResponse frame) { OnFrame(std::move(frame)); };
   callbacks.on_end = [this](absl::Status status) { OnEnd(status); };

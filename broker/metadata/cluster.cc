@@ -3,11 +3,13 @@
 #include <signal.h>
 
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "broker/metadata/paths.h"
 
 namespace bellwether::broker {
 namespace {
@@ -124,8 +126,11 @@ void Cluster::OnConnected() {
   }
   client::WatchOptions watch;
   watch.recursive = true;
+  watch.further_paths.assign(std::begin(paths::kWatched) + 1, std::end(paths::kWatched));
+  // Somebody may wait for a zxid that changed nothing of ours.
+  watch.prompt_progress = true;
   watch_ = client_->Watch(
-      "/", watch,
+      std::string(paths::kWatched[0]), std::move(watch),
       {.on_batch = [this](const client::WatchBatch& batch) { OnBatch(batch); },
        .on_end =
            [this](const absl::Status& status) {
@@ -158,13 +163,15 @@ void Cluster::OnBatch(const client::WatchBatch& batch) {
   const bool first = !view_complete_;
   view_complete_ = true;
   // A batch without changes of ours still moves the zxid, which somebody may wait for.
-  if ((changed || first || !waiters_.empty()) && !publish_pending_) {
-    publish_pending_ = true;
-    // All batches that are queued by now become one view.
-    executor_.Post([this, alive = alive_] {
-      if (*alive) Publish();
-    });
-  }
+  if (changed || first || !waiters_.empty()) SchedulePublish();
+}
+
+// All batches that are queued by now become one view.
+void Cluster::SchedulePublish() {
+  if (std::exchange(publish_pending_, true)) return;
+  executor_.Post([this, alive = alive_] {
+    if (*alive) Publish();
+  });
 }
 
 void Cluster::Publish() {

@@ -108,6 +108,7 @@ class Cluster {
   void OnConnected();
   void OnRegistered(const absl::StatusOr<BrokerEpoch>& epoch);
   void OnBatch(const client::WatchBatch& batch);
+  void SchedulePublish();
   void Publish();
   void CheckRegistration(const ClusterView& view);
   void SetEpoch(BrokerEpoch epoch);

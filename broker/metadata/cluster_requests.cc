@@ -139,6 +139,8 @@ void Cluster::Wait(std::function<bool(const ClusterView&)> holds, absl::Duration
   waiters_.push_back({.holds = std::move(holds),
                       .deadline = clock_.Monotonic() + timeout,
                       .done = std::move(done)});
+  // Nobody waited for the zxids since the last view, so that none was made of them.
+  if (view_complete_ && builder_->zxid() > view()->zxid()) SchedulePublish();
   ExpireWaiters();
 }
 

@@ -20,6 +20,10 @@ inline constexpr std::string_view kControllerEpoch = "/controller_epoch";
 inline constexpr std::string_view kAdmin = "/admin";
 inline constexpr std::string_view kDeletedTopics = "/admin/deleted_topics";
 
+// All that a cluster view is made of, as the roots of one recursive watch.
+inline constexpr std::string_view kWatched[] = {kBrokerIds,     kTopics,         kTopicConfigs,
+                                                kDeletedTopics, kController,     kControllerEpoch};
+
 std::string Broker(BrokerId id);
 std::string Topic(std::string_view topic);
 std::string TopicConfig(std::string_view topic);

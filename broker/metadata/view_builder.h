@@ -18,6 +18,9 @@ class ViewBuilder {
   // Takes one batch of changes. True when it changed the view.
   bool Apply(const client::WatchBatch& batch);
 
+  // Of the last batch.
+  Zxid zxid() const { return view_.zxid(); }
+
   // The view as of the last batch. Equal to the previous one's parts where nothing changed.
   std::shared_ptr<const ClusterView> Build() const {
     return std::make_shared<const ClusterView>(view_);

@@ -373,10 +373,14 @@ absl::StatusOr<WatchRequest> ToWatchRequest(const v1::WatchRequest& from) {
   }
   WatchRequest request;
   request.ensemble_id = *ensemble_id;
-  request.filter = {from.path(), from.recursive()};
+  request.filter.paths = {from.path()};
+  request.filter.paths.insert(request.filter.paths.end(), from.further_paths().begin(),
+                              from.further_paths().end());
+  request.filter.recursive = from.recursive();
   request.from_zxid = Zxid(from.from_zxid());
   request.min_zxid = Zxid(from.min_zxid());
   request.stale_ok = from.stale_ok();
+  request.prompt_progress = from.prompt_progress();
   return request;
 }
 

@@ -32,7 +32,36 @@ absl::Status OtherEnsemble(base::Uuid wanted, base::Uuid own) {
                   wanted.ToString(), own.ToString()));
 }
 
+absl::Status CheckFilter(const WatchFilter& filter, size_t paths_max) {
+  if (filter.paths.size() > paths_max) {
+    return absl::InvalidArgumentError(fmt::format(
+        "watch: {} paths are more than {}, the limit; use several watches, or one above them",
+        filter.paths.size(), paths_max));
+  }
+  for (const std::string& path : filter.paths) {
+    if (tree::IsValidPath(path)) continue;
+    return absl::InvalidArgumentError(
+        fmt::format("watch: \"{}\" is not a path of a znode", path));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+// Woken by the hub under the tree's hold; tells progress a little later, for many changes at once.
+class CoordService::PromptProgress : public Wakeable {
+ public:
+  explicit PromptProgress(CoordService& service) : service_(service) {}
+
+  void PostWake() override {
+    service_.deps_.io_executors.front()->RunAfter(
+        service_.options_.prompt_progress_interval,
+        [&service = service_] { service.hub_.SendPromptProgress(); });
+  }
+
+ private:
+  CoordService& service_;
+};
 
 CoordService::CoordService(ServiceOptions options, Dependencies deps)
     : options_(options),
@@ -47,7 +76,8 @@ CoordService::CoordService(ServiceOptions options, Dependencies deps)
       connections_(options_.connections_max),
       one_shot_watches_(options_.one_shot_watches_per_connection_max,
                         options_.one_shot_watches_max),
-      hub_(options_.watch_ring_changes_max, options_.watch_ring_bytes_max),
+      hub_(options_.watch_ring_changes_max, options_.watch_ring_bytes_max,
+           std::make_shared<PromptProgress>(*this)),
       applier_(options_, {state_, waiters_, connections_, one_shot_watches_, hub_, digests_,
                           *this, deps_.clock, deps_.metrics, process_}),
       tracker_(options_.tick_max) {
@@ -129,10 +159,8 @@ absl::StatusOr<std::shared_ptr<Watch>> CoordService::OpenWatch(Principal princip
                                                                WatchRequest request,
                                                                std::shared_ptr<StreamSink> sink) {
   RETURN_IF_ERROR(CheckOpen());
-  if (!tree::IsValidPath(request.filter.path)) {
-    return absl::InvalidArgumentError(
-        fmt::format("watch: \"{}\" is not a path of a znode", request.filter.path));
-  }
+  RETURN_IF_ERROR(CheckFilter(request.filter, options_.watch_paths_max));
+  request.filter.Normalize();
   if (!request.ensemble_id.IsNil() && ensemble_id_known_ && request.ensemble_id != EnsembleId()) {
     return OtherEnsemble(request.ensemble_id, EnsembleId());
   }
@@ -148,7 +176,7 @@ absl::StatusOr<std::shared_ptr<Watch>> CoordService::OpenWatch(Principal princip
     }
     watches_.emplace(watch.get(), watch);
   }
-  LOG_DEBUG("watch opened path={} client={}", watch->filter().path, principal.address);
+  LOG_DEBUG("watch opened path={} client={}", watch->filter().Text(), principal.address);
   watch->Start();
   return watch;
 }
@@ -457,21 +485,23 @@ void CoordService::OnConnectionClosed(Connection& connection) {
 
 absl::Status CoordService::CollectState(const tree::StateMachine& tree, const WatchFilter& filter,
                                         std::vector<WatchZnode>& znodes) const {
-  if (!filter.recursive) {
-    auto znode = tree.Get(filter.path);
-    if (znode.has_value()) znodes.push_back({filter.path, std::move(znode->data), znode->stat});
-    return absl::OkStatus();
-  }
   size_t bytes = 0;
-  tree.Subtree(filter.path, [&](const tree::ZnodeVisit& visit) {
-    bytes += kZnodeOverheadBytes + visit.path.size();
-    znodes.push_back({std::string(visit.path), visit.data(), visit.stat()});
-    return bytes <= options_.watch_state_bytes_max;
-  });
+  for (const std::string& path : filter.paths) {
+    if (!filter.recursive) {
+      auto znode = tree.Get(path);
+      if (znode.has_value()) znodes.push_back({path, std::move(znode->data), znode->stat});
+      continue;
+    }
+    tree.Subtree(path, [&](const tree::ZnodeVisit& visit) {
+      bytes += kZnodeOverheadBytes + visit.path.size();
+      znodes.push_back({std::string(visit.path), visit.data(), visit.stat()});
+      return bytes <= options_.watch_state_bytes_max;
+    });
+  }
   if (bytes <= options_.watch_state_bytes_max) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       fmt::format("watch {}: the state is too large to start with; watch a smaller part",
-                  filter.path));
+                  filter.Text()));
 }
 
 absl::Status CoordService::ArmWatch(std::shared_ptr<Watch> watch) {
@@ -494,7 +524,7 @@ absl::Status CoordService::ArmWatch(std::shared_ptr<Watch> watch) {
 void CoordService::OnWatchClosed(Watch& watch, const std::optional<Failure>& failure) {
   if (failure.has_value()) {
     watches_cancelled_.Add();
-    LOG_INFO("watch ended path={} why={}", watch.filter().path, failure->message);
+    LOG_INFO("watch ended path={} why={}", watch.filter().Text(), failure->message);
   }
   hub_.Unsubscribe(watch);
   base::MutexLock lock(watches_mutex_);

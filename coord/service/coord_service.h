@@ -99,6 +99,8 @@ class CoordService : public StateMachine,
   void OnTick(absl::Duration since_last) override;
 
  private:
+  class PromptProgress;
+
   // ConnectionBackend, WatchBackend.
   uint64_t NextToken() override;
   void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,

@@ -24,6 +24,7 @@ struct ServiceOptions {
   size_t one_shot_watches_per_connection_max = 100'000;
   size_t one_shot_watches_max = 2'000'000;
 
+  size_t watch_paths_max = 64;                            // of one Watch stream
   size_t watch_queue_bytes_max = 16 << 20;                // per Watch stream; above it: cancelled
   size_t watch_state_bytes_max = 256 << 20;               // paths of one initial state
   size_t watch_chunk_bytes = 1 << 20;                     // of one State frame
@@ -34,6 +35,7 @@ struct ServiceOptions {
   absl::Duration applied_wait_max = absl::Seconds(5);     // of a read for this server to catch up
   absl::Duration touch_interval = absl::Milliseconds(100);     // between touch notes to the leader
   absl::Duration progress_interval = absl::Milliseconds(500);  // of idle watches
+  absl::Duration prompt_progress_interval = absl::Milliseconds(20);  // of those that ask for it
   absl::Duration digest_interval = absl::Seconds(2);   // between the leader's words on its state
   absl::Duration tick_max = absl::Milliseconds(100);  // more is a pause: not counted as silence
   absl::Duration apply_hold_max = absl::Milliseconds(1);       // the applier's of the tree

@@ -108,7 +108,7 @@ void Watch::AwaitApplied() {
     if (self->phase_ != Phase::kAwaitingApply) return;
     self->Close(Unavailable(fmt::format(
         "watch {}: this server has not applied zxid {} yet; try another server",
-        self->request_.filter.path, zxid)));
+        self->request_.filter.Text(), zxid)));
   });
 }
 
@@ -126,12 +126,13 @@ void Watch::SetState(Zxid zxid, std::vector<WatchZnode> znodes) {
 
 void Watch::SetArmed(Zxid zxid) {
   base::MutexLock lock(mutex_);
-  if (!finished_) progress_ = zxid;
+  if (!finished_) progress_ = last_progress_ = zxid;
 }
 
 bool Watch::QueueChanges(const ChangeSetPtr& set) {
   base::MutexLock lock(mutex_);
-  if (finished_ || (!queue_.empty() && queue_.back() == set)) return false;
+  if (finished_ || set->zxid <= last_queued_) return false;
+  last_queued_ = set->zxid;
   if (progress_.has_value()) progress_ = std::max(*progress_, set->zxid);
   queue_.push_back(set);
   queue_bytes_ += set->bytes;
@@ -140,17 +141,17 @@ bool Watch::QueueChanges(const ChangeSetPtr& set) {
     FinishLocked(Failure{absl::StatusCode::kResourceExhausted,
                          fmt::format("watch {}: the client reads too slowly, more than {} bytes of "
                                      "changes wait; resume from the last zxid received",
-                                     request_.filter.path, options_.watch_queue_bytes_max),
+                                     request_.filter.Text(), options_.watch_queue_bytes_max),
                          "slow_watcher", base::Outcome::kRejected});
   }
   return NeedsWake();
 }
 
-bool Watch::QueueProgress(Zxid zxid) {
+bool Watch::QueueProgress(Zxid zxid, bool repeat) {
   base::MutexLock lock(mutex_);
-  if (finished_ || !queue_.empty()) return false;
-  progress_ = zxid;
-  return NeedsWake();
+  if (finished_ || (!repeat && zxid <= std::max(last_queued_, last_progress_))) return false;
+  progress_ = last_progress_ = zxid;
+  return queue_.empty() && NeedsWake();
 }
 
 WatchState Watch::TakeStateChunk() {

@@ -24,6 +24,7 @@ struct WatchRequest {
   Zxid from_zxid;  // > 0: resume after it
   Zxid min_zxid;
   bool stale_ok = false;
+  bool prompt_progress = false;
 };
 
 struct WatchCompacted {
@@ -92,8 +93,9 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
 
   // HubWatcher and ApplyWaiter.
   const WatchFilter& filter() const override { return request_.filter; }
+  bool wants_prompt_progress() const override { return request_.prompt_progress; }
   bool QueueChanges(const ChangeSetPtr& set) override;
-  bool QueueProgress(Zxid zxid) override;
+  bool QueueProgress(Zxid zxid, bool repeat) override;
   void PostWake() override;
 
  private:
@@ -129,6 +131,8 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   std::deque<WatchZnode> state_ ABSL_GUARDED_BY(mutex_);
   std::deque<ChangeSetPtr> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  Zxid last_queued_ ABSL_GUARDED_BY(mutex_);  // perhaps taken since, as the next
+  Zxid last_progress_ ABSL_GUARDED_BY(mutex_);
   std::optional<Zxid> progress_ ABSL_GUARDED_BY(mutex_);  // never below what is queued
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "base/check.h"
 #include "base/mutant.h"
 #include "base/status.h"
@@ -20,12 +21,35 @@ ChangeSetPtr MakeChangeSet(Zxid zxid, std::vector<tree::Change> changes) {
   return set;
 }
 
+namespace {
+
+bool IsWithin(std::string_view path, std::string_view root) {
+  if (root == "/") return true;
+  return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
+}
+
+}  // namespace
+
+void WatchFilter::Normalize() {
+  std::sort(paths.begin(), paths.end());
+  std::vector<std::string> kept;
+  for (std::string& path : paths) {
+    // What covers a path is a prefix of it, or equal, and so was kept before.
+    const bool covered = std::any_of(kept.begin(), kept.end(), [&](const std::string& root) {
+      return recursive ? IsWithin(path, root) : path == root;
+    });
+    if (!covered) kept.push_back(std::move(path));
+  }
+  paths = std::move(kept);
+}
+
+std::string WatchFilter::Text() const { return absl::StrJoin(paths, ", "); }
+
 bool WatchFilter::Matches(const tree::Change& change) const {
-  if (!recursive) return change.path == path;
-  if (change.type == tree::Change::Type::kChildren) return false;
-  if (path == "/") return true;
-  return change.path.starts_with(path) &&
-         (change.path.size() == path.size() || change.path[path.size()] == '/');
+  if (recursive && change.type == tree::Change::Type::kChildren) return false;
+  return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
+    return recursive ? IsWithin(change.path, path) : change.path == path;
+  });
 }
 
 bool WatchFilter::MatchesAny(const ChangeSet& set) const {
@@ -67,6 +91,7 @@ void WatchHub::Publish(Zxid zxid, std::vector<tree::Change> changes,
   base::MutexLock lock(mutex_);
   CHECK(zxid > zxid_);
   zxid_ = zxid;
+  if (!prompt_.empty() && !std::exchange(progress_due_, true)) woken.push_back(on_progress_);
   if (changes.empty()) return;
   const ChangeSetPtr set = MakeChangeSet(zxid, std::move(changes));
   ring_.Append(set);
@@ -93,24 +118,31 @@ WatchHub::Resumed WatchHub::Subscribe(std::shared_ptr<HubWatcher> watcher, Zxid 
       if (watcher->filter().MatchesAny(*set)) watcher->QueueChanges(set);
     });
   }
-  Watchers& watchers = watcher->filter().recursive ? recursive_ : exact_;
-  watchers[watcher->filter().path].push_back(std::move(watcher));
+  const WatchFilter& filter = watcher->filter();
+  Watchers& watchers = filter.recursive ? recursive_ : exact_;
+  for (const std::string& path : filter.paths) watchers[path].push_back(watcher);
+  if (watcher->wants_prompt_progress()) prompt_.push_back(watcher);
   ++count_;
   return resumed;
+}
+
+bool WatchHub::Remove(std::vector<std::shared_ptr<HubWatcher>>& watchers,
+                      const HubWatcher& watcher) {
+  return std::erase_if(watchers, [&](const auto& other) { return other.get() == &watcher; }) > 0;
 }
 
 void WatchHub::Unsubscribe(HubWatcher& watcher) {
   base::MutexLock lock(mutex_);
   Watchers& watchers = watcher.filter().recursive ? recursive_ : exact_;
-  auto found = watchers.find(watcher.filter().path);
-  if (found == watchers.end()) return;
-  auto& of_path = found->second;
-  auto mine = std::find_if(of_path.begin(), of_path.end(),
-                           [&watcher](const auto& other) { return other.get() == &watcher; });
-  if (mine == of_path.end()) return;
-  of_path.erase(mine);
-  if (of_path.empty()) watchers.erase(found);
-  --count_;
+  bool subscribed = false;
+  for (const std::string& path : watcher.filter().paths) {
+    const auto found = watchers.find(path);
+    if (found == watchers.end() || !Remove(found->second, watcher)) continue;
+    subscribed = true;
+    if (found->second.empty()) watchers.erase(found);
+  }
+  Remove(prompt_, watcher);
+  if (subscribed) --count_;
 }
 
 void WatchHub::SendProgress() {
@@ -125,9 +157,22 @@ void WatchHub::SendProgress() {
                 [](const auto* a, const auto* b) { return a->first < b->first; });
       for (const auto* entry : by_path) {
         for (const auto& watcher : entry->second) {
-          if (watcher->QueueProgress(zxid_)) woken.push_back(watcher);
+          if (watcher->filter().paths.front() != entry->first) continue;  // has its turn once
+          if (watcher->QueueProgress(zxid_, /*repeat=*/true)) woken.push_back(watcher);
         }
       }
+    }
+  }
+  for (const auto& watcher : woken) watcher->PostWake();
+}
+
+void WatchHub::SendPromptProgress() {
+  WakeList woken;
+  {
+    base::MutexLock lock(mutex_);
+    progress_due_ = false;
+    for (const auto& watcher : prompt_) {
+      if (watcher->QueueProgress(zxid_, /*repeat=*/false)) woken.push_back(watcher);
     }
   }
   for (const auto& watcher : woken) watcher->PostWake();

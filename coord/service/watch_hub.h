@@ -27,10 +27,16 @@ using ChangeSetPtr = std::shared_ptr<const ChangeSet>;
 
 ChangeSetPtr MakeChangeSet(Zxid zxid, std::vector<tree::Change> changes);
 
-// The part of the tree that a native watch is about.
+// The part of the tree that a native watch is about: one or more znodes, or all at and below them.
 struct WatchFilter {
-  std::string path;
+  std::vector<std::string> paths;
   bool recursive = false;
+
+  // Sorts the paths and drops those that others cover, so that none stands for the same change twice.
+  void Normalize();
+
+  // As in "/a, /b", for people.
+  std::string Text() const;
 
   bool Matches(const tree::Change& change) const;
   bool MatchesAny(const ChangeSet& set) const;
@@ -62,14 +68,18 @@ class WatchRing {
 // Who gets every change of a part of the tree.
 class HubWatcher : public virtual Wakeable {
  public:
+  // Normalized; never changes.
   virtual const WatchFilter& filter() const = 0;
+  // Whether it wants to hear soon of every zxid, also those without a change for it.
+  virtual bool wants_prompt_progress() const = 0;
 
   // Called with the hub locked: queue, call nothing else. True when the watcher must be woken after
-  // the locks are released. `QueueChanges` gets sets that match the filter, in zxid order, each at
-  // most once in a row.
+  // the locks are released. `QueueChanges` gets sets that match the filter, in zxid order, the newest
+  // perhaps several times.
   virtual bool QueueChanges(const ChangeSetPtr& set) = 0;
-  // All up to `zxid` was queued; nothing to do while any of it is still to be taken.
-  virtual bool QueueProgress(Zxid zxid) = 0;
+  // All up to `zxid` was queued: tells the client, once that was taken. `repeat`: also when the
+  // client knows, so that it hears from the server.
+  virtual bool QueueProgress(Zxid zxid, bool repeat) = 0;
 };
 
 // The native watches of this server and the ring they resume from. Thread-safe. Lock order: the
@@ -77,8 +87,9 @@ class HubWatcher : public virtual Wakeable {
 // depth and who wants it, not the number of watches.
 class WatchHub {
  public:
-  WatchHub(size_t ring_changes_max, size_t ring_bytes_max)
-      : ring_(ring_changes_max, ring_bytes_max) {}
+  // `on_progress` is woken when SendPromptProgress has something to tell: it calls that, soon.
+  WatchHub(size_t ring_changes_max, size_t ring_bytes_max, std::shared_ptr<Wakeable> on_progress)
+      : on_progress_(std::move(on_progress)), ring_(ring_changes_max, ring_bytes_max) {}
 
   // The applier, holding the tree exclusively: the changes of one command, of a zxid above all
   // before. Appends to `woken` who must be woken when the tree is released.
@@ -98,6 +109,8 @@ class WatchHub {
 
   // Tells every watcher how far it is: called on a timer.
   void SendProgress();
+  // Those that want prompt progress: called some time after `on_progress` was woken.
+  void SendPromptProgress();
 
   size_t count() const;
 
@@ -106,6 +119,9 @@ class WatchHub {
 
   static void Queue(const Watchers& watchers, std::string_view path, const ChangeSetPtr& set,
                     WakeList& woken);
+  static bool Remove(std::vector<std::shared_ptr<HubWatcher>>& watchers, const HubWatcher& watcher);
+
+  const std::shared_ptr<Wakeable> on_progress_;  // shared with wake lists
 
   mutable base::Mutex mutex_;
   WatchRing ring_ ABSL_GUARDED_BY(mutex_);
@@ -113,6 +129,8 @@ class WatchHub {
   // Shared with the frontend's stream, which may end at any time.
   Watchers exact_ ABSL_GUARDED_BY(mutex_);
   Watchers recursive_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<HubWatcher>> prompt_ ABSL_GUARDED_BY(mutex_);
+  bool progress_due_ ABSL_GUARDED_BY(mutex_) = false;  // on_progress_ was woken
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "fmt/format.h"
+
 namespace bellwether::sim {
 namespace {
 
@@ -30,8 +32,10 @@ WatchEventType TypeOf(Change::Type type) {
 }
 
 bool Concerns(const WatchRecord& watch, const Change& change) {
-  if (!watch.recursive) return change.path == watch.path;
-  return change.type != Change::Type::kChildren && IsWithin(change.path, watch.path);
+  if (watch.recursive && change.type == Change::Type::kChildren) return false;
+  return std::any_of(watch.paths.begin(), watch.paths.end(), [&](const std::string& path) {
+    return watch.recursive ? IsWithin(change.path, path) : change.path == path;
+  });
 }
 
 bool Same(const WatchChange& delivered, const Change& change) {
@@ -71,8 +75,8 @@ class WatchFollower {
 
   void Fail(Zxid zxid, std::string_view what) {
     violations_.Add("watch", "client {} watching {}{}: the batch of zxid {} after {} {}",
-                    watch_.client, watch_.recursive ? "all below " : "", watch_.path, zxid,
-                    position_, what);
+                    watch_.client, watch_.recursive ? "all below " : "",
+                    fmt::join(watch_.paths, ", "), zxid, position_, what);
   }
 
   // What the client now believes is below the path.
@@ -97,12 +101,14 @@ class WatchFollower {
   // What there was, as View.
   View Truth(Zxid zxid) const {
     View truth;
-    if (watch_.recursive) {
-      for (const auto& [path, snapshot] : model_.Subtree(watch_.path, zxid)) {
-        truth[path] = {snapshot->stat.czxid, snapshot->stat.mzxid};
+    for (const std::string& root : watch_.paths) {
+      if (watch_.recursive) {
+        for (const auto& [path, snapshot] : model_.Subtree(root, zxid)) {
+          truth[path] = {snapshot->stat.czxid, snapshot->stat.mzxid};
+        }
+      } else if (const Model::Snapshot* snapshot = model_.At(root, zxid)) {
+        truth[root] = {snapshot->stat.czxid, snapshot->stat.mzxid};
       }
-    } else if (const Model::Snapshot* snapshot = model_.At(watch_.path, zxid)) {
-      truth[watch_.path] = {snapshot->stat.czxid, snapshot->stat.mzxid};
     }
     return truth;
   }

@@ -59,7 +59,7 @@ std::string Describe(const Operation& operation);
 // What one recursive or plain watch delivered.
 struct WatchRecord {
   uint64_t client = 0;
-  std::string path;
+  std::vector<std::string> paths;
   bool recursive = false;
   Zxid from_zxid;
   std::vector<client::WatchBatch> batches;

@@ -47,8 +47,8 @@ SimClient::SimClient(uint32_t slot, uint64_t serial, const Options& options, Dep
   executor_.Post([this] {
     client_.AddStateListener([this](client::SessionState state) { OnState(state); });
     client_.Start();
-    if (random_.Chance(0.7)) OpenWatch(random_.Chance(0.5) ? "/" : "/d", true, client::Zxid());
-    if (random_.Chance(0.4)) OpenWatch(random_.Chance(0.5) ? "/a" : "/d", false, client::Zxid());
+    if (random_.Chance(0.7)) OpenWatch(AnyRoots(), true, client::Zxid());
+    if (random_.Chance(0.4)) OpenWatch({random_.Chance(0.5) ? "/a" : "/d"}, false, client::Zxid());
     Think();
   });
 }
@@ -73,7 +73,7 @@ std::string SimClient::State() const {
                                   client_.session().address, pending_.size(),
                                   client_.LastFailure());
   for (const OpenedWatch& opened : watches_) {
-    state += fmt::format(", watch {} at {}", opened.path, opened.watch->position());
+    state += fmt::format(", watch {} at {}", opened.paths.front(), opened.watch->position());
   }
   return state;
 }
@@ -346,31 +346,42 @@ void SimClient::ArmOneShot(const Operation& operation) {
   armed_.push_back(record);
 }
 
-void SimClient::OpenWatch(std::string path, bool recursive, client::Zxid from_zxid) {
+// One, or several that overlap, or do not.
+std::vector<std::string> SimClient::AnyRoots() {
+  if (random_.Chance(0.7)) return {random_.Chance(0.5) ? "/" : "/d"};
+  std::vector<std::string> roots;
+  for (uint64_t more = random_.Between(2, 4); more > 0; --more) roots.push_back(AnyPath());
+  return roots;
+}
+
+void SimClient::OpenWatch(std::vector<std::string> paths, bool recursive,
+                          client::Zxid from_zxid) {
   WatchRecord* const record = &deps_.history.watches.emplace_back();
   record->client = serial_;
-  record->path = path;
+  record->paths = paths;
   record->recursive = recursive;
   record->from_zxid = Zxid(from_zxid.value());
   client::WatchOptions options;
   options.recursive = recursive;
   options.from_zxid = from_zxid;
   options.stale_ok = random_.Chance(0.2);
+  options.further_paths.assign(paths.begin() + 1, paths.end());
+  options.prompt_progress = paths.size() > 1;
   client::WatchCallbacks callbacks;
   callbacks.on_batch = [this, record](client::WatchBatch batch) {
     if (!batch.changes.empty()) {
-      deps_.trace.Add("client {} watch {} zxid={} changes={}{}", serial_, record->path, batch.zxid,
-                      batch.changes.size(), batch.resync ? " resync" : "");
+      deps_.trace.Add("client {} watch {} zxid={} changes={}{}", serial_, record->paths.front(),
+                      batch.zxid, batch.changes.size(), batch.resync ? " resync" : "");
     }
     record->batches.push_back(std::move(batch));
   };
   callbacks.on_end = [this, record](absl::Status status) {
-    deps_.violations.Add("watch", "client {}: the watch of {} ended: {}", serial_, record->path,
-                         status.ToString());
+    deps_.violations.Add("watch", "client {}: the watch of {} ended: {}", serial_,
+                         record->paths.front(), status.ToString());
   };
   OpenedWatch opened;
-  opened.watch = client_.Watch(path, options, std::move(callbacks));
-  opened.path = std::move(path);
+  opened.watch = client_.Watch(paths.front(), std::move(options), std::move(callbacks));
+  opened.paths = std::move(paths);
   opened.recursive = recursive;
   watches_.push_back(std::move(opened));
 }
@@ -385,7 +396,7 @@ void SimClient::ChangeWatches() {
   if (!random_.Chance(0.01)) return;
   const OpenedWatch old = std::move(opened);
   watches_.erase(watches_.begin() + (&opened - watches_.data()));
-  OpenWatch(old.path, old.recursive,
+  OpenWatch(old.paths, old.recursive,
             random_.Chance(0.8) ? old.watch->position() : client::Zxid());
 }
 

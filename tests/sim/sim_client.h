@@ -59,7 +59,8 @@ class SimClient {
   void Transact();
   void Read();
   void Close();
-  void OpenWatch(std::string path, bool recursive, client::Zxid from_zxid);
+  std::vector<std::string> AnyRoots();
+  void OpenWatch(std::vector<std::string> paths, bool recursive, client::Zxid from_zxid);
   void ChangeWatches();
   void IssueLast();
 
@@ -93,7 +94,7 @@ class SimClient {
 
   struct OpenedWatch {
     std::unique_ptr<client::CoordWatch> watch;
-    std::string path;
+    std::vector<std::string> paths;
     bool recursive = false;
     bool paused = false;
   };

@@ -129,6 +129,29 @@ TEST_F(CoordWatchTest, DeliversStateThenChangesAndResumesByZxidAtAnotherServer) 
                                     "7 changed:/r/a", "9", "11 deleted:/r/a"));
 }
 
+TEST_F(CoordWatchTest, SeveralPathsAreAskedForTogetherAndComparedTogether) {
+  WatchOptions options = Recursive();
+  options.further_paths = {"/s", "/t"};
+  options.prompt_progress = true;
+  Start(options);
+  Deliver(StateFrame(5, {{"/r", 1, 1}, {"/s", 2, 2}, {"/t", 3, 3}}));
+  Break();
+  EXPECT_THAT(Last().request.further_paths(), ElementsAre("/s", "/t"));
+  EXPECT_TRUE(Last().request.prompt_progress());
+  Deliver(CompactedFrame());
+  Deliver(StateFrame(95, {{"/r", 1, 1}, {"/t", 3, 92}}));
+  EXPECT_THAT(batches_, ElementsAre("5 initial created:/r created:/s created:/t",
+                                    "95 resync changed:/t deleted:/s"));
+}
+
+TEST_F(CoordWatchTest, APathThatIsNotUtf8EndsTheWatch) {
+  WatchOptions options;
+  options.further_paths = {"/s", "/\xff"};
+  Start(options);
+  EXPECT_EQ(end_.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(ensemble_.watches.empty());
+}
+
 TEST_F(CoordWatchTest, TheInitialStateHoldsTheRootWhichNoCommandCreated) {
   Start(Recursive());
   Deliver(StateFrame(10, {{"/", 0, 0}, {"/r", 1, 1}}));

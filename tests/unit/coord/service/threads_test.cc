@@ -150,7 +150,7 @@ class ThreadsTest : public testing::Test {
     for (int i = 0; i < 20; ++i) {
       auto sink = std::make_shared<WatchSink>();
       WatchRequest request;
-      request.filter = {"/", true};
+      request.filter = {.paths = {"/"}, .recursive = true};
       std::shared_ptr<Watch> watch = *service_.OpenWatch({"test"}, request, sink);
       sink->Bind(watch);
       sink->Await(5);

@@ -27,6 +27,7 @@ class TestWatcher : public StreamSink, public std::enable_shared_from_this<TestW
     if (reads) TakeAll();
   }
   void Close() { watch_->Close(std::nullopt); }
+  Watch& watch() { return *watch_; }
 
   template <typename Frame>
   std::vector<Frame> All() const {
@@ -86,9 +87,16 @@ class WatchServiceTest : public ServiceTest {
   }
 
   std::shared_ptr<TestWatcher> WatchPath(std::string path, bool recursive, Zxid from = Zxid()) {
+    return WatchPaths({std::move(path)}, recursive, from);
+  }
+
+  std::shared_ptr<TestWatcher> WatchPaths(std::vector<std::string> paths, bool recursive,
+                                          Zxid from = Zxid(), bool prompt_progress = false) {
     WatchRequest request;
-    request.filter = {std::move(path), recursive};
+    request.filter.paths = std::move(paths);
+    request.filter.recursive = recursive;
     request.from_zxid = from;
+    request.prompt_progress = prompt_progress;
     auto watcher = std::make_shared<TestWatcher>();
     EXPECT_TRUE(watcher->Open(*service_, std::move(request)).ok());
     Settle();

@@ -67,6 +67,104 @@ TEST_F(WatchTest, AllChangesOfOneZxidComeInOneFrame) {
   EXPECT_EQ(watcher->All<WatchChanges>()[0].changes.size(), 3u);
 }
 
+TEST_F(WatchTest, SeveralRootsAreOneStreamOfOneOrder) {
+  for (const char* path : {"/a", "/a/b", "/ab", "/z"}) writer_->Create(path, "0");
+  Settle();
+  auto watcher = WatchPaths({"/z", "/a", "/missing"}, true);
+  EXPECT_THAT(watcher->StatePaths(), ElementsAre("/a", "/a/b", "/z"));
+  ASSERT_EQ(watcher->All<WatchState>().size(), 1u);
+
+  writer_->Set("/z", "1");
+  writer_->Set("/ab", "2");
+  writer_->Set("/a/b", "3");
+  writer_->Create("/missing", "4");
+  Settle();
+  EXPECT_THAT(watcher->Changes(),
+              ElementsAre("changed /z=1", "changed /a/b=3", "created /missing=4"));
+}
+
+TEST_F(WatchTest, AZxidThatChangesSeveralRootsComesInOneFrame) {
+  auto watcher = WatchPaths({"/a", "/c"}, true);
+  tree::Transaction transaction;
+  transaction.operations = {tree::Create{"/a"}, tree::Create{"/b"}, tree::Create{"/c"}};
+  writer_->Ask(transaction);
+  Settle();
+  ASSERT_EQ(watcher->All<WatchChanges>().size(), 1u);
+  EXPECT_EQ(watcher->All<WatchChanges>()[0].changes.size(), 2u);
+}
+
+TEST_F(WatchTest, RootsThatOverlapDeliverOnce) {
+  writer_->Create("/a");
+  writer_->Create("/a/b");
+  Settle();
+  auto watcher = WatchPaths({"/a/b", "/a", "/a"}, true);
+  EXPECT_THAT(watcher->StatePaths(), ElementsAre("/a", "/a/b"));
+  writer_->Set("/a/b", "1");
+  Settle();
+  EXPECT_THAT(watcher->Changes(), ElementsAre("changed /a/b=1"));
+}
+
+TEST_F(WatchTest, ZnodesWatchedAloneDoNotCoverWhatIsBelow) {
+  writer_->Create("/a");
+  writer_->Create("/a/b");
+  Settle();
+  auto watcher = WatchPaths({"/a", "/a/b"}, false);
+  EXPECT_THAT(watcher->StatePaths(), ElementsAre("/a", "/a/b"));
+  writer_->Create("/a/b/c");
+  Settle();
+  EXPECT_THAT(watcher->Changes(), ElementsAre("children /a/b"));
+}
+
+TEST_F(WatchTest, AWatchOfSeveralRootsResumesAndIsForgottenAsOne) {
+  const uint64_t before = service_->Status().watches;
+  auto first = WatchPaths({"/a", "/b"}, true);
+  EXPECT_EQ(service_->Status().watches, before + 1);
+  const Zxid seen = zxid();
+  first->Close();
+  Settle();
+  EXPECT_EQ(service_->Status().watches, before);
+  writer_->Create("/b", "1");
+  writer_->Create("/a", "2");
+  Settle();
+  EXPECT_THAT(WatchPaths({"/a", "/b"}, true, seen)->Changes(),
+              ElementsAre("created /b=1", "created /a=2"));
+  EXPECT_THAT(first->Changes(), IsEmpty());
+}
+
+TEST_F(WatchTest, PromptProgressTellsSoonAndOnceOfChangesElsewhere) {
+  auto prompt = WatchPaths({"/a"}, true, Zxid(), /*prompt_progress=*/true);
+  auto patient = WatchPath("/a", true);
+  writer_->Create("/y");
+  writer_->Create("/z");
+  Settle();
+  scheduler_.RunFor(absl::Milliseconds(30));
+  ASSERT_EQ(prompt->All<WatchProgress>().size(), 2u);
+  EXPECT_EQ(prompt->All<WatchProgress>()[1].zxid, zxid());
+  EXPECT_EQ(patient->All<WatchProgress>().size(), 1u);
+}
+
+TEST_F(WatchTest, PromptProgressIsNotToldOfWhatIsDelivered) {
+  auto watcher = WatchPaths({"/a"}, true, Zxid(), /*prompt_progress=*/true);
+  writer_->Create("/a", "1");
+  Settle();
+  scheduler_.RunFor(absl::Milliseconds(30));
+  EXPECT_THAT(watcher->Changes(), ElementsAre("created /a=1"));
+  EXPECT_EQ(watcher->All<WatchProgress>().size(), 1u);
+}
+
+// A client may read in the middle of what the applier tells of one command.
+TEST_F(WatchTest, ASetQueuedAgainAfterItWasTakenIsDeliveredOnce) {
+  auto watcher = WatchPath("/", true);
+  std::vector<tree::Change> changes(1);
+  changes[0].path = "/a";
+  const ChangeSetPtr set = MakeChangeSet(zxid() + 1, std::move(changes));
+  watcher->watch().QueueChanges(set);
+  watcher->OnOutput();
+  watcher->watch().QueueChanges(set);
+  watcher->OnOutput();
+  EXPECT_EQ(watcher->All<WatchChanges>().size(), 1u);
+}
+
 TEST_F(WatchTest, LargeStatesComeInChunks) {
   for (int i = 0; i < 5; ++i) {
     writer_->Create("/n" + std::to_string(i), std::string(600 << 10, 'x'));
@@ -127,9 +225,11 @@ TEST_F(WatchTest, TellsItsProgressWhileIdle) {
 TEST_F(WatchTest, RefusesWhatMakesNoSense) {
   auto watcher = std::make_shared<TestWatcher>();
   WatchRequest request;
-  request.filter.path = "no path";
+  request.filter.paths = {"/a", "no path"};
   EXPECT_EQ(watcher->Open(*service_, request).code(), absl::StatusCode::kInvalidArgument);
-  request.filter.path = "/a";
+  request.filter.paths.assign(65, "/a");
+  EXPECT_EQ(watcher->Open(*service_, request).code(), absl::StatusCode::kInvalidArgument);
+  request.filter.paths = {"/a"};
   request.ensemble_id = base::Uuid(1, 1);
   EXPECT_EQ(watcher->Open(*service_, request).code(), absl::StatusCode::kFailedPrecondition);
 }
@@ -141,7 +241,7 @@ TEST_F(WatchTest, WithoutALeaderOnlyAStaleWatchStarts) {
   EXPECT_EQ(fresh->end.failure->code, absl::StatusCode::kUnavailable);
   auto stale = std::make_shared<TestWatcher>();
   WatchRequest request;
-  request.filter = {"/", true};
+  request.filter = {.paths = {"/"}, .recursive = true};
   request.stale_ok = true;
   EXPECT_TRUE(stale->Open(*service_, request).ok());
   Settle();
@@ -165,7 +265,7 @@ TEST_F(WatchTest, LosesAndRepeatsNothingWhileItIsArmed) {
   for (int i = 1; i <= 100; ++i) {
     writer_->Set("/n", std::to_string(i));
     WatchRequest request;
-    request.filter = {"/n", i % 2 == 0};
+    request.filter = {.paths = {"/n"}, .recursive = i % 2 == 0};
     auto watcher = std::make_shared<TestWatcher>();
     ASSERT_TRUE(watcher->Open(*service_, request).ok());
     watchers.push_back(watcher);
