@@ -49,35 +49,33 @@ OperationResult Edit::Apply(const Create& operation) {
   if (operation.data.size() > kDataBytesMax) return Failed(ResultCode::kTooLarge);
   const std::optional<PathParts> given = SplitPath(operation.path);
   if (!given.has_value()) return Failed(ResultCode::kBadArguments);
-  Znode* const parent = tree_.Find(given->parent);
+  const Znode* const parent = tree_.Find(given->parent);
   if (parent == nullptr) return Failed(ResultCode::kNoNode);
   std::string path = operation.path;
   if (IsSequential(operation.mode)) path += SequenceSuffix(parent->create_counter);
   if (!IsValidPath(path)) return Failed(ResultCode::kBadArguments);
   const std::string_view name = SplitPath(path)->name;
   if (path == "/" || parent->Child(name) != nullptr) return Failed(ResultCode::kNodeExists);
-  if (parent->ephemeral_owner != SessionId()) {
-    return Failed(ResultCode::kNoChildrenForEphemerals);
-  }
+  if (parent->is_ephemeral()) return Failed(ResultCode::kNoChildrenForEphemerals);
 
-  auto created = std::make_unique<Znode>();
-  created->czxid = created->mzxid = created->pzxid = context_.zxid;
-  created->ctime_ms = created->mtime_ms = context_.time_ms;
-  created->data = operation.data;
+  CowPtr<Znode> created(new Znode());
+  Znode& znode = created.Owned();
+  znode.czxid = znode.mzxid = znode.pzxid = context_.zxid;
+  znode.ctime_ms = znode.mtime_ms = context_.time_ms;
+  znode.data = operation.data;
   if (IsEphemeral(operation.mode)) {
-    created->ephemeral_owner = context_.session;
+    znode.SetOwner(context_.session);
     sessions_.AddEphemeral(context_.session, path);
   }
-  const Znode& znode = *created;
   const Tree::ParentFields before = Tree::ParentFieldsOf(*parent);
-  tree_.Insert(given->parent, *parent, name, std::move(created),
-               {context_.zxid, NextCounter(before.create_counter)});
+  const Znode& changed_parent =
+      tree_.Insert(given->parent, name, std::move(created),
+                   {context_.zxid, NextCounter(before.create_counter)});
   if (undo_ == Undo::kKeep) {
-    undo_log_.push_back(
-        Inserted{{std::string(given->parent), parent, std::string(name), before}});
+    undo_log_.push_back(Inserted{{std::string(given->parent), std::string(name), before}});
   }
   Report(Change::Type::kCreated, path, znode);
-  Report(Change::Type::kChildren, given->parent, *parent);
+  Report(Change::Type::kChildren, given->parent, changed_parent);
   OperationResult result;
   result.stat = znode.ToStat();
   result.path = std::move(path);
@@ -87,32 +85,32 @@ OperationResult Edit::Apply(const Create& operation) {
 OperationResult Edit::Apply(const SetData& operation) {
   if (!IsValidPath(operation.path)) return Failed(ResultCode::kBadArguments);
   if (operation.data.size() > kDataBytesMax) return Failed(ResultCode::kTooLarge);
-  Znode* const znode = tree_.Find(operation.path);
+  const Znode* const znode = tree_.Find(operation.path);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
   if (!VersionMatches(operation.expected_version, *znode)) return Failed(ResultCode::kBadVersion);
 
-  Tree::Content before = tree_.SetContent(
-      operation.path, *znode,
-      {operation.data, context_.zxid, context_.time_ms, NextVersion(znode->version)});
   if (undo_ == Undo::kKeep) {
-    undo_log_.push_back(Changed{operation.path, znode, std::move(before)});
+    undo_log_.push_back(Changed{operation.path, Tree::ContentOf(*znode)});
   }
-  Report(Change::Type::kChanged, operation.path, *znode);
+  const Znode& changed = tree_.SetContent(
+      operation.path,
+      {operation.data, context_.zxid, context_.time_ms, NextVersion(znode->version)});
+  Report(Change::Type::kChanged, operation.path, changed);
   OperationResult result;
-  result.stat = znode->ToStat();
+  result.stat = changed.ToStat();
   return result;
 }
 
 OperationResult Edit::Apply(const Delete& operation) {
   const std::optional<PathParts> parts = SplitPath(operation.path);
   if (!parts.has_value() || operation.path == "/") return Failed(ResultCode::kBadArguments);
-  Znode* const parent = tree_.Find(parts->parent);
+  const Znode* const parent = tree_.Find(parts->parent);
   if (parent == nullptr) return Failed(ResultCode::kNoNode);
   const Znode* const znode = parent->Child(parts->name);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
   if (!VersionMatches(operation.expected_version, *znode)) return Failed(ResultCode::kBadVersion);
   if (znode->num_children() > 0) return Failed(ResultCode::kNotEmpty);
-  DeleteChild(parts->parent, *parent, parts->name);
+  DeleteChild(parts->parent, parts->name);
   return {};
 }
 
@@ -120,7 +118,7 @@ ResultCode Edit::DeleteSubtree(std::string_view path, uint32_t& deleted) {
   deleted = 0;
   const std::optional<PathParts> parts = SplitPath(path);
   if (!parts.has_value()) return ResultCode::kBadArguments;
-  Znode* const top = tree_.Find(path);
+  const Znode* const top = tree_.Find(path);
   if (top == nullptr) return ResultCode::kNoNode;
   const bool is_root = path == "/";
 
@@ -134,28 +132,29 @@ ResultCode Edit::DeleteSubtree(std::string_view path, uint32_t& deleted) {
 
   const size_t first_change = changes_.size();
   tree_.Walk(path, [&](const ZnodeVisit& visit) {
-    if (&visit.znode == top) return true;
+    if (visit.depth == 0) return true;
     Report(Change::Type::kDeleted, visit.path, visit.znode);
-    if (visit.znode.ephemeral_owner != SessionId()) {
-      sessions_.RemoveEphemeral(visit.znode.ephemeral_owner, visit.path);
+    if (visit.znode.is_ephemeral()) {
+      sessions_.RemoveEphemeral(visit.znode.ephemeral_owner(), visit.path);
     }
     return true;
   });
   std::reverse(changes_.begin() + static_cast<std::ptrdiff_t>(first_change), changes_.end());
-  tree_.RemoveDescendants(path, *top, {context_.zxid, top->create_counter});
+  const Znode& emptied =
+      tree_.RemoveDescendants(path, {context_.zxid, top->create_counter});
   if (is_root) {
-    Report(Change::Type::kChildren, path, *top);
+    Report(Change::Type::kChildren, path, emptied);
   } else {
-    DeleteChild(parts->parent, *tree_.Find(parts->parent), parts->name);
+    DeleteChild(parts->parent, parts->name);
   }
   return ResultCode::kOk;
 }
 
 uint32_t Edit::DeleteEphemerals(SessionId session) {
   const PathSet paths = sessions_.Find(session)->ephemerals;
-  for (const std::string& path : paths) {
-    const PathParts parts = *SplitPath(path);
-    DeleteChild(parts.parent, *tree_.Find(parts.parent), parts.name);
+  for (const PathSet::Entry& entry : paths) {
+    const PathParts parts = *SplitPath(entry.key.view());
+    DeleteChild(parts.parent, parts.name);
   }
   return static_cast<uint32_t>(paths.size());
 }
@@ -171,38 +170,35 @@ void Edit::Rollback() {
 
 void Edit::Revert(Inserted& entry) {
   const Place& place = entry.place;
-  const std::unique_ptr<Znode> znode =
-      tree_.Remove(place.parent_path, *place.parent, place.name, place.before);
-  if (znode->ephemeral_owner != SessionId()) {
-    sessions_.RemoveEphemeral(znode->ephemeral_owner, ChildPath(place.parent_path, place.name));
+  const CowPtr<Znode> znode = tree_.Remove(place.parent_path, place.name, place.before).znode;
+  if (znode->is_ephemeral()) {
+    sessions_.RemoveEphemeral(znode->ephemeral_owner(), ChildPath(place.parent_path, place.name));
   }
 }
 
 void Edit::Revert(Removed& entry) {
   const Place& place = entry.place;
-  if (entry.znode->ephemeral_owner != SessionId() && !MUTANT(15)) {
-    sessions_.AddEphemeral(entry.znode->ephemeral_owner, ChildPath(place.parent_path, place.name));
+  if (entry.znode->is_ephemeral() && !MUTANT(15)) {
+    sessions_.AddEphemeral(entry.znode->ephemeral_owner(),
+                           ChildPath(place.parent_path, place.name));
   }
-  tree_.Insert(place.parent_path, *place.parent, place.name, std::move(entry.znode), place.before);
+  tree_.Insert(place.parent_path, place.name, std::move(entry.znode), place.before);
 }
 
-void Edit::Revert(Changed& entry) {
-  tree_.SetContent(entry.path, *entry.znode, std::move(entry.before));
-}
+void Edit::Revert(Changed& entry) { tree_.SetContent(entry.path, std::move(entry.before)); }
 
-void Edit::DeleteChild(std::string_view parent_path, Znode& parent, std::string_view name) {
+void Edit::DeleteChild(std::string_view parent_path, std::string_view name) {
   const std::string path = ChildPath(parent_path, name);
-  const Tree::ParentFields before = Tree::ParentFieldsOf(parent);
-  std::unique_ptr<Znode> znode =
-      tree_.Remove(parent_path, parent, name, {context_.zxid, before.create_counter});
-  if (znode->ephemeral_owner != SessionId()) {
-    sessions_.RemoveEphemeral(znode->ephemeral_owner, path);
-  }
-  Report(Change::Type::kDeleted, path, *znode);
-  Report(Change::Type::kChildren, parent_path, parent);
+  const Tree::ParentFields before = Tree::ParentFieldsOf(*tree_.Find(parent_path));
+  Tree::Removed removed =
+      tree_.Remove(parent_path, name, {context_.zxid, before.create_counter});
+  const Znode& znode = *removed.znode;
+  if (znode.is_ephemeral()) sessions_.RemoveEphemeral(znode.ephemeral_owner(), path);
+  Report(Change::Type::kDeleted, path, znode);
+  Report(Change::Type::kChildren, parent_path, removed.parent);
   if (undo_ == Undo::kKeep) {
-    undo_log_.push_back(
-        Removed{{std::string(parent_path), &parent, std::string(name), before}, std::move(znode)});
+    undo_log_.push_back(Removed{{std::string(parent_path), std::string(name), before},
+                                std::move(removed.znode)});
   }
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -51,11 +50,10 @@ class Edit {
   void Rollback();
 
  private:
-  // Where a znode was put in or taken out. The parent's address is good until it is itself freed,
-  // which nothing does before the edit ends: what is taken out is kept here.
+  // Where a znode was put in or taken out. Places are paths: an address would be that of a znode
+  // which a later operation may have replaced by a copy.
   struct Place {
     std::string parent_path;
-    Znode* parent;
     std::string name;
     Tree::ParentFields before;
   };
@@ -64,11 +62,10 @@ class Edit {
   };
   struct Removed {
     Place place;
-    std::unique_ptr<Znode> znode;
+    CowPtr<Znode> znode;
   };
   struct Changed {
     std::string path;
-    Znode* znode;
     Tree::Content before;
   };
   using UndoEntry = std::variant<Inserted, Removed, Changed>;
@@ -78,7 +75,7 @@ class Edit {
   void Revert(Changed& entry);
 
   // Requires: the child exists and has no children.
-  void DeleteChild(std::string_view parent_path, Znode& parent, std::string_view name);
+  void DeleteChild(std::string_view parent_path, std::string_view name);
   void Report(Change::Type type, std::string_view path, const Znode& znode);
 
   const EditContext context_;

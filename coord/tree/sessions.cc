@@ -1,5 +1,7 @@
 #include "coord/tree/sessions.h"
 
+#include <utility>
+
 #include "base/check.h"
 #include "base/mutant.h"
 #include "coord/tree/digest.h"
@@ -35,11 +37,9 @@ SessionId MakeId(uint8_t server_id, Zxid zxid) {
 
 }  // namespace
 
-const Session* Sessions::Find(SessionId id) const { return FindMutable(id); }
-
-Session* Sessions::FindMutable(SessionId id) const {
-  const auto found = sessions_.find(id);
-  return found == sessions_.end() ? nullptr : found->second.get();
+const Session* Sessions::Find(SessionId id) const {
+  const CowPtr<Session>* const found = sessions_.Find(id);
+  return found == nullptr ? nullptr : found->get();
 }
 
 SessionGrant Sessions::GrantOf(SessionId id) const {
@@ -55,77 +55,71 @@ SessionGrant Sessions::GrantOf(SessionId id) const {
 }
 
 SessionId Sessions::Create(const CreateSession& operation, Zxid zxid) {
-  const auto [known, is_new] = by_nonce_.try_emplace(operation.nonce);
-  if (!is_new) return known->second;
+  const SessionId* const known = by_nonce_.Find(operation.nonce);
+  if (known != nullptr) return *known;
   const SessionId id = MakeId(operation.server_id, zxid);
-  known->second = id;
-  auto session = std::make_unique<Session>();
-  session->nonce = operation.nonce;
-  session->password = operation.password;
-  session->timeout_ms = operation.timeout_ms;
-  session->generation = SessionGeneration(1);
-  digest_ += Term(id, *session);
-  const bool inserted = sessions_.emplace(id, std::move(session)).second;
-  CHECK(inserted);
+  CowPtr<Session> created(new Session());
+  Session& session = created.Owned();
+  session.nonce = operation.nonce;
+  session.password = operation.password;
+  session.timeout_ms = operation.timeout_ms;
+  session.generation = SessionGeneration(1);
+  digest_ += Term(id, session);
+  by_nonce_.Insert(operation.nonce, id);
+  sessions_.Insert(id, std::move(created));
   return id;
 }
 
 bool Sessions::Attach(const AttachSession& operation) {
-  Session* const session = FindMutable(operation.session);
-  if (session == nullptr || !SamePassword(session->password, operation.password)) return false;
-  digest_ -= Term(operation.session, *session);
-  ++session->generation;
-  session->timeout_ms = operation.timeout_ms;
-  digest_ += Term(operation.session, *session);
+  const Session* const found = Find(operation.session);
+  if (found == nullptr || !SamePassword(found->password, operation.password)) return false;
+  Session& session = Mutable(operation.session);
+  digest_ -= Term(operation.session, session);
+  ++session.generation;
+  session.timeout_ms = operation.timeout_ms;
+  digest_ += Term(operation.session, session);
   return true;
 }
 
 ResultCode Sessions::Admit(SessionId id, SessionGeneration generation, CommandSequence sequence) {
-  Session* const session = FindMutable(id);
-  if (session == nullptr) return ResultCode::kSessionExpired;
-  if (generation != session->generation && !MUTANT(16)) return ResultCode::kStaleGeneration;
-  if (sequence != session->last_sequence + 1 && !MUTANT(17)) return ResultCode::kSequenceGap;
-  digest_ -= Term(id, *session);
-  session->last_sequence = sequence;
-  digest_ += Term(id, *session);
+  const Session* const found = Find(id);
+  if (found == nullptr) return ResultCode::kSessionExpired;
+  if (generation != found->generation && !MUTANT(16)) return ResultCode::kStaleGeneration;
+  if (sequence != found->last_sequence + 1 && !MUTANT(17)) return ResultCode::kSequenceGap;
+  Session& session = Mutable(id);
+  digest_ -= Term(id, session);
+  session.last_sequence = sequence;
+  digest_ += Term(id, session);
   return ResultCode::kOk;
 }
 
 void Sessions::Remove(SessionId id) {
-  const auto found = sessions_.find(id);
-  CHECK(found != sessions_.end());
-  CHECK(found->second->ephemerals.empty());
-  digest_ -= Term(id, *found->second);
-  by_nonce_.erase(found->second->nonce);
-  sessions_.erase(found);
+  const CowPtr<Session> session = sessions_.Remove(id);
+  CHECK(session->ephemerals.empty());
+  digest_ -= Term(id, *session);
+  by_nonce_.Remove(session->nonce);
 }
 
 void Sessions::AddEphemeral(SessionId id, std::string_view path) {
-  Session* const session = FindMutable(id);
-  CHECK(session != nullptr);
-  const bool inserted = session->ephemerals.emplace(path).second;
-  CHECK(inserted);
+  Mutable(id).ephemerals.Insert(CompactString(path), {});
   ++ephemeral_count_;
 }
 
 void Sessions::RemoveEphemeral(SessionId id, std::string_view path) {
-  Session* const session = FindMutable(id);
-  CHECK(session != nullptr);
-  const size_t erased = session->ephemerals.erase(std::string(path));
-  CHECK(erased == 1);
+  Mutable(id).ephemerals.Remove(path);
   --ephemeral_count_;
 }
 
 std::vector<SessionId> Sessions::Ids() const {
   std::vector<SessionId> ids;
   ids.reserve(sessions_.size());
-  for (const auto& [id, session] : sessions_) ids.push_back(id);
+  for (const auto& entry : sessions_) ids.push_back(entry.key);
   return ids;
 }
 
 uint64_t Sessions::RecomputeDigest() const {
   uint64_t digest = 0;
-  for (const auto& [id, session] : sessions_) digest += Term(id, *session);
+  for (const auto& entry : sessions_) digest += Term(entry.key, *entry.value);
   return digest;
 }
 

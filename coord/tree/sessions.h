@@ -2,24 +2,24 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/container/btree_map.h"
-#include "absl/container/btree_set.h"
-#include "absl/container/flat_hash_map.h"
 #include "base/uuid.h"
 #include "coord/tree/command.h"
+#include "coord/tree/compact_string.h"
+#include "coord/tree/cow_map.h"
+#include "coord/tree/cow_ptr.h"
 #include "coord/tree/result.h"
 #include "coord/tree/types.h"
 
 namespace bellwether::coord::tree {
 
+// The value of a map that is a set.
+struct Nothing {};
+
 // Paths, sorted by bytes.
-using PathSet = absl::btree_set<std::string>;
+using PathSet = CowMap<CompactString, Nothing>;
 
 // A live session.
 struct Session {
@@ -29,10 +29,12 @@ struct Session {
   SessionGeneration generation;
   CommandSequence last_sequence;
   PathSet ephemerals;  // paths of the znodes it owns
+  RefCount references;
 };
 
 // The live sessions and what is summed over them. Knows nothing of time: who expires is decided by
-// the leader. Not thread-safe; const calls may run in parallel.
+// the leader. A copy takes O(1) and shares what neither changes; it may be read and dropped on
+// another thread. Otherwise not thread-safe; const calls may run in parallel.
 //
 // Invariant: a session's ephemerals are exactly the znodes whose owner it is.
 class Sessions {
@@ -68,10 +70,11 @@ class Sessions {
   uint64_t RecomputeDigest() const;
 
  private:
-  Session* FindMutable(SessionId id) const;
+  // Requires: it exists.
+  Session& Mutable(SessionId id) { return sessions_.Mutable(id).Mutable(); }
 
-  absl::btree_map<SessionId, std::unique_ptr<Session>> sessions_;
-  absl::flat_hash_map<base::Uuid, SessionId> by_nonce_;  // never walked: its order is not fixed
+  CowMap<SessionId, CowPtr<Session>> sessions_;
+  CowMap<base::Uuid, SessionId> by_nonce_;
   size_t ephemeral_count_ = 0;
   uint64_t digest_ = 0;
 };

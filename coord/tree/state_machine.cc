@@ -143,10 +143,9 @@ std::optional<StateMachine::ChildrenView> StateMachine::Children(std::string_vie
   const Znode* const znode = tree_.Find(path);
   if (znode == nullptr) return std::nullopt;
   ChildrenView view{znode->ToStat(), {}};
-  if (znode->children == nullptr) return view;
-  view.names.reserve(znode->children->size());
-  for (const ChildEntry& child : znode->children->entries()) {
-    view.names.emplace_back(child.name.view());
+  view.names.reserve(znode->num_children());
+  for (const ChildTable::Entry& child : znode->children()) {
+    view.names.emplace_back(child.key.view());
   }
   return view;
 }
@@ -168,7 +167,10 @@ std::vector<SessionId> StateMachine::SessionIds() const { return sessions_.Ids()
 std::vector<std::string> StateMachine::Ephemerals(SessionId session) const {
   const Session* const found = sessions_.Find(session);
   if (found == nullptr) return {};
-  return {found->ephemerals.begin(), found->ephemerals.end()};
+  std::vector<std::string> paths;
+  paths.reserve(found->ephemerals.size());
+  for (const PathSet::Entry& entry : found->ephemerals) paths.emplace_back(entry.key.view());
+  return paths;
 }
 
 uint64_t StateMachine::DigestOf(uint64_t tree_digest, uint64_t sessions_digest) const {

@@ -18,7 +18,7 @@ bool CompareHolds(const Compare& compare, const Tree& tree) {
     case Compare::Field::kMzxid:
       return compare.value == znode->mzxid.value();
     case Compare::Field::kEphemeralOwner:
-      return static_cast<uint64_t>(compare.value) == znode->ephemeral_owner.value();
+      return static_cast<uint64_t>(compare.value) == znode->ephemeral_owner().value();
     case Compare::Field::kExists:
       break;
   }

@@ -1,5 +1,6 @@
 #include "coord/tree/tree.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,7 @@ uint64_t StatTerm(std::string_view path, const Znode& znode) {
       .Number(static_cast<uint64_t>(znode.pzxid.value()))
       .Number(static_cast<uint64_t>(znode.ctime_ms))
       .Number(static_cast<uint64_t>(znode.mtime_ms))
-      .Number(znode.ephemeral_owner.value())
+      .Number(znode.ephemeral_owner().value())
       .Number(static_cast<uint32_t>(znode.version))
       .Number(static_cast<uint32_t>(znode.create_counter))
       .Number(znode.num_children())
@@ -39,57 +40,68 @@ void SetFields(Znode& parent, const Tree::ParentFields& fields) {
   parent.create_counter = fields.create_counter;
 }
 
-}  // namespace
-
-Tree::Tree() : root_(std::make_unique<Znode>()) { digest_ = Terms("/", *root_); }
-
-const Znode* Tree::Find(std::string_view path) const {
-  if (path.empty() || path[0] != '/') return nullptr;
-  const Znode* znode = root_.get();
-  if (path.size() == 1) return znode;
+// Calls `step` with each name on the way from the root to a path, until it returns false.
+// Requires: the path begins with '/'.
+template <typename Step>
+void ForEachName(std::string_view path, Step step) {
+  if (path.size() == 1) return;
   std::string_view rest = path.substr(1);
   while (true) {
     const size_t slash = rest.find('/');
-    znode = znode->Child(rest.substr(0, slash));
-    if (znode == nullptr || slash == std::string_view::npos) return znode;
+    if (!step(rest.substr(0, slash)) || slash == std::string_view::npos) return;
     rest.remove_prefix(slash + 1);
   }
 }
 
-Znode* Tree::Find(std::string_view path) {
-  return const_cast<Znode*>(std::as_const(*this).Find(path));
+}  // namespace
+
+Tree::Tree() : root_(new Znode()) { digest_ = Terms("/", *root_); }
+
+const Znode* Tree::Find(std::string_view path) const {
+  if (path.empty() || path[0] != '/') return nullptr;
+  const Znode* znode = root_.get();
+  ForEachName(path, [&znode](std::string_view name) {
+    znode = znode->Child(name);
+    return znode != nullptr;
+  });
+  return znode;
+}
+
+Znode& Tree::Mutable(std::string_view path) {
+  Znode* znode = &root_.Mutable();
+  ForEachName(path, [&znode](std::string_view name) {
+    znode = &znode->mutable_children().Mutable(name).Mutable();
+    return true;
+  });
+  return *znode;
 }
 
 bool Tree::Walk(std::string_view path, absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const {
   const Znode* const top = Find(path);
   if (top == nullptr) return false;
-  if (!visitor({path, *top}) || top->children == nullptr) return true;
+  if (!visitor({path, 0, *top}) || top->num_children() == 0) return true;
 
   // The tables on the way down, each with the next child to visit and the length of its path.
   struct Level {
-    ChildTable::Entries::const_iterator next;
-    ChildTable::Entries::const_iterator end;
+    ChildTable::Iterator next;
     size_t path_bytes;
   };
   std::vector<Level> levels;
   std::string current(path == "/" ? "" : path);
-  auto descend = [&](const ChildTable& table) {
-    levels.push_back({table.entries().begin(), table.entries().end(), current.size()});
-  };
-  descend(*top->children);
+  levels.push_back({top->children().begin(), current.size()});
   while (!levels.empty()) {
     Level& level = levels.back();
     current.resize(level.path_bytes);
-    if (level.next == level.end) {
+    if (level.next == ChildTable::Iterator()) {
       levels.pop_back();
       continue;
     }
-    const Znode& znode = *level.next->znode;
+    const Znode& znode = *level.next->value;
     current += '/';
-    current += level.next->name.view();
+    current += level.next->key.view();
     ++level.next;
-    if (!visitor({current, znode})) return true;
-    if (znode.children != nullptr) descend(*znode.children);
+    if (!visitor({current, levels.size(), znode})) return true;
+    if (znode.num_children() > 0) levels.push_back({znode.children().begin(), current.size()});
   }
   return true;
 }
@@ -98,61 +110,67 @@ Tree::ParentFields Tree::ParentFieldsOf(const Znode& parent) {
   return {parent.pzxid, parent.create_counter};
 }
 
-void Tree::Insert(std::string_view parent_path, Znode& parent, std::string_view name,
-                  std::unique_ptr<Znode> znode, const ParentFields& fields) {
-  CHECK(znode->children == nullptr);
+const Znode& Tree::Insert(std::string_view parent_path, std::string_view name,
+                          CowPtr<Znode> znode, const ParentFields& fields) {
+  CHECK(znode->num_children() == 0);
+  Znode& parent = Mutable(parent_path);
   ++znode_count_;
   data_bytes_ += znode->data.size();
   digest_ += Terms(ChildPath(parent_path, name), *znode);
 
   digest_ -= StatTerm(parent_path, parent);
-  if (parent.children == nullptr) parent.children = std::make_unique<ChildTable>();
-  parent.children->Insert(name, std::move(znode));
+  parent.mutable_children().Insert(CompactString(name), std::move(znode));
   SetFields(parent, fields);
   digest_ += StatTerm(parent_path, parent);
+  return parent;
 }
 
-std::unique_ptr<Znode> Tree::Remove(std::string_view parent_path, Znode& parent,
-                                    std::string_view name, const ParentFields& fields) {
-  CHECK(parent.children != nullptr);
+Tree::Removed Tree::Remove(std::string_view parent_path, std::string_view name,
+                           const ParentFields& fields) {
+  Znode& parent = Mutable(parent_path);
   digest_ -= StatTerm(parent_path, parent);
-  std::unique_ptr<Znode> znode = parent.children->Remove(name);
-  CHECK(znode->children == nullptr);
-  if (parent.children->size() == 0) parent.children.reset();
+  CowPtr<Znode> znode = parent.mutable_children().Remove(name);
+  CHECK(znode->num_children() == 0);
   SetFields(parent, fields);
   digest_ += StatTerm(parent_path, parent);
 
   --znode_count_;
   data_bytes_ -= znode->data.size();
   digest_ -= Terms(ChildPath(parent_path, name), *znode);
-  return znode;
+  return {std::move(znode), parent};
 }
 
-void Tree::RemoveDescendants(std::string_view path, Znode& znode, const ParentFields& fields) {
+const Znode& Tree::RemoveDescendants(std::string_view path, const ParentFields& fields) {
   Walk(path, [&](const ZnodeVisit& visit) {
-    if (&visit.znode == &znode) return true;
+    if (visit.depth == 0) return true;
     --znode_count_;
     data_bytes_ -= visit.data().size();
     digest_ -= Terms(visit.path, visit.znode);
     return true;
   });
+  Znode& znode = Mutable(path);
   digest_ -= StatTerm(path, znode);
-  znode.children.reset();
+  if (znode.num_children() > 0) znode.mutable_children() = ChildTable();
   SetFields(znode, fields);
   digest_ += StatTerm(path, znode);
+  return znode;
 }
 
-Tree::Content Tree::SetContent(std::string_view path, Znode& znode, Content content) {
+Tree::Content Tree::ContentOf(const Znode& znode) {
+  return {znode.data, znode.mzxid, znode.mtime_ms, znode.version};
+}
+
+const Znode& Tree::SetContent(std::string_view path, Content content) {
+  Znode& znode = Mutable(path);
   digest_ -= Terms(path, znode);
   data_bytes_ += content.data.size();
   data_bytes_ -= znode.data.size();
-  Content before{std::move(znode.data), znode.mzxid, znode.mtime_ms, znode.version};
   znode.data = std::move(content.data);
   znode.mzxid = content.mzxid;
   znode.mtime_ms = content.mtime_ms;
   znode.version = content.version;
   digest_ += Terms(path, znode);
-  return before;
+  return znode;
 }
 
 uint64_t Tree::RecomputeDigest() const {

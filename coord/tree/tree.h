@@ -2,11 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <string_view>
 
 #include "absl/functional/function_ref.h"
+#include "coord/tree/cow_ptr.h"
 #include "coord/tree/shared_bytes.h"
 #include "coord/tree/types.h"
 #include "coord/tree/znode.h"
@@ -16,22 +15,26 @@ namespace bellwether::coord::tree {
 // A znode met on a walk. Valid during the visit.
 struct ZnodeVisit {
   std::string_view path;
+  size_t depth;  // below the walk's top
   const Znode& znode;
 
+  // Empty for the root.
+  std::string_view name() const { return path.substr(path.rfind('/') + 1); }
   Stat stat() const { return znode.ToStat(); }
   const SharedBytes& data() const { return znode.data; }
 };
 
 // The znodes and what is summed over them: counts and digest. Knows the structure, none of the
-// rules: who may change what, and when, is Edit's. The root always exists. Not thread-safe; const
-// calls may run in parallel.
+// rules: who may change what, and when, is Edit's. The root always exists. A copy takes O(1) and
+// shares what neither changes; it may be read and dropped on another thread. Otherwise not
+// thread-safe; const calls may run in parallel.
 class Tree {
  public:
   Tree();
 
-  // Null when there is none; a malformed path names none.
+  // Null when there is none; a malformed path names none. The address is good until the next
+  // change of the tree, whichever znode that is of.
   const Znode* Find(std::string_view path) const;
-  Znode* Find(std::string_view path);
 
   // Visits the znode and everything below it: a parent before its children, siblings by the bytes
   // of their names; ends early when the visitor returns false. False when there is no such znode.
@@ -45,20 +48,24 @@ class Tree {
   };
   static ParentFields ParentFieldsOf(const Znode& parent);
 
-  // Changes. Each takes a znode of this tree together with its path.
+  // Changes. Each requires that the znode of the path, or of the parent's, exists. No copy of the
+  // tree sees them.
 
-  // Adds a child and puts the parent's fields to `fields`.
-  // Requires: the parent has no such child, and the new znode has no children.
-  void Insert(std::string_view parent_path, Znode& parent, std::string_view name,
-              std::unique_ptr<Znode> znode, const ParentFields& fields);
+  // Adds a child and puts the parent's fields to `fields`; returns the parent.
+  // Requires: the parent is no ephemeral and has no such child, and the new znode has no children.
+  const Znode& Insert(std::string_view parent_path, std::string_view name, CowPtr<Znode> znode,
+                      const ParentFields& fields);
 
+  struct Removed {
+    CowPtr<Znode> znode;
+    const Znode& parent;
+  };
   // Takes a childless child out and puts the parent's fields to `fields`.
   // Requires: there is such a child.
-  std::unique_ptr<Znode> Remove(std::string_view parent_path, Znode& parent, std::string_view name,
-                                const ParentFields& fields);
+  Removed Remove(std::string_view parent_path, std::string_view name, const ParentFields& fields);
 
-  // Takes everything below a znode out and puts the znode's fields to `fields`.
-  void RemoveDescendants(std::string_view path, Znode& znode, const ParentFields& fields);
+  // Takes everything below a znode out and puts the znode's fields to `fields`; returns the znode.
+  const Znode& RemoveDescendants(std::string_view path, const ParentFields& fields);
 
   // What a change of the data sets.
   struct Content {
@@ -67,8 +74,9 @@ class Tree {
     int64_t mtime_ms = 0;
     int32_t version = 0;
   };
-  // Returns what was there before.
-  Content SetContent(std::string_view path, Znode& znode, Content content);
+  static Content ContentOf(const Znode& znode);
+  // Returns the znode.
+  const Znode& SetContent(std::string_view path, Content content);
 
   size_t znode_count() const { return znode_count_; }  // the root included
   size_t data_bytes() const { return data_bytes_; }
@@ -77,7 +85,10 @@ class Tree {
   uint64_t RecomputeDigest() const;
 
  private:
-  std::unique_ptr<Znode> root_;
+  // The znode for a change: it and all above it are this tree's alone from here on.
+  Znode& Mutable(std::string_view path);
+
+  CowPtr<Znode> root_;
   size_t znode_count_ = 1;
   size_t data_bytes_ = 0;
   uint64_t digest_ = 0;

@@ -1,7 +1,7 @@
 #include "coord/tree/tree.h"
 
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coord/tree/edit.h"
@@ -11,44 +11,77 @@
 namespace bellwether::coord::tree {
 namespace {
 
-Znode& InsertChild(Tree& tree, const std::string& parent_path, Znode& parent, std::string name) {
-  tree.Insert(parent_path, parent, name, std::make_unique<Znode>(), {Zxid(1), 1});
-  return *parent.Child(name);
+void InsertChild(Tree& tree, const std::string& parent_path, const std::string& name) {
+  tree.Insert(parent_path, name, CowPtr<Znode>(new Znode()), {Zxid(1), 1});
 }
 
 TEST(Tree, HoldsAndFreesTheDeepestPath) {
   Tree tree;
   const uint64_t empty = tree.digest();
   std::string path = "/";
-  Znode* znode = tree.Find(path);
   while (path.size() + 2 <= kPathBytesMax) {
-    znode = &InsertChild(tree, path, *znode, "a");
+    InsertChild(tree, path, "a");
     path = ChildPath(path, "a");
   }
   EXPECT_EQ(tree.znode_count(), kPathBytesMax / 2 + 1);
-  EXPECT_EQ(tree.Find(path), znode);
+  EXPECT_NE(tree.Find(path), nullptr);
   EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
   size_t visited = 0;
-  tree.Walk("/", [&](const ZnodeVisit&) { return ++visited > 0; });
+  tree.Walk("/", [&](const ZnodeVisit& visit) {
+    EXPECT_EQ(visit.depth, visited);
+    EXPECT_EQ(visit.name(), visited == 0 ? "" : "a");
+    return ++visited > 0;
+  });
   EXPECT_EQ(visited, tree.znode_count());
 
-  tree.RemoveDescendants("/", *tree.Find("/"), {});
+  tree.RemoveDescendants("/", {});
   EXPECT_EQ(tree.znode_count(), 1u);
   EXPECT_EQ(tree.digest(), empty);
 }
 
+// One recursion per level would overflow the stack long before this depth.
+TEST(Znode, FreesADeepChainWithoutRecursion) {
+  CowPtr<Znode> top(new Znode());
+  for (int depth = 0; depth < 100'000; ++depth) {
+    CowPtr<Znode> above(new Znode());
+    above.Owned().mutable_children().Insert(CompactString("x"), std::move(top));
+    top = std::move(above);
+  }
+}
+
+TEST(Znode, ACopySharesAndThenKeepsWhatItHad) {
+  Znode parent;
+  parent.version = 3;
+  parent.data = SharedBytes::Copy("data");
+  parent.mutable_children().Insert(CompactString("a"), CowPtr<Znode>(new Znode()));
+  const Znode copy(parent);
+  EXPECT_EQ(copy.Child("a"), parent.Child("a"));
+  parent.mutable_children().Remove("a");
+  EXPECT_EQ(copy.num_children(), 1u);
+  EXPECT_EQ(copy.version, 3);
+  EXPECT_EQ(copy.data.view(), "data");
+
+  Znode ephemeral;
+  ephemeral.SetOwner(SessionId(5));
+  const Znode other(ephemeral);
+  EXPECT_TRUE(other.is_ephemeral());
+  EXPECT_EQ(other.ephemeral_owner(), SessionId(5));
+  EXPECT_TRUE(other.children().empty());
+  EXPECT_EQ(other.Child("a"), nullptr);
+}
+
 TEST(Tree, CountsDataBytes) {
   Tree tree;
-  Znode& root = *tree.Find("/");
-  Znode& a = InsertChild(tree, "/", root, "a");
-  tree.SetContent("/a", a, {SharedBytes::Copy("12345"), Zxid(2), 0, 1});
+  InsertChild(tree, "/", "a");
+  tree.SetContent("/a", {SharedBytes::Copy("12345"), Zxid(2), 0, 1});
   EXPECT_EQ(tree.data_bytes(), 5u);
-  const Tree::Content before = tree.SetContent("/a", a, {SharedBytes::Copy("1"), Zxid(3), 0, 2});
+  const Tree::Content before = Tree::ContentOf(*tree.Find("/a"));
   EXPECT_EQ(before.data.view(), "12345");
   EXPECT_EQ(before.mzxid, Zxid(2));
   EXPECT_EQ(before.version, 1);
+  tree.SetContent("/a", {SharedBytes::Copy("1"), Zxid(3), 0, 2});
   EXPECT_EQ(tree.data_bytes(), 1u);
-  tree.Remove("/", root, "a", {});
+  tree.Remove("/", "a", {});
   EXPECT_EQ(tree.data_bytes(), 0u);
   EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
 }
@@ -57,16 +90,16 @@ TEST(Edit, DeletesSubtreesUpToABound) {
   Tree tree;
   Sessions sessions;
   std::vector<Change> changes;
-  Znode& top = InsertChild(tree, "/", *tree.Find("/"), "top");
+  InsertChild(tree, "/", "top");
   for (size_t i = 0; i < kRecursiveDeleteZnodesMax; ++i) {
-    InsertChild(tree, "/top", top, std::to_string(i));
+    InsertChild(tree, "/top", std::to_string(i));
   }
   Edit edit({SessionId(), Zxid(2), 0}, Edit::Undo::kNone, tree, sessions, changes);
   uint32_t deleted = 0;
   EXPECT_EQ(edit.DeleteSubtree("/top", deleted), ResultCode::kTooLarge);
   EXPECT_EQ(deleted, 0u);
   EXPECT_TRUE(changes.empty());
-  tree.Remove("/top", top, "0", {});
+  tree.Remove("/top", "0", {});
   EXPECT_EQ(edit.DeleteSubtree("/top", deleted), ResultCode::kOk);
   EXPECT_EQ(deleted, kRecursiveDeleteZnodesMax);
   EXPECT_EQ(tree.znode_count(), 1u);
