@@ -43,6 +43,8 @@ bool IsAllowed(uint32_t code_point) {
   return code_point < 0xfff0;
 }
 
+}  // namespace
+
 bool IsValidName(std::string_view name) {
   if (name.empty() || name == "." || name == "..") return false;
   while (!name.empty()) {
@@ -51,8 +53,6 @@ bool IsValidName(std::string_view name) {
   }
   return true;
 }
-
-}  // namespace
 
 bool IsValidPath(std::string_view path) {
   if (path.empty() || path[0] != '/' || path.size() > kPathBytesMax) return false;

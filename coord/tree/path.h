@@ -11,6 +11,9 @@ namespace bellwether::coord::tree {
 // component, none of the characters ZooKeeper forbids, at most kPathBytesMax bytes.
 bool IsValidPath(std::string_view path);
 
+// True for a name that a znode may have.
+bool IsValidName(std::string_view name);
+
 struct PathParts {
   std::string_view parent;  // "/" for a child of the root
   std::string_view name;    // behind the last '/', may be empty

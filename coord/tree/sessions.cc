@@ -70,6 +70,15 @@ SessionId Sessions::Create(const CreateSession& operation, Zxid zxid) {
   return id;
 }
 
+bool Sessions::Restore(SessionId id, CowPtr<Session> session) {
+  if (id == SessionId() || (!sessions_.empty() && id <= sessions_.Last().key)) return false;
+  if (by_nonce_.Find(session->nonce) != nullptr) return false;
+  digest_ += Term(id, *session);
+  by_nonce_.Insert(session->nonce, id);
+  sessions_.Append(id, std::move(session));
+  return true;
+}
+
 bool Sessions::Attach(const AttachSession& operation) {
   const Session* const found = Find(operation.session);
   if (found == nullptr || !SamePassword(found->password, operation.password)) return false;
@@ -113,13 +122,13 @@ void Sessions::RemoveEphemeral(SessionId id, std::string_view path) {
 std::vector<SessionId> Sessions::Ids() const {
   std::vector<SessionId> ids;
   ids.reserve(sessions_.size());
-  for (const auto& entry : sessions_) ids.push_back(entry.key);
+  for (const Entries::Entry& entry : sessions_) ids.push_back(entry.key);
   return ids;
 }
 
 uint64_t Sessions::RecomputeDigest() const {
   uint64_t digest = 0;
-  for (const auto& entry : sessions_) digest += Term(entry.key, *entry.value);
+  for (const Entries::Entry& entry : sessions_) digest += Term(entry.key, *entry.value);
   return digest;
 }
 

@@ -49,6 +49,10 @@ class Sessions {
   // Requires: the operation's fields are valid.
   SessionId Create(const CreateSession& operation, Zxid zxid);
 
+  // Takes a session of a saved state over as it is. False, without effect, when its id is 0 or not
+  // greater than those here, or its nonce is here already.
+  bool Restore(SessionId id, CowPtr<Session> session);
+
   // Raises the generation and sets the timeout; false for an unknown session or a wrong password.
   bool Attach(const AttachSession& operation);
 
@@ -62,6 +66,8 @@ class Sessions {
   void AddEphemeral(SessionId id, std::string_view path);
   void RemoveEphemeral(SessionId id, std::string_view path);
 
+  using Entries = CowMap<SessionId, CowPtr<Session>>;
+  const Entries& entries() const { return sessions_; }
   std::vector<SessionId> Ids() const;  // sorted
   size_t count() const { return sessions_.size(); }
   size_t ephemeral_count() const { return ephemeral_count_; }
@@ -73,7 +79,7 @@ class Sessions {
   // Requires: it exists.
   Session& Mutable(SessionId id) { return sessions_.Mutable(id).Mutable(); }
 
-  CowMap<SessionId, CowPtr<Session>> sessions_;
+  Entries sessions_;
   CowMap<base::Uuid, SessionId> by_nonce_;
   size_t ephemeral_count_ = 0;
   uint64_t digest_ = 0;

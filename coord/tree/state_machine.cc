@@ -4,10 +4,12 @@
 #include <utility>
 #include <variant>
 
+#include "absl/status/status.h"
+#include "base/check.h"
 #include "base/mutant.h"
-#include "coord/tree/digest.h"
 #include "coord/tree/edit.h"
 #include "coord/tree/transaction.h"
+#include "fmt/format.h"
 
 namespace bellwether::coord::tree {
 namespace {
@@ -123,71 +125,23 @@ void StateMachine::EndSession(SessionId session, ApplyOutcome& outcome) {
   sessions_.Remove(session);
 }
 
+absl::Status StateMachine::StartNewEnsemble(base::Uuid ensemble_id) {
+  CHECK(!ensemble_id.IsNil());
+  if (zxid_.value() > kZxidMax - kRestoredZxidStep) {
+    return absl::FailedPreconditionError(
+        fmt::format("this state can't be restored: its zxid {} leaves no room for one higher by "
+                    "2^40; it was restored too often",
+                    zxid_));
+  }
+  zxid_ = zxid_ + kRestoredZxidStep;
+  ensemble_id_ = ensemble_id;
+  ApplyOutcome told_to_nobody;
+  for (const SessionId session : sessions_.Ids()) EndSession(session, told_to_nobody);
+  return absl::OkStatus();
+}
+
 Edit StateMachine::StartEdit(SessionId session, Edit::Undo undo, ApplyOutcome& outcome) {
   return Edit({session, zxid_, time_ms_}, undo, tree_, sessions_, outcome.changes);
-}
-
-std::optional<StateMachine::ZnodeView> StateMachine::Get(std::string_view path) const {
-  const Znode* const znode = tree_.Find(path);
-  if (znode == nullptr) return std::nullopt;
-  return ZnodeView{znode->ToStat(), znode->data};
-}
-
-std::optional<Stat> StateMachine::Exists(std::string_view path) const {
-  const Znode* const znode = tree_.Find(path);
-  if (znode == nullptr) return std::nullopt;
-  return znode->ToStat();
-}
-
-std::optional<StateMachine::ChildrenView> StateMachine::Children(std::string_view path) const {
-  const Znode* const znode = tree_.Find(path);
-  if (znode == nullptr) return std::nullopt;
-  ChildrenView view{znode->ToStat(), {}};
-  view.names.reserve(znode->num_children());
-  for (const ChildTable::Entry& child : znode->children()) {
-    view.names.emplace_back(child.key.view());
-  }
-  return view;
-}
-
-bool StateMachine::Subtree(std::string_view path,
-                           absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const {
-  return tree_.Walk(path, visitor);
-}
-
-std::optional<StateMachine::SessionView> StateMachine::FindSession(SessionId session) const {
-  const Session* const found = sessions_.Find(session);
-  if (found == nullptr) return std::nullopt;
-  return SessionView{found->generation, found->last_sequence, found->timeout_ms,
-                     found->ephemerals.size()};
-}
-
-std::vector<SessionId> StateMachine::SessionIds() const { return sessions_.Ids(); }
-
-std::vector<std::string> StateMachine::Ephemerals(SessionId session) const {
-  const Session* const found = sessions_.Find(session);
-  if (found == nullptr) return {};
-  std::vector<std::string> paths;
-  paths.reserve(found->ephemerals.size());
-  for (const PathSet::Entry& entry : found->ephemerals) paths.emplace_back(entry.key.view());
-  return paths;
-}
-
-uint64_t StateMachine::DigestOf(uint64_t tree_digest, uint64_t sessions_digest) const {
-  return Hasher('m')
-      .Number(tree_digest)
-      .Number(sessions_digest)
-      .Number(static_cast<uint64_t>(zxid_.value()))
-      .Number(static_cast<uint64_t>(time_ms_))
-      .Number(ensemble_id_.high())
-      .Number(ensemble_id_.low())
-      .Finish();
-}
-
-uint64_t StateMachine::digest() const { return DigestOf(tree_.digest(), sessions_.digest()); }
-
-uint64_t StateMachine::RecomputeDigest() const {
-  return DigestOf(tree_.RecomputeDigest(), sessions_.RecomputeDigest());
 }
 
 }  // namespace bellwether::coord::tree

@@ -31,10 +31,6 @@ uint64_t DataTerm(std::string_view path, const SharedBytes& data) {
   return Hasher('d').Bytes(path).Number(data.is_null() ? 0 : 1).Bytes(data.view()).Finish();
 }
 
-uint64_t Terms(std::string_view path, const Znode& znode) {
-  return StatTerm(path, znode) + DataTerm(path, znode.data);
-}
-
 void SetFields(Znode& parent, const Tree::ParentFields& fields) {
   parent.pzxid = fields.pzxid;
   parent.create_counter = fields.create_counter;
@@ -55,7 +51,13 @@ void ForEachName(std::string_view path, Step step) {
 
 }  // namespace
 
-Tree::Tree() : root_(new Znode()) { digest_ = Terms("/", *root_); }
+Tree::Tree() : root_(new Znode()) { digest_ = DigestOf("/", *root_); }
+
+Tree::Tree(CowPtr<Znode> root, size_t znode_count, size_t data_bytes, uint64_t digest)
+    : root_(std::move(root)),
+      znode_count_(znode_count),
+      data_bytes_(data_bytes),
+      digest_(digest) {}
 
 const Znode* Tree::Find(std::string_view path) const {
   if (path.empty() || path[0] != '/') return nullptr;
@@ -116,7 +118,7 @@ const Znode& Tree::Insert(std::string_view parent_path, std::string_view name,
   Znode& parent = Mutable(parent_path);
   ++znode_count_;
   data_bytes_ += znode->data.size();
-  digest_ += Terms(ChildPath(parent_path, name), *znode);
+  digest_ += DigestOf(ChildPath(parent_path, name), *znode);
 
   digest_ -= StatTerm(parent_path, parent);
   parent.mutable_children().Insert(CompactString(name), std::move(znode));
@@ -136,7 +138,7 @@ Tree::Removed Tree::Remove(std::string_view parent_path, std::string_view name,
 
   --znode_count_;
   data_bytes_ -= znode->data.size();
-  digest_ -= Terms(ChildPath(parent_path, name), *znode);
+  digest_ -= DigestOf(ChildPath(parent_path, name), *znode);
   return {std::move(znode), parent};
 }
 
@@ -145,7 +147,7 @@ const Znode& Tree::RemoveDescendants(std::string_view path, const ParentFields& 
     if (visit.depth == 0) return true;
     --znode_count_;
     data_bytes_ -= visit.data().size();
-    digest_ -= Terms(visit.path, visit.znode);
+    digest_ -= DigestOf(visit.path, visit.znode);
     return true;
   });
   Znode& znode = Mutable(path);
@@ -162,21 +164,25 @@ Tree::Content Tree::ContentOf(const Znode& znode) {
 
 const Znode& Tree::SetContent(std::string_view path, Content content) {
   Znode& znode = Mutable(path);
-  digest_ -= Terms(path, znode);
+  digest_ -= DigestOf(path, znode);
   data_bytes_ += content.data.size();
   data_bytes_ -= znode.data.size();
   znode.data = std::move(content.data);
   znode.mzxid = content.mzxid;
   znode.mtime_ms = content.mtime_ms;
   znode.version = content.version;
-  digest_ += Terms(path, znode);
+  digest_ += DigestOf(path, znode);
   return znode;
+}
+
+uint64_t Tree::DigestOf(std::string_view path, const Znode& znode) {
+  return StatTerm(path, znode) + DataTerm(path, znode.data);
 }
 
 uint64_t Tree::RecomputeDigest() const {
   uint64_t digest = 0;
   Walk("/", [&](const ZnodeVisit& visit) {
-    digest += Terms(visit.path, visit.znode);
+    digest += DigestOf(visit.path, visit.znode);
     return true;
   });
   return digest;

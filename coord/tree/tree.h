@@ -31,6 +31,8 @@ struct ZnodeVisit {
 class Tree {
  public:
   Tree();
+  // What TreeBuilder made.
+  Tree(CowPtr<Znode> root, size_t znode_count, size_t data_bytes, uint64_t digest);
 
   // Null when there is none; a malformed path names none. The address is good until the next
   // change of the tree, whichever znode that is of.
@@ -81,8 +83,10 @@ class Tree {
   size_t znode_count() const { return znode_count_; }  // the root included
   size_t data_bytes() const { return data_bytes_; }
 
+  // The sum of DigestOf over all znodes.
   uint64_t digest() const { return digest_; }
   uint64_t RecomputeDigest() const;
+  static uint64_t DigestOf(std::string_view path, const Znode& znode);
 
  private:
   // The znode for a change: it and all above it are this tree's alone from here on.

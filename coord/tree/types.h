@@ -62,5 +62,9 @@ inline constexpr size_t kTransactionItemsMax = 10'000;        // compares plus o
 inline constexpr size_t kRecursiveDeleteZnodesMax = 100'000;  // deleted by one command
 inline constexpr int64_t kSessionTimeoutMsMax = 24LL * 3600 * 1000;
 inline constexpr uint8_t kServerIdMax = 254;  // 255 is reserved in session ids (Z36)
+inline constexpr int64_t kZxidMax = (int64_t{1} << 56) - 1;  // session ids have room for it (Z36)
+
+// How much higher a restored ensemble's zxid begins.
+inline constexpr int64_t kRestoredZxidStep = int64_t{1} << 40;
 
 }  // namespace bellwether::coord::tree

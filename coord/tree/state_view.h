@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "base/uuid.h"
+#include "coord/tree/result.h"
+#include "coord/tree/sessions.h"
+#include "coord/tree/shared_bytes.h"
+#include "coord/tree/tree.h"
+#include "coord/tree/types.h"
+
+namespace bellwether::coord::tree {
+
+// The replicated state as one command left it: znodes, sessions, zxid. A value that is copied in
+// O(1), however large the state; copies share what they have in common with each other and with
+// the state machine. Each copy may be read and dropped on a thread of its own, without a lock,
+// while the state machine goes on. A view that is kept keeps the memory of what has changed since.
+class StateView {
+ public:
+  StateView() = default;  // nothing but the root, before the first command
+  StateView(Tree tree, Sessions sessions, Zxid zxid, int64_t time_ms, base::Uuid ensemble_id)
+      : tree_(std::move(tree)),
+        sessions_(std::move(sessions)),
+        zxid_(zxid),
+        time_ms_(time_ms),
+        ensemble_id_(ensemble_id) {}
+
+  // Reads. None validates its path: a malformed one names no znode (Z48).
+  struct ZnodeView {
+    Stat stat;
+    SharedBytes data;
+  };
+  struct ChildrenView {
+    Stat stat;
+    std::vector<std::string> names;  // sorted by bytes
+  };
+  std::optional<ZnodeView> Get(std::string_view path) const;
+  std::optional<Stat> Exists(std::string_view path) const;
+  std::optional<ChildrenView> Children(std::string_view path) const;
+  // Visits the znode and everything below it: a parent before its children, siblings by the bytes
+  // of their names; ends early when the visitor returns false. False when there is no such znode.
+  bool Subtree(std::string_view path, absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const;
+
+  // Sessions.
+  struct SessionView {
+    SessionGeneration generation;
+    CommandSequence last_sequence;
+    int64_t timeout_ms = 0;
+    size_t ephemerals = 0;  // znodes it owns
+  };
+  std::optional<SessionView> FindSession(SessionId session) const;
+  std::vector<SessionId> SessionIds() const;  // sorted
+  // Paths of the znodes it owns, sorted by bytes; empty for an unknown session.
+  std::vector<std::string> Ephemerals(SessionId session) const;
+  // All that is kept of them, passwords included.
+  const Sessions& sessions() const { return sessions_; }
+
+  Zxid zxid() const { return zxid_; }                // of the last applied command
+  int64_t last_time_ms() const { return time_ms_; }  // of the last applied command
+  base::Uuid ensemble_id() const { return ensemble_id_; }  // nil until it was set
+  size_t znode_count() const { return tree_.znode_count(); }  // the root included
+  size_t data_bytes() const { return tree_.data_bytes(); }    // of all znodes
+  size_t session_count() const { return sessions_.count(); }
+  size_t ephemeral_count() const { return sessions_.ephemeral_count(); }
+
+  // A hash of everything above, kept up to date with each command. Equal states have equal digests
+  // on every machine; different ones differ but for chance.
+  uint64_t digest() const;
+  // The same computed from nothing: for tests and checks, as slow as the state is large.
+  uint64_t RecomputeDigest() const;
+
+ protected:
+  Tree tree_;
+  Sessions sessions_;
+  Zxid zxid_;
+  int64_t time_ms_ = 0;
+  base::Uuid ensemble_id_;
+
+ private:
+  uint64_t DigestOf(uint64_t tree_digest, uint64_t sessions_digest) const;
+};
+
+}  // namespace bellwether::coord::tree

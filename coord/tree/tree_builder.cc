@@ -1,0 +1,47 @@
+#include "coord/tree/tree_builder.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "coord/tree/path.h"
+
+namespace bellwether::coord::tree {
+
+bool TreeBuilder::Add(size_t depth, std::string_view name, CowPtr<Znode> znode) {
+  if (depth == 0) {
+    if (!open_.empty() || !name.empty()) return false;
+  } else {
+    if (depth > open_.size() || !IsValidName(name)) return false;
+    CompleteFrom(depth);
+    const Znode& parent = *open_.back().znode;
+    if (parent.is_ephemeral() || path_.size() + 1 + name.size() > kPathBytesMax) return false;
+    if (parent.num_children() > 0 && !(parent.children().Last().key < name)) return false;
+    path_ += '/';
+    path_ += name;
+  }
+  ++znode_count_;
+  data_bytes_ += znode->data.size();
+  open_.push_back({std::move(znode), path_.size()});
+  return true;
+}
+
+void TreeBuilder::CompleteFrom(size_t depth) {
+  while (open_.size() > depth) {
+    CowPtr<Znode> znode = std::move(open_.back().znode);
+    open_.pop_back();
+    digest_ += Tree::DigestOf(path_, *znode);
+    Open& parent = open_.back();
+    const std::string_view name = std::string_view(path_).substr(parent.path_bytes + 1);
+    parent.znode.Owned().mutable_children().Append(CompactString(name), std::move(znode));
+    path_.resize(parent.path_bytes);
+  }
+}
+
+Tree TreeBuilder::Finish() {
+  CHECK(!open_.empty());
+  CompleteFrom(1);
+  digest_ += Tree::DigestOf("/", *open_.front().znode);
+  return Tree(std::move(open_.front().znode), znode_count_, data_bytes_, digest_);
+}
+
+}  // namespace bellwether::coord::tree

@@ -1,0 +1,171 @@
+#include "coord/tree/state_view.h"
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/thread.h"
+#include "coord/tree/state_machine.h"
+#include "gtest/gtest.h"
+#include "tests/unit/coord/tree/random_commands.h"
+#include "tests/unit/coord/tree/reference_model.h"
+#include "tests/unit/coord/tree/tree_fixture.h"
+
+namespace bellwether::coord::tree {
+namespace {
+
+class StateViewProperty : public testing::TestWithParam<uint64_t> {};
+
+// Transactions that fail and are undone included.
+TEST_P(StateViewProperty, StaysAsItWasWhileCommandsGoOn) {
+  RandomCommands commands(GetParam());
+  ReferenceModel model;
+  StateMachine state;
+  struct Taken {
+    StateView view;
+    uint64_t digest;
+    ReferenceModel model;
+  };
+  std::vector<Taken> taken;
+  for (int i = 0; i < 300; ++i) {
+    const Command command = commands.Next(model);
+    const int64_t time_ms = commands.NextTime();
+    model.Apply(command, time_ms);
+    state.Apply(command, {time_ms});
+    if (i % 7 == 0) taken.push_back({state.View(), state.digest(), model});
+    if (i % 50 == 0 && i > 100) taken.erase(taken.begin() + i % 3, taken.begin() + 5);
+  }
+  ASSERT_EQ(state.digest(), state.RecomputeDigest());
+  for (const Taken& each : taken) {
+    ASSERT_EQ(each.view.zxid(), Zxid(each.model.zxid));
+    ASSERT_EQ(each.view.digest(), each.digest);
+    ASSERT_EQ(each.view.RecomputeDigest(), each.digest);
+    ASSERT_EQ(each.view.znode_count(), each.model.nodes.size());
+    for (const auto& [id, client] : each.model.clients) {
+      ASSERT_EQ(each.view.Ephemerals(SessionId(id)), each.model.EphemeralsOf(id));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, StateViewProperty, testing::Range<uint64_t>(1, 11));
+
+TEST(StateView, KeepsWhatIsChangedAndDeletedAfterIt) {
+  Machine machine;
+  machine.Create("/a", "old");
+  machine.Create("/a/b", "child");
+  machine.Create("/e", "", CreateMode::kEphemeral);
+  const StateView view = machine.state.View();
+  machine.Set("/a", "new");
+  machine.Do(DeleteRecursive{"/a"});
+  machine.Do(CloseSession{});
+
+  EXPECT_EQ(view.Get("/a")->data.view(), "old");
+  EXPECT_EQ(view.Get("/a/b")->data.view(), "child");
+  EXPECT_EQ(view.Children("/")->names, (std::vector<std::string>{"a", "e"}));
+  EXPECT_EQ(view.Ephemerals(machine.session), (std::vector<std::string>{"/e"}));
+  EXPECT_EQ(view.session_count(), 1u);
+  EXPECT_EQ(view.znode_count(), 4u);
+  EXPECT_EQ(machine.state.znode_count(), 1u);
+  EXPECT_EQ(machine.state.session_count(), 0u);
+}
+
+TEST(StateView, OutlivesItsStateMachine) {
+  StateView view;
+  {
+    Machine machine;
+    machine.Create("/a", "x");
+    view = machine.state.View();
+  }
+  EXPECT_EQ(view.Get("/a")->data.view(), "x");
+}
+
+TEST(StateView, AnotherStateMachineGoesOnFromIt) {
+  Machine machine;
+  machine.Create("/a", "x");
+  StateMachine other(machine.state.View());
+  machine.Set("/a", "y");
+  EXPECT_EQ(other.Get("/a")->data.view(), "x");
+  other.Apply({{}, {}, {}, {}, SetEnsembleId{base::Uuid(1, 2)}}, {1});
+  EXPECT_TRUE(machine.state.ensemble_id().IsNil());
+}
+
+// For ThreadSanitizer: a thread walks views while commands go on and new views are taken.
+TEST(StateView, IsReadOnAnotherThreadWhileCommandsGoOn) {
+  base::Mutex mutex;
+  std::vector<StateView> handed_over;
+  std::atomic<bool> done = false;
+  uint64_t read = 0;
+  uint64_t differing = 0;
+  base::Thread reader("reader", [&] {
+    for (bool last = false; !last;) {
+      last = done;
+      std::vector<StateView> views;
+      {
+        base::MutexLock lock(mutex);
+        views.swap(handed_over);
+      }
+      for (const StateView& view : views) {
+        if (view.RecomputeDigest() != view.digest()) ++differing;
+        ++read;
+      }
+    }
+  });
+  Machine machine;
+  for (int i = 0; i < 100; ++i) machine.Create("/" + std::to_string(i), "x");
+  for (int i = 0; i < 600; ++i) {
+    const std::string parent = "/" + std::to_string(i * 37 % 100);
+    machine.Create(parent + "/s", "x", CreateMode::kPersistentSequential);
+    machine.Create(parent + "/e", "x", CreateMode::kEphemeral);
+    machine.Set(parent, std::to_string(i));
+    machine.Remove(parent + "/e");
+    base::MutexLock lock(mutex);
+    if (handed_over.size() < 3) handed_over.push_back(machine.state.View());
+  }
+  done = true;
+  reader.Join();
+  EXPECT_GE(read, 1u);
+  EXPECT_EQ(differing, 0u);
+}
+
+TEST(StartNewEnsemble, EndsSessionsRaisesTheZxidAndSetsTheId) {
+  Machine machine;
+  machine.Apply({}, SetEnsembleId{base::Uuid(1, 2)});
+  machine.Create("/p", "data");
+  machine.Create("/p/stays", "x");
+  machine.Create("/p/e1", "x", CreateMode::kEphemeral);
+  machine.Apply(machine.Open(), Create{"/p/e", {}, CreateMode::kEphemeralSequential});
+  const Stat before = machine.StatOf("/p");
+  const Zxid zxid = machine.state.zxid();
+  StateMachine restored(machine.state.View());
+  ASSERT_TRUE(restored.StartNewEnsemble(base::Uuid(3, 4)).ok());
+
+  EXPECT_EQ(restored.ensemble_id(), base::Uuid(3, 4));
+  EXPECT_EQ(restored.zxid(), zxid + kRestoredZxidStep);
+  EXPECT_EQ(restored.last_time_ms(), machine.state.last_time_ms());
+  EXPECT_EQ(restored.session_count(), 0u);
+  EXPECT_EQ(restored.ephemeral_count(), 0u);
+  EXPECT_EQ(restored.Children("/p")->names, (std::vector<std::string>{"stays"}));
+  Stat expected = before;  // as after two deletes
+  expected.num_children = 1;
+  expected.cversion += 2;
+  expected.pzxid = restored.zxid();
+  EXPECT_EQ(restored.Exists("/p"), expected);
+  EXPECT_EQ(restored.Get("/p")->data.view(), "data");
+  EXPECT_EQ(restored.digest(), restored.RecomputeDigest());
+  EXPECT_EQ(machine.state.session_count(), 2u);
+}
+
+TEST(StartNewEnsemble, RefusesAZxidThatLeavesNoRoom) {
+  const Zxid last_possible(kZxidMax - kRestoredZxidStep);
+  StateMachine state(StateView({}, {}, last_possible, 0, {}));
+  ASSERT_TRUE(state.StartNewEnsemble(base::Uuid(1, 1)).ok());
+  EXPECT_EQ(state.zxid(), Zxid(kZxidMax));
+  const absl::Status status = state.StartNewEnsemble(base::Uuid(2, 2));
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(state.ensemble_id(), base::Uuid(1, 1));
+}
+
+}  // namespace
+}  // namespace bellwether::coord::tree
