@@ -12,10 +12,17 @@
 
 namespace bellwether::coord {
 
-// What one round of the driver makes durable, all or nothing. An empty one is allowed.
+// What one round of the driver makes durable, all or nothing, in the order of the fields. An empty
+// one is allowed.
 struct PersistRequest {
-  raft::LogIndex truncate_from;          // everything from here on is removed first; 0 = nothing
+  // The log is emptied and begins behind this index: a snapshot of it was installed, durable since
+  // before this request (R17). 0 = not. Requires: the log began at or before the entry behind it.
+  raft::LogIndex reset_to;
+  raft::LogIndex truncate_from;          // everything from here on is removed; 0 = nothing
   std::vector<raft::EntryPtr> entries;   // contiguous, from the end of what is left
+  // The log begins behind this index, when it does not yet. 0 = nothing. Requires: a durable
+  // snapshot covers it (R29), and the log reaches it. The space comes back later, in large pieces.
+  raft::LogIndex compact_to;
   std::optional<raft::HardState> hard_state;  // absent = unchanged
   std::optional<std::string> formation;       // what Formation remembers; absent = unchanged
 };

@@ -19,11 +19,22 @@ void EntryCache::TruncateFrom(raft::LogIndex index) {
   }
 }
 
+void EntryCache::CompactTo(raft::LogIndex index) {
+  while (!entries_.empty() && entries_.front()->index <= index) PopFront();
+}
+
+void EntryCache::Clear() {
+  entries_.clear();
+  bytes_ = 0;
+}
+
+void EntryCache::PopFront() {
+  bytes_ -= raft::EntryBytes(*entries_.front());
+  entries_.pop_front();
+}
+
 void EntryCache::Evict(raft::LogIndex durable) {
-  while (bytes_ > bytes_max_ && !entries_.empty() && entries_.front()->index <= durable) {
-    bytes_ -= raft::EntryBytes(*entries_.front());
-    entries_.pop_front();
-  }
+  while (bytes_ > bytes_max_ && !entries_.empty() && entries_.front()->index <= durable) PopFront();
 }
 
 raft::EntryPtr EntryCache::Find(raft::LogIndex index) const {

@@ -22,6 +22,10 @@ class EntryCache {
   void Append(raft::EntryPtr entry);
   // Removes everything from `index` on.
   void TruncateFrom(raft::LogIndex index);
+  // Removes everything up to `index`.
+  void CompactTo(raft::LogIndex index);
+  // Removes everything, so that any entry may come next.
+  void Clear();
   // Evicts the oldest entries while over the bound, up to `durable`.
   void Evict(raft::LogIndex durable);
 
@@ -33,6 +37,8 @@ class EntryCache {
   size_t bytes() const { return bytes_; }
 
  private:
+  void PopFront();
+
   const size_t bytes_max_;
   size_t bytes_ = 0;
   std::deque<raft::EntryPtr> entries_;

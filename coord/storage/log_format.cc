@@ -86,6 +86,22 @@ absl::StatusOr<std::string_view> DecodeRecord(std::string_view record) {
   return decoder.rest();
 }
 
+std::string EncodeLogStart(raft::LogIndex first) {
+  std::string body;
+  base::Encoder(body).Fixed64(first.value());
+  return EncodeRecord(body);
+}
+
+absl::StatusOr<raft::LogIndex> DecodeLogStart(std::string_view record) {
+  ASSIGN_OR_RETURN(const std::string_view body, DecodeRecord(record));
+  base::Decoder decoder(body);
+  const raft::LogIndex first(decoder.Fixed64());
+  if (!decoder.Done() || first == raft::LogIndex()) {
+    return absl::DataLossError("it is not the start of a log");
+  }
+  return first;
+}
+
 std::string EncodeHardState(const raft::HardState& hard_state) {
   std::string body;
   base::Encoder(body)

@@ -16,6 +16,8 @@ namespace bellwether::coord {
 //   family "default" (meta)
 //     "hard_state"  a record: u64 term | u32 vote | u8 standing
 //     "formation"   a record: the driver's bytes
+//     "log_start"   a record: u64 index of the log's first entry, absent: 1. What family "entries"
+//                   still holds before it does not count
 //   file DIR/vote   a record: as "hard_state"
 //
 //   record          u8 format (1) | u32 crc32c of what follows | body
@@ -30,6 +32,9 @@ absl::StatusOr<raft::Entry> DecodeEntry(std::string_view key, std::string_view v
 
 std::string EncodeRecord(std::string_view body);
 absl::StatusOr<std::string_view> DecodeRecord(std::string_view record);
+
+std::string EncodeLogStart(raft::LogIndex first);
+absl::StatusOr<raft::LogIndex> DecodeLogStart(std::string_view record);
 
 std::string EncodeHardState(const raft::HardState& hard_state);
 absl::StatusOr<raft::HardState> DecodeHardState(std::string_view record);

@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* kHardStateKey = "hard_state";
 constexpr const char* kFormationKey = "formation";
+constexpr const char* kLogStartKey = "log_start";
 constexpr const char* kRejoin =
     "move the data folder away and start this server with an empty one: the others send it the "
     "log again";
@@ -40,7 +41,7 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view action,
   return absl::InternalError(what + "; check the disk");
 }
 
-rocksdb::Options DatabaseOptions() {
+rocksdb::Options DatabaseOptions(const RocksLogStoreOptions& store) {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
@@ -48,7 +49,7 @@ rocksdb::Options DatabaseOptions() {
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.paranoid_checks = true;
   options.max_background_jobs = 2;
-  options.max_total_wal_size = 256 << 20;
+  options.max_total_wal_size = 4 * store.memtable_bytes;  // all that compaction can't give back
   options.max_open_files = 256;
   options.keep_log_file_num = 2;
   options.max_log_file_size = 4 << 20;
@@ -56,11 +57,12 @@ rocksdb::Options DatabaseOptions() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions EntriesFamilyOptions() {
+rocksdb::ColumnFamilyOptions EntriesFamilyOptions(const RocksLogStoreOptions& store) {
   rocksdb::ColumnFamilyOptions options;
-  options.write_buffer_size = 32 << 20;
+  options.write_buffer_size = store.memtable_bytes;
   options.compression = rocksdb::kNoCompression;
-  // Keys only grow, so files don't overlap and nothing is gained by rewriting them.
+  // Keys only grow, so files hardly overlap and nothing is gained by rewriting them. All stay in
+  // level 0, where the oldest file may be deleted as a whole.
   options.disable_auto_compactions = true;
   options.level0_slowdown_writes_trigger = 1 << 20;
   options.level0_stop_writes_trigger = 1 << 20;
@@ -126,12 +128,12 @@ absl::StatusOr<std::unique_ptr<RocksLogStore>> RocksLogStore::Open(
 absl::Status RocksLogStore::OpenDatabase() {
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, MetaFamilyOptions()},
-      {"entries", EntriesFamilyOptions()},
+      {"entries", EntriesFamilyOptions(options_)},
   };
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status =
-      rocksdb::DB::Open(DatabaseOptions(), options_.folder + "/db", families, &handles, &db);
+      rocksdb::DB::Open(DatabaseOptions(options_), options_.folder + "/db", families, &handles, &db);
   RETURN_IF_ERROR(FromRocks(status, "open", options_.folder));
   db_.reset(db);
   meta_ = handles[0];
@@ -140,24 +142,33 @@ absl::Status RocksLogStore::OpenDatabase() {
 }
 
 absl::Status RocksLogStore::LoadMeta() {
-  std::string record;
-  rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), meta_, kHardStateKey, &record);
-  if (status.ok()) {
-    absl::StatusOr<raft::HardState> hard_state = DecodeHardState(record);
-    if (!hard_state.ok()) return Damaged("its term and vote", hard_state.status());
-    initial_hard_state_ = *hard_state;
-  } else if (!status.IsNotFound()) {
-    return FromRocks(status, "read", options_.folder);
+  ASSIGN_OR_RETURN(const std::optional<std::string> hard_state, ReadMeta(kHardStateKey));
+  if (hard_state.has_value()) {
+    const absl::StatusOr<raft::HardState> decoded = DecodeHardState(*hard_state);
+    if (!decoded.ok()) return Damaged("its term and vote", decoded.status());
+    initial_hard_state_ = *decoded;
   }
-  status = db_->Get(rocksdb::ReadOptions(), meta_, kFormationKey, &record);
-  if (status.ok()) {
-    absl::StatusOr<std::string_view> formation = DecodeRecord(record);
-    if (!formation.ok()) return Damaged("the record of its forming", formation.status());
-    initial_formation_ = std::string(*formation);
-  } else if (!status.IsNotFound()) {
-    return FromRocks(status, "read", options_.folder);
+  ASSIGN_OR_RETURN(const std::optional<std::string> formation, ReadMeta(kFormationKey));
+  if (formation.has_value()) {
+    const absl::StatusOr<std::string_view> decoded = DecodeRecord(*formation);
+    if (!decoded.ok()) return Damaged("the record of its forming", decoded.status());
+    initial_formation_ = std::string(*decoded);
+  }
+  ASSIGN_OR_RETURN(const std::optional<std::string> log_start, ReadMeta(kLogStartKey));
+  if (log_start.has_value()) {
+    const absl::StatusOr<raft::LogIndex> decoded = DecodeLogStart(*log_start);
+    if (!decoded.ok()) return Damaged("the record of its start", decoded.status());
+    first_index_ = *decoded;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<std::string>> RocksLogStore::ReadMeta(const char* key) const {
+  std::string record;
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), meta_, key, &record);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  RETURN_IF_ERROR(FromRocks(status, "read", options_.folder));
+  return std::optional<std::string>(std::move(record));
 }
 
 absl::Status RocksLogStore::CheckVoteFile() const {
@@ -178,7 +189,8 @@ absl::Status RocksLogStore::LoadEntries() {
   rocksdb::ReadOptions read_options;
   read_options.fill_cache = false;
   std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(read_options, entries_));
-  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+  last_index_ = first_index_ - 1;
+  for (iterator->Seek(EncodeEntryKey(first_index_)); iterator->Valid(); iterator->Next()) {
     const raft::LogIndex expected = last_index_ + 1;
     absl::StatusOr<raft::Entry> entry =
         DecodeEntry(ViewOf(iterator->key()), ViewOf(iterator->value()));
@@ -186,10 +198,7 @@ absl::Status RocksLogStore::LoadEntries() {
     if (entry->index != expected) {
       return Damaged(fmt::format("entry {}", expected), absl::DataLossError("it is missing"));
     }
-    last_index_ = expected;
-    auto read = std::make_shared<const raft::Entry>(*std::move(entry));
-    if (read->type == raft::EntryType::kMembership) membership_entries_.push_back(read);
-    cache_.Append(std::move(read));
+    Keep(std::make_shared<const raft::Entry>(*std::move(entry)));
     cache_.Evict(last_index_);
   }
   if (!iterator->status().ok()) {
@@ -197,8 +206,16 @@ absl::Status RocksLogStore::LoadEntries() {
                    FromRocks(iterator->status(), "read", options_.folder));
   }
   durable_ = last_index_;
+  written_first_index_ = first_index_;
   written_last_index_ = last_index_;
   return absl::OkStatus();
+}
+
+void RocksLogStore::Keep(raft::EntryPtr entry) {
+  CHECK(entry->index == last_index_ + 1);
+  last_index_ = entry->index;
+  if (entry->type == raft::EntryType::kMembership) memberships_.push_back(entry);
+  cache_.Append(std::move(entry));
 }
 
 absl::Status RocksLogStore::Damaged(std::string_view part, const absl::Status& why) const {
@@ -210,23 +227,10 @@ absl::Status RocksLogStore::Damaged(std::string_view part, const absl::Status& w
 // --- Writing
 
 void RocksLogStore::Persist(PersistRequest request, Done done) {
-  if (request.truncate_from != raft::LogIndex()) {
-    CHECK(request.truncate_from <= last_index_ + 1);
-    const raft::LogIndex kept = request.truncate_from - 1;
-    while (!membership_entries_.empty() && membership_entries_.back()->index > kept) {
-      membership_entries_.pop_back();
-    }
-    cache_.TruncateFrom(request.truncate_from);
-    last_index_ = std::min(last_index_, kept);
-    durable_ = std::min(durable_, kept);
-    for (Outstanding& write : outstanding_) write.last_index = std::min(write.last_index, kept);
-  }
-  for (const raft::EntryPtr& entry : request.entries) {
-    CHECK(entry->index == last_index_ + 1);
-    if (entry->type == raft::EntryType::kMembership) membership_entries_.push_back(entry);
-    cache_.Append(entry);
-    last_index_ = entry->index;
-  }
+  if (request.reset_to != raft::LogIndex()) Reset(request.reset_to);
+  if (request.truncate_from != raft::LogIndex()) Truncate(request.truncate_from);
+  for (const raft::EntryPtr& entry : request.entries) Keep(entry);
+  if (request.compact_to >= first_index_) Compact(request.compact_to);
   outstanding_.push_back({++last_number_, last_index_});
   Write write{std::move(request), [this, alive = std::weak_ptr<bool>(alive_),
                                    number = last_number_,
@@ -238,6 +242,34 @@ void RocksLogStore::Persist(PersistRequest request, Done done) {
   base::MutexLock lock(mutex_);
   queue_.push_back(std::move(write));
   if (queue_.size() == 1) wake_.Signal();
+}
+
+void RocksLogStore::Reset(raft::LogIndex to) {
+  CHECK(to + 1 >= first_index_);
+  cache_.Clear();
+  memberships_.clear();
+  first_index_ = to + 1;
+  last_index_ = to;
+  durable_ = to;
+  for (Outstanding& write : outstanding_) write.last_index = raft::LogIndex();
+}
+
+// What is rewritten is not durable when the older write of the same index ends (R16).
+void RocksLogStore::Truncate(raft::LogIndex from) {
+  CHECK(from >= first_index_ && from <= last_index_ + 1);
+  const raft::LogIndex kept = from - 1;
+  cache_.TruncateFrom(from);
+  while (!memberships_.empty() && memberships_.back()->index >= from) memberships_.pop_back();
+  last_index_ = kept;
+  durable_ = std::min(durable_, kept);
+  for (Outstanding& write : outstanding_) write.last_index = std::min(write.last_index, kept);
+}
+
+void RocksLogStore::Compact(raft::LogIndex to) {
+  CHECK(to <= last_index_);
+  cache_.CompactTo(to);
+  std::erase_if(memberships_, [to](const raft::EntryPtr& entry) { return entry->index <= to; });
+  first_index_ = to + 1;
 }
 
 void RocksLogStore::OnWritten(uint64_t number) {
@@ -261,6 +293,7 @@ void RocksLogStore::RunLogThread() {
     executor_.Post([writes = std::move(writes), status = failure_]() mutable {
       for (Write& write : writes) write.done(status);
     });
+    if (failure_.ok()) failure_ = DeleteCompactedFiles();
   }
 }
 
@@ -284,18 +317,10 @@ absl::Status RocksLogStore::WriteAll(const std::vector<Write>& writes) {
 
 rocksdb::Status RocksLogStore::AddToBatch(const PersistRequest& request,
                                           rocksdb::WriteBatch& batch) {
-  rocksdb::Status status;
-  if (request.truncate_from != raft::LogIndex()) {
-    while (written_last_index_ >= request.truncate_from && status.ok()) {
-      status = batch.Delete(entries_, EncodeEntryKey(written_last_index_));
-      written_last_index_ = written_last_index_ - 1;
-    }
-  }
-  for (const raft::EntryPtr& entry : request.entries) {
-    const std::string key = EncodeEntryKey(entry->index);
-    if (status.ok()) status = batch.Put(entries_, key, EncodeEntryValue(key, *entry));
-    written_last_index_ = entry->index;
-    entries_written_.Add();
+  const raft::LogIndex first_before = written_first_index_;
+  rocksdb::Status status = AddEntries(request, batch);
+  if (written_first_index_ != first_before && status.ok()) {
+    status = batch.Put(meta_, kLogStartKey, EncodeLogStart(written_first_index_));
   }
   if (request.hard_state.has_value() && status.ok()) {
     status = batch.Put(meta_, kHardStateKey, EncodeHardState(*request.hard_state));
@@ -304,6 +329,46 @@ rocksdb::Status RocksLogStore::AddToBatch(const PersistRequest& request,
     status = batch.Put(meta_, kFormationKey, EncodeRecord(*request.formation));
   }
   return status;
+}
+
+rocksdb::Status RocksLogStore::AddEntries(const PersistRequest& request,
+                                          rocksdb::WriteBatch& batch) {
+  rocksdb::Status status;
+  // What lies before the start need not be deleted, only what lies behind it.
+  raft::LogIndex kept = written_last_index_;
+  if (request.reset_to != raft::LogIndex()) kept = std::min(kept, request.reset_to);
+  if (request.truncate_from != raft::LogIndex()) kept = std::min(kept, request.truncate_from - 1);
+  for (; written_last_index_ > kept && status.ok(); written_last_index_ = written_last_index_ - 1) {
+    status = batch.Delete(entries_, EncodeEntryKey(written_last_index_));
+  }
+  if (request.reset_to != raft::LogIndex()) {
+    written_first_index_ = request.reset_to + 1;
+    written_last_index_ = request.reset_to;
+  }
+  for (const raft::EntryPtr& entry : request.entries) {
+    const std::string key = EncodeEntryKey(entry->index);
+    if (status.ok()) status = batch.Put(entries_, key, EncodeEntryValue(key, *entry));
+    written_last_index_ = entry->index;
+    entries_written_.Add();
+  }
+  written_first_index_ = std::max(written_first_index_, request.compact_to + 1);
+  return status;
+}
+
+// Only level 0 is in use and only its oldest file may go, so that no deletion of an entry is lost
+// while the entry is still there.
+absl::Status RocksLogStore::DeleteCompactedFiles() {
+  if (files_first_index_ == written_first_index_) return absl::OkStatus();
+  files_first_index_ = written_first_index_;
+  const std::string start = EncodeEntryKey(written_first_index_);
+  rocksdb::ColumnFamilyMetaData family;
+  db_->GetColumnFamilyMetaData(entries_, &family);
+  const auto& files = family.levels[0].files;  // newest first
+  for (auto oldest = files.rbegin(); oldest != files.rend(); ++oldest) {
+    if (oldest->largestkey >= start) break;
+    RETURN_IF_ERROR(FromRocks(db_->DeleteFile(oldest->name), "compact", options_.folder));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RocksLogStore::RoomToGrow() const {
@@ -333,7 +398,7 @@ absl::StatusOr<raft::Term> RocksLogStore::TermAt(raft::LogIndex index) {
 absl::StatusOr<std::vector<raft::EntryPtr>> RocksLogStore::Read(raft::LogIndex begin,
                                                                 raft::LogIndex end,
                                                                 size_t bytes_max) {
-  CHECK(begin.value() >= 1 && begin < end && end <= last_index_ + 1);
+  CHECK(begin >= first_index_ && begin < end && end <= last_index_ + 1);
   std::vector<raft::EntryPtr> out;
   size_t bytes = 0;
   const raft::LogIndex cached = cache_.empty() ? last_index_ + 1 : cache_.first_index();

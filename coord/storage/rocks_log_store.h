@@ -27,13 +27,17 @@ namespace bellwether::coord {
 struct RocksLogStoreOptions {
   std::string folder;                      // created when missing; this store's alone
   size_t cache_bytes_max = 64 << 20;       // of the newest entries, in memory
+  // Of one table in memory: what is written to one file of the log, and deleted with it. Together
+  // with a piece of write-ahead log that is allocated ahead it must fit into the reserve.
+  size_t memtable_bytes = 16 << 20;
   uint64_t free_bytes_reserve = 64 << 20;  // below this much free disk the log may not grow
 };
 
 // The LogStore on RocksDB (formats: log_format.h). One thread writes: everything asked for during
 // a sync goes into the next WriteBatch, so one fsync serves many rounds. Term and vote are also in a
 // small file, written after the database and before `done`; a file that is ahead of the database at
-// open means that the database lost something. Opening reads and checks the whole log.
+// open means that the database lost something. Opening reads and checks the whole log. Files are
+// never rewritten; those that hold only compacted entries are deleted whole, oldest first.
 // Must not know what entries mean.
 // Threads: LogStore's; `done` is posted to `executor`. The store outlives the replica's use of it;
 // its destructor finishes what was asked and joins the thread.
@@ -57,10 +61,10 @@ class RocksLogStore : public LogStore {
   uint64_t Bytes() const override;
 
   // raft::LogReader
-  raft::LogIndex FirstIndex() const override { return raft::LogIndex(1); }
+  raft::LogIndex FirstIndex() const override { return first_index_; }
   raft::LogIndex LastIndex() const override { return last_index_; }
   absl::StatusOr<raft::Term> TermAt(raft::LogIndex index) override;
-  std::vector<raft::EntryPtr> MembershipEntries() override { return membership_entries_; }
+  std::vector<raft::EntryPtr> MembershipEntries() override { return memberships_; }
   absl::StatusOr<std::vector<raft::EntryPtr>> Read(raft::LogIndex begin, raft::LogIndex end,
                                                    size_t bytes_max) override;
 
@@ -80,15 +84,25 @@ class RocksLogStore : public LogStore {
 
   absl::Status OpenDatabase();
   absl::Status LoadMeta();
+  // Of one record of the meta family, without its checksum; nullopt when there is none.
+  absl::StatusOr<std::optional<std::string>> ReadMeta(const char* key) const;
   absl::Status CheckVoteFile() const;
   absl::Status LoadEntries();
+  void Keep(raft::EntryPtr entry);
   std::string VoteFile() const { return options_.folder + "/vote"; }
 
   // On the log thread.
   void RunLogThread();
   absl::Status WriteAll(const std::vector<Write>& writes);
   rocksdb::Status AddToBatch(const PersistRequest& request, rocksdb::WriteBatch& batch);
+  rocksdb::Status AddEntries(const PersistRequest& request, rocksdb::WriteBatch& batch);
+  // Frees the files whose entries the log no longer has.
+  absl::Status DeleteCompactedFiles();
 
+  // On the executor: what the request does to the log in memory.
+  void Reset(raft::LogIndex to);
+  void Truncate(raft::LogIndex from);
+  void Compact(raft::LogIndex to);
   // On the executor, after write `number` ended.
   void OnWritten(uint64_t number);
   absl::Status ReadFromDisk(raft::LogIndex begin, raft::LogIndex end, size_t bytes_max,
@@ -111,8 +125,9 @@ class RocksLogStore : public LogStore {
 
   // Owned by the executor.
   EntryCache cache_;
-  raft::LogIndex last_index_;  // as Persist was told
-  std::vector<raft::EntryPtr> membership_entries_;  // of the log as Persist was told
+  raft::LogIndex first_index_{1};  // as Persist was told, all three
+  raft::LogIndex last_index_;
+  std::vector<raft::EntryPtr> memberships_;
   raft::LogIndex durable_;     // last entry of last_index_'s log that is durable
   uint64_t last_number_ = 0;
   std::deque<Outstanding> outstanding_;
@@ -120,7 +135,9 @@ class RocksLogStore : public LogStore {
   const std::shared_ptr<bool> alive_;
 
   // Owned by the log thread.
+  raft::LogIndex written_first_index_;
   raft::LogIndex written_last_index_;
+  raft::LogIndex files_first_index_;  // files that end before it are gone
   absl::Status failure_;  // final
 
   base::Mutex mutex_;

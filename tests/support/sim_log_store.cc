@@ -5,23 +5,31 @@
 #include "base/check.h"
 
 namespace bellwether::coord {
-namespace {
 
-void ApplyEntries(const PersistRequest& request, std::vector<raft::EntryPtr>& entries) {
+void SimDisk::Log::Apply(const PersistRequest& request) {
+  if (request.reset_to != raft::LogIndex()) {
+    CHECK(request.reset_to + 1 >= first);
+    first = request.reset_to + 1;
+    entries.clear();
+  }
   if (request.truncate_from != raft::LogIndex()) {
-    CHECK(request.truncate_from.value() <= entries.size() + 1);
-    entries.resize(request.truncate_from.value() - 1);
+    CHECK(request.truncate_from >= first && request.truncate_from <= last() + 1);
+    entries.resize(request.truncate_from - first);
   }
   for (const raft::EntryPtr& entry : request.entries) {
-    CHECK(entry->index.value() == entries.size() + 1);
+    CHECK(entry->index == last() + 1);
     entries.push_back(entry);
+  }
+  if (request.compact_to >= first) {
+    CHECK(request.compact_to <= last());
+    const uint64_t gone = request.compact_to + 1 - first;
+    entries.erase(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(gone));
+    first = request.compact_to + 1;
   }
 }
 
-}  // namespace
-
 void SimDisk::Content::Apply(const PersistRequest& request) {
-  ApplyEntries(request, entries);
+  log.Apply(request);
   if (request.hard_state.has_value()) hard_state = request.hard_state;
   if (request.formation.has_value()) formation = *request.formation;
 }
@@ -43,7 +51,7 @@ SimLogStore::SimLogStore(SimScheduler& scheduler, SimDisk& disk, base::Executor&
       disk_(disk),
       executor_(executor),
       initial_(disk.durable_),
-      entries_(disk.durable_.entries),
+      log_(disk.durable_.log),
       alive_(std::make_shared<bool>(true)) {
   CHECK(disk.volatile_.empty(), "the process before this one did not crash");
 }
@@ -51,7 +59,7 @@ SimLogStore::SimLogStore(SimScheduler& scheduler, SimDisk& disk, base::Executor&
 SimLogStore::~SimLogStore() = default;
 
 void SimLogStore::Persist(PersistRequest request, Done done) {
-  ApplyEntries(request, entries_);
+  log_.Apply(request);
   disk_.volatile_.push_back(std::move(request));
   waiting_.push_back(std::move(done));
   if (!syncing_) StartSync();
@@ -90,18 +98,18 @@ absl::Status SimLogStore::RoomToGrow() const {
 
 uint64_t SimLogStore::Bytes() const {
   uint64_t bytes = 0;
-  for (const raft::EntryPtr& entry : entries_) bytes += raft::EntryBytes(*entry);
+  for (const raft::EntryPtr& entry : log_.entries) bytes += raft::EntryBytes(*entry);
   return bytes;
 }
 
 absl::StatusOr<raft::Term> SimLogStore::TermAt(raft::LogIndex index) {
-  CHECK(index.value() >= 1 && index <= LastIndex());
-  return entries_[index.value() - 1]->term;
+  CHECK(index >= FirstIndex() && index <= LastIndex());
+  return log_.entries[index - FirstIndex()]->term;
 }
 
 std::vector<raft::EntryPtr> SimLogStore::MembershipEntries() {
   std::vector<raft::EntryPtr> found;
-  for (const raft::EntryPtr& entry : entries_) {
+  for (const raft::EntryPtr& entry : log_.entries) {
     if (entry->type == raft::EntryType::kMembership) found.push_back(entry);
   }
   return found;
@@ -110,11 +118,11 @@ std::vector<raft::EntryPtr> SimLogStore::MembershipEntries() {
 absl::StatusOr<std::vector<raft::EntryPtr>> SimLogStore::Read(raft::LogIndex begin,
                                                               raft::LogIndex end,
                                                               size_t bytes_max) {
-  CHECK(begin.value() >= 1 && begin < end && end <= LastIndex() + 1);
+  CHECK(begin >= FirstIndex() && begin < end && end <= LastIndex() + 1);
   std::vector<raft::EntryPtr> out;
   size_t bytes = 0;
   for (raft::LogIndex index = begin; index < end; ++index) {
-    const raft::EntryPtr& entry = entries_[index.value() - 1];
+    const raft::EntryPtr& entry = log_.entries[index - FirstIndex()];
     bytes += raft::EntryBytes(*entry);
     if (bytes > bytes_max && !out.empty()) break;
     out.push_back(entry);

@@ -36,16 +36,23 @@ class SimDisk {
   uint64_t syncs() const { return syncs_; }
   // Requests that crashes took.
   uint64_t requests_lost() const { return requests_lost_; }
-  // What a process started now would find.
+  // What a process started now would find; each entry knows its index.
   const std::optional<raft::HardState>& durable_hard_state() const { return durable_.hard_state; }
-  const std::vector<raft::EntryPtr>& durable_entries() const { return durable_.entries; }
+  const std::vector<raft::EntryPtr>& durable_entries() const { return durable_.log.entries; }
 
  private:
   friend class SimLogStore;
+  struct Log {
+    raft::LogIndex first{1};
+    std::vector<raft::EntryPtr> entries;  // from first
+
+    raft::LogIndex last() const { return first + entries.size() - 1; }
+    void Apply(const PersistRequest& request);
+  };
   struct Content {
     std::optional<raft::HardState> hard_state;
     std::string formation;
-    std::vector<raft::EntryPtr> entries;  // from index 1
+    Log log;
 
     void Apply(const PersistRequest& request);
   };
@@ -71,8 +78,8 @@ class SimLogStore : public LogStore {
   absl::Status RoomToGrow() const override;
   uint64_t Bytes() const override;
 
-  raft::LogIndex FirstIndex() const override { return raft::LogIndex(1); }
-  raft::LogIndex LastIndex() const override { return raft::LogIndex(entries_.size()); }
+  raft::LogIndex FirstIndex() const override { return log_.first; }
+  raft::LogIndex LastIndex() const override { return log_.last(); }
   absl::StatusOr<raft::Term> TermAt(raft::LogIndex index) override;
   std::vector<raft::EntryPtr> MembershipEntries() override;
   absl::StatusOr<std::vector<raft::EntryPtr>> Read(raft::LogIndex begin, raft::LogIndex end,
@@ -86,8 +93,8 @@ class SimLogStore : public LogStore {
   SimDisk& disk_;
   base::Executor& executor_;
   SimDisk::Content initial_;
-  std::vector<raft::EntryPtr> entries_;  // as Persist was told
-  std::deque<Done> waiting_;             // one per volatile request of the disk
+  SimDisk::Log log_;          // as Persist was told
+  std::deque<Done> waiting_;  // one per volatile request of the disk
   bool syncing_ = false;
   absl::Status failure_;
   const std::shared_ptr<bool> alive_;  // shared with scheduled events, which end with the store

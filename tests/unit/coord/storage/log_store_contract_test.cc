@@ -111,6 +111,19 @@ PersistRequest Append(uint64_t term, uint64_t first, uint64_t last) {
   return request;
 }
 
+PersistRequest CompactTo(uint64_t index) {
+  PersistRequest request;
+  request.compact_to = LogIndex(index);
+  return request;
+}
+
+// The snapshot of `index` was installed, and what follows it is of `term`.
+PersistRequest ResetTo(uint64_t index, uint64_t term, uint64_t last) {
+  PersistRequest request = Append(term, index + 1, last);
+  request.reset_to = LogIndex(index);
+  return request;
+}
+
 class LogStoreContract : public ::testing::TestWithParam<const char*> {
  protected:
   LogStoreContract() {
@@ -156,6 +169,26 @@ class LogStoreContract : public ::testing::TestWithParam<const char*> {
     LogIndex last;
     store_->Run([&](LogStore& store) { last = store.LastIndex(); });
     return last;
+  }
+
+  // Now and after a restart.
+  void ExpectLog(uint64_t first, uint64_t last, uint64_t last_term) {
+    for (int restart = 0; restart < 2; ++restart) {
+      store_->Run([&](LogStore& store) {
+        EXPECT_EQ(store.FirstIndex(), LogIndex(first));
+        EXPECT_EQ(store.LastIndex(), LogIndex(last));
+      });
+      if (first <= last) {
+        const std::vector<EntryPtr> entries = Read(first, last + 1);
+        ASSERT_EQ(entries.size(), last + 1 - first);
+        for (uint64_t i = 0; i < entries.size(); ++i) {
+          EXPECT_EQ(entries[i]->index, LogIndex(first + i));
+          EXPECT_EQ(entries[i]->payload, "p" + std::to_string(first + i));
+        }
+        EXPECT_EQ(entries.back()->term, Term(last_term));
+      }
+      store_->Restart();
+    }
   }
 
   std::unique_ptr<StoreUnderTest> store_;
@@ -239,6 +272,114 @@ TEST_P(LogStoreContract, TruncationOfWhatIsBeingWrittenIsSeenAtOnce) {
     EXPECT_EQ(entries[5]->term, Term(3));
     EXPECT_EQ(LastIndex(), LogIndex(9));
     store_->Restart();
+  }
+}
+
+TEST_P(LogStoreContract, CompactedEntriesAreGone) {
+  Persist(Append(1, 1, 50));
+  Persist(CompactTo(20));
+  ExpectLog(21, 50, 1);
+  Persist(CompactTo(10));  // already done
+  ExpectLog(21, 50, 1);
+  Persist(CompactTo(50));
+  ExpectLog(51, 50, 0);
+  Persist(Append(2, 51, 55));
+  ExpectLog(51, 55, 2);
+}
+
+TEST_P(LogStoreContract, EntriesMayBeCompactedByTheRequestThatAddsThem) {
+  PersistRequest request = Append(1, 1, 50);
+  request.compact_to = LogIndex(30);
+  Persist(std::move(request));
+  ExpectLog(31, 50, 1);
+}
+
+TEST_P(LogStoreContract, ResetLogBeginsBehindTheSnapshot) {
+  Persist(Append(1, 1, 10));
+  Persist(ResetTo(100, 3, 100));
+  ExpectLog(101, 100, 0);
+  Persist(Append(3, 101, 110));
+  ExpectLog(101, 110, 3);
+}
+
+TEST_P(LogStoreContract, ResetTakesEntriesBehindTheSnapshotAway) {
+  Persist(Append(1, 1, 50));
+  Persist(ResetTo(20, 4, 22));
+  ExpectLog(21, 22, 4);
+  Persist(Append(4, 23, 30));
+  ExpectLog(21, 30, 4);
+}
+
+TEST_P(LogStoreContract, ResetOfAnEmptyLog) {
+  Persist(ResetTo(7, 2, 9));
+  ExpectLog(8, 9, 2);
+}
+
+// All that is asked during one sync is written together, in its order.
+TEST_P(LogStoreContract, EveryKindOfChangeTogetherKeepsItsOrder) {
+  std::vector<PersistRequest> requests;
+  requests.push_back(Append(1, 1, 30));
+  requests.push_back(CompactTo(10));
+  requests.push_back(Append(2, 25, 40));
+  requests.back().truncate_from = LogIndex(25);
+  requests.push_back(ResetTo(35, 3, 60));
+  requests.push_back(Append(4, 50, 52));
+  requests.back().truncate_from = LogIndex(50);
+  requests.push_back(CompactTo(45));
+  requests.push_back(Append(4, 53, 70));
+  Persist(std::move(requests));
+  ExpectLog(46, 70, 4);
+}
+
+TEST_P(LogStoreContract, MembershipEntriesFollowTheLog) {
+  const auto memberships = [this] {
+    std::vector<uint64_t> indexes;
+    store_->Run([&](LogStore& store) {
+      for (const EntryPtr& entry : store.MembershipEntries()) {
+        indexes.push_back(entry->index.value());
+      }
+    });
+    return indexes;
+  };
+  PersistRequest request = Append(1, 1, 30);
+  for (uint64_t i = 5; i <= 30; i += 5) {
+    request.entries[i - 1] = std::make_shared<const Entry>(
+        Entry{Term(1), LogIndex(i), EntryType::kMembership, "m"});
+  }
+  Persist(std::move(request));
+  EXPECT_EQ(memberships(), (std::vector<uint64_t>{5, 10, 15, 20, 25, 30}));
+  request = Append(2, 25, 30);
+  request.truncate_from = LogIndex(25);
+  Persist(std::move(request));
+  EXPECT_EQ(memberships(), (std::vector<uint64_t>{5, 10, 15, 20}));
+  Persist(CompactTo(10));
+  EXPECT_EQ(memberships(), (std::vector<uint64_t>{15, 20}));
+  store_->Restart();
+  EXPECT_EQ(memberships(), (std::vector<uint64_t>{15, 20}));
+  Persist(ResetTo(22, 3, 30));
+  EXPECT_EQ(memberships(), (std::vector<uint64_t>{}));
+}
+
+// A crash keeps a prefix of the requests, each whole.
+TEST_P(LogStoreContract, CrashWhileCompactingLeavesAWholeLog) {
+  for (int round = 0; round < 20; ++round) {
+    store_->Run([&](LogStore& store) {
+      const uint64_t next = store.LastIndex().value() + 1;
+      const auto ignore = [](absl::Status) {};
+      store.Persist(Append(1, next, next + 9), ignore);
+      store.Persist(CompactTo(next + 4), ignore);
+      store.Persist(ResetTo(next + 20, 1, next + 29), ignore);
+    });
+    store_->Restart();
+    store_->Run([&](LogStore& store) {
+      const LogIndex first = store.FirstIndex();
+      const LogIndex last = store.LastIndex();
+      ASSERT_LE(first, last + 1);
+      if (first > last) return;
+      const auto entries = store.Read(first, last + 1, 1 << 20);
+      ASSERT_TRUE(entries.ok()) << entries.status();
+      EXPECT_EQ(entries->size(), last + 1 - first);
+    });
   }
 }
 

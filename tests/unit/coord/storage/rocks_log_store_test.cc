@@ -215,6 +215,62 @@ TEST_F(RocksLogStoreTest, IncompleteTailOfTheWriteAheadLogIsDropped) {
   EXPECT_EQ((*store)->LastIndex(), LogIndex(10));
 }
 
+TEST_F(RocksLogStoreTest, DamagedStartFailsTheOpen) {
+  Fill();
+  Tamper([](rocksdb::DB& db, rocksdb::ColumnFamilyHandle*) {
+    std::string record = EncodeLogStart(LogIndex(4));
+    record.back() ^= 1;
+    ASSERT_TRUE(db.Put(rocksdb::WriteOptions(), "log_start", record).ok());
+  });
+  ExpectDamaged("the record of its start");
+}
+
+TEST_F(RocksLogStoreTest, MissingFirstEntryFailsTheOpen) {
+  {
+    auto store = Open();
+    ASSERT_TRUE(store.ok());
+    Persist(**store, Append(1, 10));
+    PersistRequest compact;
+    compact.compact_to = LogIndex(5);
+    Persist(**store, std::move(compact));
+  }
+  Tamper([](rocksdb::DB& db, rocksdb::ColumnFamilyHandle* entries) {
+    ASSERT_TRUE(db.Delete(rocksdb::WriteOptions(), entries, EncodeEntryKey(LogIndex(6))).ok());
+  });
+  ExpectDamaged("entry 6: it is missing");
+}
+
+// Files of compacted entries are deleted whole, those of truncated ones, too.
+TEST_F(RocksLogStoreTest, CompactionGivesSpaceBack) {
+  RocksLogStoreOptions options;
+  options.folder = folder_ / "log";
+  options.memtable_bytes = 64 << 10;
+  auto store = RocksLogStore::Open(options, executor_, base::SystemClock(), metrics_);
+  ASSERT_TRUE(store.ok());
+  constexpr uint64_t kEntries = 60;
+  constexpr uint64_t kEntryBytes = 32 << 10;
+  for (uint64_t i = 1; i <= kEntries; ++i) {
+    PersistRequest request;
+    if (i == 30) request.truncate_from = LogIndex(25);
+    for (uint64_t at = i == 30 ? 25 : i; at <= i; ++at) {
+      request.entries.push_back(std::make_shared<const Entry>(
+          Entry{Term(1), LogIndex(at), EntryType::kCommands, std::string(kEntryBytes, 'x')}));
+    }
+    Persist(**store, std::move(request));
+  }
+  EXPECT_GE((*store)->Bytes(), kEntries * kEntryBytes);
+  PersistRequest compact;
+  compact.compact_to = LogIndex(kEntries - 5);
+  Persist(**store, std::move(compact));
+  Persist(**store, Append(kEntries + 1, kEntries + 1));  // behind the deletion of files
+  EXPECT_LE((*store)->Bytes(), kEntries * kEntryBytes / 3);
+  store->reset();
+  store = RocksLogStore::Open(options, executor_, base::SystemClock(), metrics_);
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ((*store)->FirstIndex(), LogIndex(kEntries - 4));
+  EXPECT_EQ((*store)->LastIndex(), LogIndex(kEntries + 1));
+}
+
 TEST_F(RocksLogStoreTest, FolderInUseIsAClearError) {
   auto store = Open();
   ASSERT_TRUE(store.ok());
