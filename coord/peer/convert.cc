@@ -113,6 +113,7 @@ void ToProto(const raft::VoteRequest& request, v1::RaftMessage& out) {
   vote.set_campaign_term(request.campaign_term.value());
   vote.set_last_index(request.last_index.value());
   vote.set_last_term(request.last_term.value());
+  vote.set_leadership_transfer(request.leadership_transfer);
 }
 
 void ToProto(const raft::VoteResponse& response, v1::RaftMessage& out) {
@@ -157,12 +158,15 @@ void ToProto(const raft::InstallSnapshot& request, v1::RaftMessage& out) {
   install.set_read_round(request.read_round.value());
 }
 
+void ToProto(const raft::TimeoutNow&, v1::RaftMessage& out) { out.mutable_timeout_now(); }
+
 raft::VoteRequest FromProto(const v1::VoteRequest& in) {
   raft::VoteRequest request;
   request.pre_vote = in.pre_vote();
   request.campaign_term = Term(in.campaign_term());
   request.last_index = LogIndex(in.last_index());
   request.last_term = Term(in.last_term());
+  request.leadership_transfer = in.leadership_transfer();
   return request;
 }
 
@@ -259,6 +263,9 @@ absl::StatusOr<PeerMessage> FromProto(v1::RaftMessage& in) {
       ASSIGN_OR_RETURN(message.body, FromProto(in.install_snapshot()));
       break;
     }
+    case v1::RaftMessage::kTimeoutNow:
+      message.body = raft::TimeoutNow{};
+      break;
     case v1::RaftMessage::BODY_NOT_SET:
       return Invalid("raft.body");
   }

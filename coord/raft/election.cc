@@ -52,8 +52,10 @@ VoteResult VoteTally::Result(const VoterSet& voters) const {
 }
 
 VoteDecision DecideVote(ServerId candidate, const VoteRequest& request, const VoterView& view) {
-  // A leader that asks for votes leads no more, so that its own lease doesn't shut it out (R11).
-  const bool in_lease = view.in_lease && view.leader != candidate;
+  // A leader that asks for votes leads no more, so that its own lease doesn't shut it out (R11), and
+  // one that hands over wants to be followed by the candidate.
+  const bool in_lease =
+      view.in_lease && view.leader != candidate && !request.leadership_transfer;
   const bool up_to_date = std::tie(request.last_term, request.last_index) >=
                           std::tie(view.last_term, view.last_index);
   const bool may_vote = view.standing == Standing::kVoter && (up_to_date || MUTANT(13));

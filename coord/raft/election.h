@@ -71,7 +71,7 @@ struct VoterView {
   Term last_term;
 };
 
-// Votes and pre-votes: paper sections 5.2, 5.4.1, thesis sections 4.2.3, 9.6.
+// Votes and pre-votes: paper sections 5.2, 5.4.1, thesis sections 3.10, 4.2.3, 9.6.
 VoteDecision DecideVote(ServerId candidate, const VoteRequest& request, const VoterView& view);
 
 }  // namespace bellwether::coord::raft

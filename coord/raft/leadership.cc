@@ -31,6 +31,7 @@ void Leadership::Append(EntryType type, std::string payload) {
 
 absl::StatusOr<Proposed> Leadership::Propose(std::vector<std::string> payloads) {
   if (payloads.empty()) return absl::InvalidArgumentError("nothing to propose");
+  RETURN_IF_ERROR(CheckNotHandingOver());
   size_t bytes = 0;
   for (const std::string& payload : payloads) bytes += payload.size();
   if (!uncommitted_.empty() && uncommitted_.bytes() + bytes > options_.uncommitted_bytes_max) {
@@ -55,6 +56,60 @@ absl::Status Leadership::RequestRead(ReadId id) {
   return absl::OkStatus();
 }
 
+absl::Status Leadership::CheckNotHandingOver() const {
+  if (!transfer_) return absl::OkStatus();
+  return absl::UnavailableError(
+      fmt::format("leadership is being handed to server {}; try again", transfer_->to));
+}
+
+// Leadership transfer (thesis section 3.10).
+
+absl::Status Leadership::TransferLeadership(ServerId to) {
+  if (transfer_ && (to == transfer_->to || to == ServerId(0))) return absl::OkStatus();
+  if (transfer_) {
+    return absl::FailedPreconditionError(
+        fmt::format("leadership is already being handed to server {}", transfer_->to));
+  }
+  if (to == options_.self) return absl::OkStatus();
+  if (to == ServerId(0)) {
+    to = BestSuccessor();
+    if (to == ServerId(0)) {
+      return absl::UnavailableError("no other voter is connected and able to lead");
+    }
+  } else if (peers_.count(to) == 0) {
+    return absl::NotFoundError(fmt::format("server {} is not in the ensemble", to));
+  } else if (!CanTakeOver(to)) {
+    return absl::InvalidArgumentError(
+        fmt::format("server {} has no vote, so it can't lead", to));
+  }
+  transfer_ = Transfer{to, ticks_ + options_.election_timeout_ticks, false};
+  return absl::OkStatus();
+}
+
+bool Leadership::CanTakeOver(ServerId server) const {
+  return voters_.Contains(server) && peers_.at(server).progress.Counts();
+}
+
+// The voter that has most of the log, among those that answer.
+ServerId Leadership::BestSuccessor() const {
+  ServerId best;
+  LogIndex best_match;
+  for (const auto& [server, peer] : peers_) {
+    const bool able = CanTakeOver(server) && IsActive(peer.progress);
+    if (!able || (best != ServerId(0) && peer.progress.match() <= best_match)) continue;
+    best = server;
+    best_match = peer.progress.match();
+  }
+  return best;
+}
+
+void Leadership::TellSuccessor(std::vector<Message>& messages) {
+  if (!transfer_ || transfer_->told) return;
+  if (peers_.at(transfer_->to).progress.match() < log_.last_index()) return;
+  transfer_->told = true;
+  messages.push_back(Message{options_.self, transfer_->to, term_, TimeoutNow{}});
+}
+
 void Leadership::OnAppendResponse(ServerId from, const AppendResponse& response) {
   const bool plausible = response.prev_index <= log_.last_index() &&
                          response.match <= log_.last_index() &&
@@ -76,7 +131,9 @@ bool Leadership::Tick() {
   ++ticks_;
   if (ticks_ % options_.heartbeat_ticks == 0) {
     for (auto& [server, peer] : peers_) peer.heartbeat_due = true;
+    if (transfer_) transfer_->told = false;  // what was said may be lost
   }
+  if (transfer_ && ticks_ >= transfer_->deadline) transfer_.reset();
   return ticks_since_quorum() < options_.election_timeout_ticks;
 }
 
@@ -111,6 +168,7 @@ void Leadership::Advance(std::vector<ReadResult>& results) {
 }
 
 void Leadership::ReadmitCaughtUp() {
+  if (transfer_) return;  // the log stands still
   for (auto& [server, peer] : peers_) {
     const Progress& progress = peer.progress;
     if (!IsReadmissionDue(peer)) continue;
@@ -143,6 +201,7 @@ absl::Status Leadership::MakeMessages(std::vector<Message>& messages) {
     peer.progress.OnEmptySent();
     peer.round_sent = reads_.newest_round();
   }
+  TellSuccessor(messages);
   reads_.CloseRound();
   return absl::OkStatus();
 }
@@ -193,13 +252,16 @@ Message Leadership::MakeInstallSnapshot(ServerId server, Peer& peer) {
                  InstallSnapshot{log_.snapshot(), reads_.newest_round()}};
 }
 
+bool Leadership::IsActive(const Progress& progress) const {
+  const bool heard = !progress.folder_id().IsNil();
+  return heard && ticks_ - progress.heard_at() < options_.election_timeout_ticks;
+}
+
 std::vector<PeerStatus> Leadership::Peers() const {
   std::vector<PeerStatus> result;
   for (const auto& [server, peer] : peers_) {
     const Progress& progress = peer.progress;
-    const bool heard = !progress.folder_id().IsNil();
-    const bool recent = ticks_ - progress.heard_at() < options_.election_timeout_ticks;
-    result.push_back(PeerStatus{server, progress.match(), heard && recent, progress.awaiting(),
+    result.push_back(PeerStatus{server, progress.match(), IsActive(progress), progress.awaiting(),
                                 progress.state() == Progress::State::kSnapshot});
   }
   return result;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ class Leadership {
   // As RaftCore's.
   absl::StatusOr<Proposed> Propose(std::vector<std::string> payloads);
   absl::Status RequestRead(ReadId id);
+  absl::Status TransferLeadership(ServerId to);
 
   // An answer in this term. One that contradicts what was sent is dropped.
   void OnAppendResponse(ServerId from, const AppendResponse& response);
@@ -42,6 +44,8 @@ class Leadership {
   // Adds what followers should be sent now. Errors: the log can't be read.
   absl::Status MakeMessages(std::vector<Message>& messages);
 
+  // Whom leadership is being handed to; 0 = nobody.
+  ServerId transfer_target() const { return transfer_ ? transfer_->to : ServerId(0); }
   std::vector<ReadId> TakeReads() { return reads_.TakeAll(); }
   uint64_t ticks_since_quorum() const;
   std::vector<PeerStatus> Peers() const;
@@ -60,9 +64,21 @@ class Leadership {
     uint64_t readmission_at = 0;  // tick at which it was appended
   };
 
+  // Leadership is handed over: no proposals meanwhile, so that the target can have the whole log.
+  struct Transfer {
+    ServerId to;
+    uint64_t deadline = 0;  // tick at which it is given up
+    bool told = false;      // TimeoutNow is on its way
+  };
+
   void Append(EntryType type, std::string payload);
   void ReadmitCaughtUp();
   bool IsReadmissionDue(const Peer& peer) const;
+  absl::Status CheckNotHandingOver() const;
+  bool IsActive(const Progress& progress) const;
+  bool CanTakeOver(ServerId server) const;
+  ServerId BestSuccessor() const;
+  void TellSuccessor(std::vector<Message>& messages);
   absl::Status SendEntries(ServerId server, Peer& peer, std::vector<Message>& messages);
   bool NeedsEmptyMessage(const Peer& peer) const;
   Message MakeAppend(ServerId server, Peer& peer, std::vector<EntryPtr> entries);
@@ -78,6 +94,7 @@ class Leadership {
   std::map<ServerId, Peer> peers_;  // ordered, so that messages are in the same order every time
   PendingReads reads_;
   ByteWindow uncommitted_;
+  std::optional<Transfer> transfer_;
   bool committed_own_entry_ = false;  // an entry of term_ is committed
   uint64_t ticks_ = 0;
 };

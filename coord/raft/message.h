@@ -15,6 +15,8 @@ struct VoteRequest {
   Term campaign_term;  // term to be elected in: the message's term, or one more with pre_vote
   LogIndex last_index;  // of the candidate's log
   Term last_term;       // of the entry at last_index; 0 for an empty log
+  // The leader told the candidate to stand: the lease doesn't shut it out (thesis section 4.2.3).
+  bool leadership_transfer = false;
 };
 
 struct VoteResponse {
@@ -57,11 +59,15 @@ struct InstallSnapshot {
   ReadRound read_round;   // newest round asked; 0 = none yet
 };
 
+// The leader hands over: the receiver has all of its log and stands at once (thesis section 3.10).
+struct TimeoutNow {};
+
 struct Message {
   ServerId from;
   ServerId to;
   Term term;  // the sender's current term, in every kind of message
-  std::variant<VoteRequest, VoteResponse, AppendRequest, AppendResponse, InstallSnapshot> body;
+  std::variant<VoteRequest, VoteResponse, AppendRequest, AppendResponse, InstallSnapshot, TimeoutNow>
+      body;
 };
 
 }  // namespace bellwether::coord::raft

@@ -33,7 +33,8 @@ bool IsWellFormed(const AppendRequest& request, Term term) {
 }
 
 bool IsWellFormed(const VoteRequest& request, Term term) {
-  return request.campaign_term == (request.pre_vote ? term + 1 : term) && request.last_term <= term;
+  return request.campaign_term == (request.pre_vote ? term + 1 : term) &&
+         request.last_term <= term && !(request.pre_vote && request.leadership_transfer);
 }
 
 bool IsWellFormed(const InstallSnapshot& request, Term term) {
@@ -110,6 +111,8 @@ void RaftCore::Step(Message message) {
   }
   if (message.term > hard_state_.term) {
     BecomeFollower(message.term, ServerId(0));
+  } else if (std::holds_alternative<TimeoutNow>(message.body)) {
+    OnTimeoutNow(message);
   } else if (const auto* vote = std::get_if<VoteResponse>(&message.body)) {
     OnVoteResponse(message, *vote);
   } else if (const auto* append = std::get_if<AppendResponse>(&message.body)) {
@@ -128,11 +131,15 @@ void RaftCore::Tick() {
   timer_.Tick();
   const bool alone = voters_.size() == 1 && role_ == Role::kFollower;
   if (!timer_.Expired() && !alone) return;
-  if (hard_state_.standing == Standing::kAwaitingReadmission) {
+  if (!MayStand()) {
     leader_ = ServerId(0);
   } else if (HardStateDurable()) {  // else the disk is slow, and one more term would not help
     StartPreVote();
   }
+}
+
+bool RaftCore::MayStand() const {
+  return hard_state_.standing == Standing::kVoter && voters_.Contains(options_.self);
 }
 
 void RaftCore::OnDisconnected(ServerId peer) {
@@ -154,6 +161,16 @@ absl::Status RaftCore::RequestRead(ReadId id) {
   RETURN_IF_ERROR(failure_);
   if (leadership_ == nullptr) return absl::FailedPreconditionError("this server is not the leader");
   return leadership_->RequestRead(id);
+}
+
+absl::Status RaftCore::TransferLeadership(ServerId to) {
+  RETURN_IF_ERROR(failure_);
+  if (leadership_ == nullptr) return absl::FailedPreconditionError("this server is not the leader");
+  return leadership_->TransferLeadership(to);
+}
+
+ServerId RaftCore::transfer_target() const {
+  return leadership_ != nullptr ? leadership_->transfer_target() : ServerId(0);
 }
 
 void RaftCore::OnPersisted(ReadyId id) {
@@ -213,7 +230,7 @@ void RaftCore::OnTally() {
   if (result == VoteResult::kLost) {
     BecomeFollower(hard_state_.term, ServerId(0));
   } else if (result == VoteResult::kWon && role_ == Role::kPreCandidate) {
-    Campaign();
+    Campaign(/*leadership_transfer=*/false);
   } else if (result == VoteResult::kWon && HardStateDurable()) {
     BecomeLeader();
   }
@@ -225,24 +242,33 @@ void RaftCore::StartPreVote() {
   timer_.Restart();
   tally_.Clear();
   tally_.Record(options_.self, true);
-  RequestVotes(/*pre_vote=*/true);
+  VoteRequest request;
+  request.pre_vote = true;
+  RequestVotes(request);
   OnTally();
 }
 
+// The leader it follows hands over: no pre-vote, since the others still hear that leader.
+void RaftCore::OnTimeoutNow(const Message& message) {
+  const bool from_leader = message.term == hard_state_.term && message.from == leader_;
+  if (from_leader && MayStand()) Campaign(/*leadership_transfer=*/true);
+}
+
 // The own vote counts when it is durable, as anyone else's (OnPersisted).
-void RaftCore::Campaign() {
+void RaftCore::Campaign(bool leadership_transfer) {
   role_ = Role::kCandidate;
+  leader_ = ServerId(0);
   ++hard_state_.term;
   hard_state_.vote = options_.self;
   timer_.Restart();
   tally_.Clear();
-  RequestVotes(/*pre_vote=*/false);
+  VoteRequest request;
+  request.leadership_transfer = leadership_transfer;
+  RequestVotes(request);
 }
 
-void RaftCore::RequestVotes(bool pre_vote) {
-  VoteRequest request;
-  request.pre_vote = pre_vote;
-  request.campaign_term = pre_vote ? hard_state_.term + 1 : hard_state_.term;
+void RaftCore::RequestVotes(VoteRequest request) {
+  request.campaign_term = request.pre_vote ? hard_state_.term + 1 : hard_state_.term;
   request.last_index = log_.last_index();
   request.last_term = log_.last_term();
   for (ServerId server : voters_.members()) {

@@ -77,13 +77,22 @@ class RaftCore {
 
   // Appends one entry per payload; the answer only says where. Several at a time cost one write.
   // Errors, nothing done: FAILED_PRECONDITION (not the leader), RESOURCE_EXHAUSTED (too many
-  // uncommitted bytes), INVALID_ARGUMENT (no payload).
+  // uncommitted bytes), INVALID_ARGUMENT (no payload), UNAVAILABLE (leadership is handed over).
   absl::StatusOr<Proposed> Propose(std::vector<std::string> payloads);
 
   // ReadIndex (thesis section 6.4): later a ReadResult or a lost read carries the id. Reads asked
   // for between two Readys share a round; until an entry of the leader's own term is committed they
   // wait (R1). Errors as for Propose (RESOURCE_EXHAUSTED: too many reads pending).
   absl::Status RequestRead(ReadId id);
+
+  // Leadership transfer (thesis section 3.10) to a voter; 0 = the one that has most of the log.
+  // Until it ends, by a new term or after an election timeout, Propose answers UNAVAILABLE. OK only
+  // says that it began, was under way already, or that this server is the one named.
+  // Errors, nothing done: FAILED_PRECONDITION (not the leader, or under way to another server),
+  // NOT_FOUND (no such server), INVALID_ARGUMENT (it has no vote), UNAVAILABLE (0: nobody is able).
+  absl::Status TransferLeadership(ServerId to);
+  // Whom this leader hands over to at the moment; 0 = nobody.
+  ServerId transfer_target() const;
 
   // Steps 2 of the Ready `id` and of all before it are durable. Requires: taken before.
   void OnPersisted(ReadyId id);
@@ -147,6 +156,7 @@ class RaftCore {
   // Messages, by kind.
   void OnVoteRequest(const Message& message, const VoteRequest& request);
   void OnVoteResponse(const Message& message, const VoteResponse& response);
+  void OnTimeoutNow(const Message& message);
 
   // core_replication.cc: what a follower takes from its leader.
   void OnAppendRequest(const Message& message, const AppendRequest& request);
@@ -158,11 +168,12 @@ class RaftCore {
   void OnMembershipChanged();
 
   // Roles.
+  bool MayStand() const;
   void BecomeFollower(Term term, ServerId leader);
   void StartPreVote();
-  void Campaign();
+  void Campaign(bool leadership_transfer);
   void BecomeLeader();
-  void RequestVotes(bool pre_vote);
+  void RequestVotes(VoteRequest request);
   void OnTally();
 
   // Output.

@@ -161,6 +161,12 @@ absl::Status RaftCluster::Read(uint32_t server, uint64_t read_id) {
   return asked;
 }
 
+absl::Status RaftCluster::Transfer(uint32_t server, uint32_t to) {
+  const absl::Status begun = core(server).TransferLeadership(ServerId(to));
+  Check(ServerId(server));
+  return begun;
+}
+
 bool RaftCluster::TakeSnapshot(uint32_t server, uint64_t keep) {
   Server& taker = at(server);
   if (taker.applied.empty()) return false;
@@ -485,8 +491,9 @@ std::string Describe(const Entry& entry) {
 namespace {
 
 std::string DescribeBody(const VoteRequest& request) {
-  return fmt::format("{} for term {}, last={}/{}", request.pre_vote ? "pre-vote?" : "vote?",
-                     request.campaign_term, request.last_index, request.last_term);
+  return fmt::format("{} for term {}, last={}/{}{}", request.pre_vote ? "pre-vote?" : "vote?",
+                     request.campaign_term, request.last_index, request.last_term,
+                     request.leadership_transfer ? " by transfer" : "");
 }
 
 std::string DescribeBody(const VoteResponse& response) {
@@ -508,6 +515,8 @@ std::string DescribeBody(const InstallSnapshot& request) {
   if (request.read_round > ReadRound(0)) text += fmt::format(" round={}", request.read_round);
   return text;
 }
+
+std::string DescribeBody(const TimeoutNow&) { return "stand now"; }
 
 std::string DescribeBody(const AppendResponse& response) {
   std::string text = response.rejected

@@ -83,6 +83,7 @@ class RaftCluster {
   void TickAll(uint32_t ticks);  // running servers, one tick at a time, quiet after each
   absl::StatusOr<Proposed> Propose(uint32_t server, std::vector<std::string> payloads);
   absl::Status Read(uint32_t server, uint64_t read_id);
+  absl::Status Transfer(uint32_t server, uint32_t to);
   // A snapshot of what is applied; `keep` entries below it stay in the log. False when there is one
   // of that already.
   bool TakeSnapshot(uint32_t server, uint64_t keep = 0);

@@ -159,6 +159,15 @@ raft::InstallSnapshot SomeSnapshot() {
   return request;
 }
 
+TEST(PeerConvert, CarriesTheHandingOverOfLeadership) {
+  const auto message = CarryAs<raft::Message>(MessageOf(raft::TimeoutNow{}));
+  EXPECT_TRUE(std::holds_alternative<raft::TimeoutNow>(message.body));
+  raft::VoteRequest request;
+  request.leadership_transfer = true;
+  const auto vote = CarryAs<raft::Message>(MessageOf(request));
+  EXPECT_TRUE(std::get<raft::VoteRequest>(vote.body).leadership_transfer);
+}
+
 TEST(PeerConvert, CarriesWordOfASnapshot) {
   const auto message = CarryAs<raft::Message>(MessageOf(SomeSnapshot()));
   const auto& install = std::get<raft::InstallSnapshot>(message.body);

@@ -20,6 +20,7 @@ class RandomRun {
     reorder_ = random_.Chance(0.5) ? 0.2 : 0;
     sync_ = random_.Chance(0.5) ? 0.9 : 0.2;
     wipes_ = random_.Chance(0.5);
+    if (random_.Chance(0.5)) transfers_ = 0.003;
     if (random_.Chance(0.5)) snapshots_ = random_.Chance(0.5) ? 0.03 : 0.003;
     faults_ = random_.Chance(0.5) ? 0.004 : 0.02;
   }
@@ -47,6 +48,7 @@ class RandomRun {
   int reads() const { return reads_; }
   int wiped() const { return wiped_; }
   int snapshots() const { return taken_; }
+  int transfers() const { return transfers_begun_; }
   int installed() const { return cluster_.installed(); }
   // Servers that were wiped at least once and vote again.
   int readmitted() {
@@ -86,6 +88,10 @@ class RandomRun {
     }
     if (random_.Chance(snapshots_)) {
       taken_ += cluster_.TakeSnapshot(id, random_.Chance(0.5) ? 0 : random_.Below(6));
+      return;
+    }
+    if (random_.Chance(transfers_)) {
+      transfers_begun_ += cluster_.Transfer(id, static_cast<uint32_t>(random_.Below(servers_ + 1))).ok();
       return;
     }
     const uint64_t kind = random_.Below(100);
@@ -178,6 +184,8 @@ class RandomRun {
   double faults_ = 0;
   double snapshots_ = 0;
   int taken_ = 0;
+  double transfers_ = 0;
+  int transfers_begun_ = 0;
   uint64_t next_read_ = 1;
   int proposed_ = 0;
   int reads_ = 0;
@@ -191,6 +199,7 @@ TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
   int readmitted = 0;
   int snapshots = 0;
   int installed = 0;
+  int transfers = 0;
   for (uint64_t seed = 1; seed <= 300 / BELLWETHER_SEEDS_DIVISOR; ++seed) {
     SCOPED_TRACE(seed);
     RandomRun run(seed);
@@ -200,6 +209,7 @@ TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
     wiped += run.wiped();
     snapshots += run.snapshots();
     installed += run.installed();
+    transfers += run.transfers();
     run.HealAndConverge();
     readmitted += run.readmitted();
     if (HasFailure()) {
@@ -213,6 +223,7 @@ TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
   RecordProperty("readmitted", readmitted);
   RecordProperty("snapshots", snapshots);
   RecordProperty("installed", installed);
+  RecordProperty("transfers", transfers);
   // A run that did too little proves nothing.
   EXPECT_GT(proposed, 5000 / BELLWETHER_SEEDS_DIVISOR);
   EXPECT_GT(reads, 5000 / BELLWETHER_SEEDS_DIVISOR);
@@ -220,6 +231,7 @@ TEST(RaftRandom, IsSafeUnderFaultsAndConvergesWhenHealed) {
   EXPECT_GT(readmitted, 50 / BELLWETHER_SEEDS_DIVISOR);
   EXPECT_GT(snapshots, 2000 / BELLWETHER_SEEDS_DIVISOR);
   EXPECT_GT(installed, 50 / BELLWETHER_SEEDS_DIVISOR);
+  EXPECT_GT(transfers, 500 / BELLWETHER_SEEDS_DIVISOR);
 }
 
 }  // namespace

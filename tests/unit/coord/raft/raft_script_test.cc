@@ -54,6 +54,10 @@ class Script {
       const absl::Status asked = cluster.Read(Number(0), Number(1));
       return asked.ok() ? "" : fmt::format("refused: {}\n", asked);
     }
+    if (verb == "transfer") {
+      const absl::Status begun = cluster.Transfer(Number(0), Number(1));
+      return begun.ok() ? "" : fmt::format("refused: {}\n", begun);
+    }
     if (verb == "partition") {
       std::vector<std::set<uint32_t>> groups(1);
       for (size_t i = 0; i < arguments_.size(); ++i) {
