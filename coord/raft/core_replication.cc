@@ -109,7 +109,6 @@ void RaftCore::OnSnapshotReceived(const SnapshotMeta& snapshot) {
     BecomeFollower(std::max(snapshot.term, hard_state_.term), ServerId(0));
   }
   log_.Install(snapshot);
-  OnMembershipChanged();
   if (leader_ == ServerId(0)) return;
   AppendResponse response = MakeResponse();
   response.prev_index = response.match = snapshot.index;

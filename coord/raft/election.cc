@@ -39,16 +39,16 @@ void VoteTally::Clear() {
   refused_.clear();
 }
 
-void VoteTally::Record(ServerId voter, bool granted) {
-  auto in = [voter](const std::vector<ServerId>& servers) {
-    return std::find(servers.begin(), servers.end(), voter) != servers.end();
+void VoteTally::Record(ServerId server, bool granted) {
+  auto in = [server](const std::vector<ServerId>& servers) {
+    return std::find(servers.begin(), servers.end(), server) != servers.end();
   };
   if (in(granted_) || in(refused_)) return;
-  (granted ? granted_ : refused_).push_back(voter);
+  (granted ? granted_ : refused_).push_back(server);
 }
 
 VoteResult VoteTally::Result(const VoterSet& voters) const {
-  return voters.Result(granted_.size(), refused_.size());
+  return voters.Result(granted_, refused_);
 }
 
 VoteDecision DecideVote(ServerId candidate, const VoteRequest& request, const VoterView& view) {

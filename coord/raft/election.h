@@ -46,7 +46,7 @@ class ElectionTimer {
 class VoteTally {
  public:
   void Clear();
-  void Record(ServerId voter, bool granted);
+  void Record(ServerId server, bool granted);
   VoteResult Result(const VoterSet& voters) const;
 
  private:

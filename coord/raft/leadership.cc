@@ -1,6 +1,7 @@
 #include "coord/raft/leadership.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -12,11 +13,9 @@
 
 namespace bellwether::coord::raft {
 
-Leadership::Leadership(const Options& options, const VoterSet& voters, Term term, RaftLog& log)
-    : options_(options), voters_(voters), term_(term), log_(log) {
-  for (ServerId server : voters.members()) {
-    if (server != options.self) peers_.try_emplace(server, log.last_index() + 1);
-  }
+Leadership::Leadership(const Options& options, Term term, RaftLog& log)
+    : options_(options), term_(term), log_(log) {
+  UpdatePeers();
   if (!MUTANT(3)) Append(EntryType::kNoop, "");
 }
 
@@ -57,9 +56,102 @@ absl::Status Leadership::RequestRead(ReadId id) {
 }
 
 absl::Status Leadership::CheckNotHandingOver() const {
-  if (!transfer_) return absl::OkStatus();
-  return absl::UnavailableError(
-      fmt::format("leadership is being handed to server {}; try again", transfer_->to));
+  if (transfer_) {
+    return absl::UnavailableError(
+        fmt::format("leadership is being handed to server {}; try again", transfer_->to));
+  }
+  if (retiring_) return absl::UnavailableError("this server leads no longer; try again");
+  return absl::OkStatus();
+}
+
+// Changes of membership (thesis sections 4.1 to 4.3).
+
+absl::StatusOr<Proposed> Leadership::ProposeMembership(std::vector<Member> members) {
+  std::sort(members.begin(), members.end(),
+            [](const Member& a, const Member& b) { return a.id < b.id; });
+  RETURN_IF_ERROR(Validate(members));
+  RETURN_IF_ERROR(CheckNotHandingOver());
+  RETURN_IF_ERROR(CheckMayChange(members));
+  Membership changed{members, {}};
+  if (VoterSet(changed).members() != voters().members()) {
+    changed = Membership{membership().members, std::move(members)};
+  }
+  AppendMembership(changed);
+  return Proposed{term_, log_.last_index(), log_.last_index()};
+}
+
+absl::Status Leadership::CheckMayChange(const std::vector<Member>& members) const {
+  // The change of an earlier leader may still come to light, and two changes begun from the same
+  // membership have quorums that don't meet (R5).
+  if (!committed_own_entry_) {
+    return absl::UnavailableError("this leader has not committed an entry yet; try again");
+  }
+  const MembershipLog& memberships = log_.memberships();
+  if (membership().IsJoint() || memberships.newest_index() > log_.commit()) {  // R6
+    return absl::FailedPreconditionError(
+        fmt::format("a change of membership (entry {}) is under way; wait until it is complete",
+                    memberships.newest_index()));
+  }
+  if (members == membership().members) {
+    return absl::AlreadyExistsError("the ensemble has these members already");
+  }
+  for (const Member& member : members) {
+    if (!member.voter || membership().IsVoter(member.id)) continue;
+    auto peer = peers_.find(member.id);
+    const bool able = membership().Find(member.id) != nullptr && peer != peers_.end() &&
+                      !peer->second.progress.folder_id().IsNil() &&
+                      peer->second.progress.Counts();
+    if (!able) {
+      return absl::FailedPreconditionError(
+          fmt::format("server {} can't get a vote yet: add it as a learner and wait until it has "
+                      "the log",
+                      member.id));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Leadership::AppendMembership(const Membership& membership) {
+  Append(EntryType::kMembership, Encode(membership));
+  UpdatePeers();
+}
+
+void Leadership::UpdatePeers() {
+  for (auto& [server, peer] : peers_) {
+    if (membership().Find(server) != nullptr) {
+      peer.removed_by = LogIndex(0);
+    } else if (peer.removed_by == LogIndex(0)) {
+      peer.removed_by = log_.memberships().newest_index();
+      peer.removed_at = ticks_;
+    }
+  }
+  for (ServerId server : membership().Servers()) {
+    if (server != options_.self) peers_.try_emplace(server, log_.last_index() + 1, ticks_);
+  }
+}
+
+// A committed joint membership is followed by the one that it leads to, whoever appended it. A
+// leader that has no vote in a committed one hands over (thesis section 4.2.2).
+void Leadership::AdvanceMembership() {
+  if (log_.memberships().newest_index() > log_.commit()) return;
+  if (membership().IsJoint()) {
+    if (!transfer_) AppendMembership(Membership{membership().next, {}});
+  } else if (!retiring_ && !voters().Contains(options_.self)) {
+    retiring_ = true;
+    TransferLeadership(ServerId(0)).IgnoreError();  // with nobody able it just ends
+  }
+}
+
+// A removed server is told that it is, so that it never stands again; but not for ever.
+void Leadership::ForgetRemoved() {
+  for (auto peer = peers_.begin(); peer != peers_.end();) {
+    const Peer& removed = peer->second;
+    const bool told = std::min(removed.progress.match(), removed.commit_sent) >= removed.removed_by;
+    const bool overdue = removed.removed_by <= log_.commit() &&
+                         ticks_ - removed.removed_at >= options_.election_timeout_ticks;
+    const bool forget = removed.removed_by != LogIndex(0) && (told || overdue);
+    peer = forget ? peers_.erase(peer) : std::next(peer);
+  }
 }
 
 // Leadership transfer (thesis section 3.10).
@@ -76,7 +168,7 @@ absl::Status Leadership::TransferLeadership(ServerId to) {
     if (to == ServerId(0)) {
       return absl::UnavailableError("no other voter is connected and able to lead");
     }
-  } else if (peers_.count(to) == 0) {
+  } else if (membership().Find(to) == nullptr) {
     return absl::NotFoundError(fmt::format("server {} is not in the ensemble", to));
   } else if (!CanTakeOver(to)) {
     return absl::InvalidArgumentError(
@@ -86,8 +178,14 @@ absl::Status Leadership::TransferLeadership(ServerId to) {
   return absl::OkStatus();
 }
 
+// A voter also when the change of membership under way is complete.
 bool Leadership::CanTakeOver(ServerId server) const {
-  return voters_.Contains(server) && peers_.at(server).progress.Counts();
+  const std::vector<Member>& members =
+      membership().IsJoint() ? membership().next : membership().members;
+  const bool votes = std::any_of(members.begin(), members.end(), [server](const Member& member) {
+    return member.id == server && member.voter;
+  });
+  return votes && peers_.at(server).progress.Counts();
 }
 
 // The voter that has most of the log, among those that answer.
@@ -116,7 +214,9 @@ void Leadership::OnAppendResponse(ServerId from, const AppendResponse& response)
                          response.read_round <= reads_.newest_round() &&
                          !response.folder_id.IsNil();
   if (!plausible) return;
-  Peer& peer = peers_.at(from);
+  auto known = peers_.find(from);
+  if (known == peers_.end()) return;
+  Peer& peer = known->second;
   if (!peer.progress.Identify(response, log_.last_index() + 1)) return;
   peer.progress.OnHeard(ticks_, response.read_round);
   if (response.rejected) {
@@ -134,15 +234,15 @@ bool Leadership::Tick() {
     if (transfer_) transfer_->told = false;  // what was said may be lost
   }
   if (transfer_ && ticks_ >= transfer_->deadline) transfer_.reset();
+  if (retiring_ && !transfer_) return false;
   return ticks_since_quorum() < options_.election_timeout_ticks;
 }
 
 uint64_t Leadership::ReachedByMajority(uint64_t own,
                                        uint64_t (Progress::*counted)() const) const {
-  std::vector<uint64_t> values{own};
-  values.reserve(voters_.size());
-  for (const auto& [server, peer] : peers_) values.push_back((peer.progress.*counted)());
-  return voters_.ReachedByMajority(std::move(values));
+  return voters().ReachedByMajority([this, own, counted](ServerId server) {
+    return server == options_.self ? own : (peers_.at(server).progress.*counted)();
+  });
 }
 
 uint64_t Leadership::ticks_since_quorum() const {
@@ -160,6 +260,7 @@ void Leadership::Advance(std::vector<ReadResult>& results) {
     uncommitted_.ReleaseThrough(reached);
     if (!std::exchange(committed_own_entry_, true)) reads_.OnFirstCommit(reached);
   }
+  AdvanceMembership();
   if (reads_.HasUnconfirmed()) {
     reads_.Confirm(ReadRound(ReachedByMajority(reads_.newest_round().value(),
                                                &Progress::CountedRound)),
@@ -183,6 +284,7 @@ void Leadership::ReadmitCaughtUp() {
 // came to it inside a snapshot, which doesn't tell of it.
 bool Leadership::IsReadmissionDue(const Peer& peer) const {
   const Progress& progress = peer.progress;
+  if (peer.removed_by != LogIndex(0)) return false;
   if (!progress.awaiting() || progress.state() != Progress::State::kReplicate) return false;
   if (log_.last_index() - progress.match() > options_.readmission_lag_entries) return false;
   if (peer.readmission != progress.folder_id()) return true;
@@ -202,6 +304,7 @@ absl::Status Leadership::MakeMessages(std::vector<Message>& messages) {
     peer.round_sent = reads_.newest_round();
   }
   TellSuccessor(messages);
+  ForgetRemoved();
   reads_.CloseRound();
   return absl::OkStatus();
 }
@@ -260,8 +363,10 @@ bool Leadership::IsActive(const Progress& progress) const {
 std::vector<PeerStatus> Leadership::Peers() const {
   std::vector<PeerStatus> result;
   for (const auto& [server, peer] : peers_) {
+    if (peer.removed_by != LogIndex(0)) continue;
     const Progress& progress = peer.progress;
-    result.push_back(PeerStatus{server, progress.match(), IsActive(progress), progress.awaiting(),
+    result.push_back(PeerStatus{server, voters().Contains(server), progress.match(),
+                                IsActive(progress), progress.awaiting(),
                                 progress.state() == Progress::State::kSnapshot});
   }
   return result;
@@ -269,6 +374,12 @@ std::vector<PeerStatus> Leadership::Peers() const {
 
 void Leadership::CheckInvariants() const {
   CHECK(log_.last_term() == term_);
+  for (ServerId server : membership().Servers()) {
+    CHECK(server == options_.self || peers_.at(server).removed_by == LogIndex(0));
+  }
+  const bool removal_committed = log_.memberships().newest_index() <= log_.commit();
+  CHECK(!retiring_ || removal_committed);
+  if (transfer_) CHECK(CanTakeOver(transfer_->to) || !peers_.at(transfer_->to).progress.Counts());
   for (const auto& [server, peer] : peers_) {
     const Progress& progress = peer.progress;
     CHECK(progress.match() <= log_.last_index() && progress.match() < progress.next());

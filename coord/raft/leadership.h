@@ -20,25 +20,29 @@
 namespace bellwether::coord::raft {
 
 // What a server has only while it leads one term: the followers' progress, pending reads, the bound
-// on uncommitted bytes. Begins with appending the no-op; ends with the term or the quorum. Decides
-// what is committed. Owned by RaftCore, whose log it appends to; knows nothing of votes.
+// on uncommitted bytes. Begins with appending the no-op; ends with the term, the quorum or when the
+// server has left the ensemble. Decides what is committed, and completes changes of membership.
+// Owned by RaftCore, whose log it appends to; knows nothing of votes.
 class Leadership {
  public:
   // The references outlive it.
-  Leadership(const Options& options, const VoterSet& voters, Term term, RaftLog& log);
+  Leadership(const Options& options, Term term, RaftLog& log);
 
   // As RaftCore's.
   absl::StatusOr<Proposed> Propose(std::vector<std::string> payloads);
+  absl::StatusOr<Proposed> ProposeMembership(std::vector<Member> members);
   absl::Status RequestRead(ReadId id);
   absl::Status TransferLeadership(ServerId to);
 
   // An answer in this term. One that contradicts what was sent is dropped.
   void OnAppendResponse(ServerId from, const AppendResponse& response);
 
-  // False when no quorum answered for an election timeout: leadership is over (check-quorum).
+  // False when leadership is over: no quorum answered for an election timeout (check-quorum), or
+  // this server has no vote any more and nobody took over.
   bool Tick();
 
-  // Draws the conclusions from all answers so far: readmissions, commit, confirmed reads.
+  // Draws the conclusions from all answers so far: readmissions, commit, the next step of a change
+  // of membership, confirmed reads.
   void Advance(std::vector<ReadResult>& results);
 
   // Adds what followers should be sent now. Errors: the log can't be read.
@@ -53,9 +57,11 @@ class Leadership {
 
  private:
   struct Peer {
-    explicit Peer(LogIndex next) : progress(next) {}
+    Peer(LogIndex next, uint64_t now) : progress(next, now) {}
 
     Progress progress;
+    LogIndex removed_by;      // entry whose membership it is not in; 0 = it is a member
+    uint64_t removed_at = 0;  // tick of that
     bool heartbeat_due = false;
     LogIndex commit_sent;     // newest commit index it was sent
     ReadRound round_sent;     // newest read round it was asked
@@ -71,7 +77,15 @@ class Leadership {
     bool told = false;      // TimeoutNow is on its way
   };
 
+  const Membership& membership() const { return log_.memberships().newest(); }
+  const VoterSet& voters() const { return log_.memberships().voters(); }
+
   void Append(EntryType type, std::string payload);
+  void AppendMembership(const Membership& membership);
+  absl::Status CheckMayChange(const std::vector<Member>& members) const;
+  void UpdatePeers();
+  void AdvanceMembership();
+  void ForgetRemoved();
   void ReadmitCaughtUp();
   bool IsReadmissionDue(const Peer& peer) const;
   absl::Status CheckNotHandingOver() const;
@@ -87,7 +101,6 @@ class Leadership {
   uint64_t ReachedByMajority(uint64_t own, uint64_t (Progress::*counted)() const) const;
 
   const Options& options_;
-  const VoterSet& voters_;
   const Term term_;
   RaftLog& log_;
 
@@ -95,6 +108,7 @@ class Leadership {
   PendingReads reads_;
   ByteWindow uncommitted_;
   std::optional<Transfer> transfer_;
+  bool retiring_ = false;  // this server has no vote any more, and that is committed
   bool committed_own_entry_ = false;  // an entry of term_ is committed
   uint64_t ticks_ = 0;
 };

@@ -8,7 +8,7 @@
 namespace bellwether::coord::raft {
 
 MembershipLog::MembershipLog(LogIndex index, Membership membership)
-    : items_{Item{index, std::move(membership)}} {}
+    : items_{Item{index, std::move(membership)}}, voters_(newest()) {}
 
 const Membership& MembershipLog::At(LogIndex index) const {
   auto in_force = std::find_if(items_.rbegin(), items_.rend(),
@@ -20,11 +20,14 @@ const Membership& MembershipLog::At(LogIndex index) const {
 void MembershipLog::Append(LogIndex index, Membership membership) {
   CHECK(index > newest_index());
   items_.push_back(Item{index, std::move(membership)});
+  voters_ = VoterSet(newest());
 }
 
 void MembershipLog::Truncate(LogIndex from) {
   CHECK(from > items_.front().index);
+  if (items_.back().index < from) return;
   while (items_.back().index >= from) items_.pop_back();
+  voters_ = VoterSet(newest());
 }
 
 void MembershipLog::CompactTo(LogIndex index) {

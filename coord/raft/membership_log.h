@@ -3,6 +3,7 @@
 #include <deque>
 
 #include "coord/raft/membership.h"
+#include "coord/raft/quorum.h"
 #include "coord/raft/types.h"
 
 namespace bellwether::coord::raft {
@@ -16,6 +17,7 @@ class MembershipLog {
   MembershipLog(LogIndex index, Membership membership);
 
   const Membership& newest() const { return items_.back().membership; }
+  const VoterSet& voters() const { return voters_; }  // of newest()
   // Index of the entry that set newest(), or of what the log began with.
   LogIndex newest_index() const { return items_.back().index; }
 
@@ -35,6 +37,7 @@ class MembershipLog {
     Membership membership;
   };
   std::deque<Item> items_;  // never empty; indexes rise
+  VoterSet voters_;
 };
 
 }  // namespace bellwether::coord::raft

@@ -8,9 +8,8 @@ namespace bellwether::coord::raft {
 absl::Status Validate(const Options& options) {
   auto invalid = [](std::string what) { return absl::InvalidArgumentError(what); };
   RETURN_IF_ERROR(Validate(options.membership.members));
-  if (options.membership.Find(options.self) == nullptr) {
-    return invalid(fmt::format("server {} is not among the servers", options.self));
-  }
+  if (options.membership.IsJoint()) return invalid("no ensemble begins with a joint membership");
+  if (options.self == ServerId(0)) return invalid("server id 0 stands for no server");
   if (options.folder_id.IsNil()) return invalid("the data folder has no id");
   if (options.heartbeat_ticks == 0 || options.heartbeat_ticks >= options.election_timeout_ticks) {
     return invalid(

@@ -40,15 +40,8 @@ bool IsWellFormed(const VoteRequest& request, Term term) {
 bool IsWellFormed(const InstallSnapshot& request, Term term) {
   const SnapshotMeta& snapshot = request.snapshot;
   return snapshot.index > LogIndex(0) && snapshot.term > Term(0) && snapshot.term <= term &&
-         Validate(snapshot.membership.members).ok();
-}
-
-std::vector<ServerId> VotersOf(const Membership& membership) {
-  std::vector<ServerId> voters;
-  for (const Member& member : membership.members) {
-    if (member.voter) voters.push_back(member.id);
-  }
-  return voters;
+         Validate(snapshot.membership.members).ok() &&
+         (!snapshot.membership.IsJoint() || Validate(snapshot.membership.next).ok());
 }
 
 }  // namespace
@@ -80,7 +73,6 @@ absl::StatusOr<std::unique_ptr<RaftCore>> RaftCore::Create(const Options& option
 RaftCore::RaftCore(const Options& options, const HardState& hard_state, RaftLog log,
                    base::Random& random)
     : options_(options),
-      voters_(VotersOf(log.memberships().newest())),
       hard_state_(hard_state),
       log_(std::move(log)),
       timer_(options.election_timeout_ticks, random),
@@ -93,10 +85,7 @@ RaftCore::~RaftCore() = default;
 // Inputs.
 
 void RaftCore::Step(Message message) {
-  if (!failure_.ok() || message.to != options_.self || message.from == options_.self ||
-      !voters_.Contains(message.from)) {
-    return;
-  }
+  if (!failure_.ok() || message.to != options_.self || message.from == options_.self) return;
   if (const auto* request = std::get_if<VoteRequest>(&message.body)) {
     if (IsWellFormed(*request, message.term)) OnVoteRequest(message, *request);
     return;
@@ -129,7 +118,8 @@ void RaftCore::Tick() {
     return;
   }
   timer_.Tick();
-  const bool alone = voters_.size() == 1 && role_ == Role::kFollower;
+  const bool alone = role_ == Role::kFollower && voters().Contains(options_.self) &&
+                     voters().members().size() == 1;
   if (!timer_.Expired() && !alone) return;
   if (!MayStand()) {
     leader_ = ServerId(0);
@@ -138,15 +128,18 @@ void RaftCore::Tick() {
   }
 }
 
+// Without a vote in the newest membership it may still be the only one that can be elected, until
+// that membership is committed (thesis section 4.2.2).
 bool RaftCore::MayStand() const {
-  return hard_state_.standing == Standing::kVoter && voters_.Contains(options_.self);
+  return hard_state_.standing == Standing::kVoter &&
+         (voters().Contains(options_.self) || MembershipAt(log_.commit()).IsVoter(options_.self));
 }
 
 void RaftCore::OnDisconnected(ServerId peer) {
   if (role_ != Role::kFollower || peer != leader_) return;
-  const std::vector<ServerId>& voters = voters_.members();
+  const std::vector<ServerId>& electable = voters().members();
   const auto before = static_cast<uint64_t>(std::count_if(
-      voters.begin(), voters.end(),
+      electable.begin(), electable.end(),
       [this](ServerId voter) { return voter < options_.self && voter != leader_; }));
   timer_.OnLeaderLost(kLostLeaderTicks + kNextInLineTicks * before);
 }
@@ -161,6 +154,12 @@ absl::Status RaftCore::RequestRead(ReadId id) {
   RETURN_IF_ERROR(failure_);
   if (leadership_ == nullptr) return absl::FailedPreconditionError("this server is not the leader");
   return leadership_->RequestRead(id);
+}
+
+absl::StatusOr<Proposed> RaftCore::ProposeMembership(std::vector<Member> members) {
+  RETURN_IF_ERROR(failure_);
+  if (leadership_ == nullptr) return absl::FailedPreconditionError("this server is not the leader");
+  return leadership_->ProposeMembership(std::move(members));
 }
 
 absl::Status RaftCore::TransferLeadership(ServerId to) {
@@ -185,8 +184,6 @@ void RaftCore::OnPersisted(ReadyId id) {
 }
 
 void RaftCore::OnApplied(LogIndex index) { log_.OnApplied(index); }
-
-void RaftCore::OnMembershipChanged() { voters_ = VoterSet(VotersOf(membership())); }
 
 // Votes.
 
@@ -226,7 +223,7 @@ void RaftCore::OnVoteResponse(const Message& message, const VoteResponse& respon
 }
 
 void RaftCore::OnTally() {
-  const VoteResult result = tally_.Result(voters_);
+  const VoteResult result = tally_.Result(voters());
   if (result == VoteResult::kLost) {
     BecomeFollower(hard_state_.term, ServerId(0));
   } else if (result == VoteResult::kWon && role_ == Role::kPreCandidate) {
@@ -271,7 +268,7 @@ void RaftCore::RequestVotes(VoteRequest request) {
   request.campaign_term = request.pre_vote ? hard_state_.term + 1 : hard_state_.term;
   request.last_index = log_.last_index();
   request.last_term = log_.last_term();
-  for (ServerId server : voters_.members()) {
+  for (ServerId server : voters().members()) {
     if (server == options_.self) continue;
     Send(server, request, Leaves::kAtOnce);
   }
@@ -296,7 +293,7 @@ void RaftCore::BecomeFollower(Term term, ServerId leader) {
 void RaftCore::BecomeLeader() {
   role_ = Role::kLeader;
   leader_ = options_.self;
-  leadership_ = std::make_unique<Leadership>(options_, voters_, hard_state_.term, log_);
+  leadership_ = std::make_unique<Leadership>(options_, hard_state_.term, log_);
 }
 
 // Output.

@@ -33,6 +33,7 @@ struct Proposed {
 // What a leader knows of another server.
 struct PeerStatus {
   ServerId server;
+  bool voter = false;
   LogIndex match;       // durable there
   bool active = false;  // answered within the last election timeout
   bool awaiting_readmission = false;
@@ -48,7 +49,8 @@ struct PeerStatus {
 // - term, commit and standing never go back; the log's terms are not above the term
 // - compacted <= newest snapshot <= handed out
 // - handed out to apply <= commit <= last index; handed out to apply <= durable on this server
-// - a leader is a voter, voted for itself durably, and its log ends with an entry of its own term
+// - a leader voted for itself durably, and its log ends with an entry of its own term; it is a voter
+//   of its membership until one in which it is not is committed
 // - only a leader has reads pending; a server that awaits readmission is a follower
 // - a follower's match <= the leader's last index, next > match, and its window is within bounds
 class RaftCore {
@@ -63,7 +65,8 @@ class RaftCore {
   RaftCore(const RaftCore&) = delete;
   RaftCore& operator=(const RaftCore&) = delete;
 
-  // A message received. One for another server, from a stranger or malformed is dropped.
+  // A message received. One for another server or malformed is dropped. The sender need not be in
+  // this server's membership, which may be behind (thesis section 4.1).
   void Step(Message message);
 
   // One tick of the owner's clock has passed.
@@ -79,6 +82,17 @@ class RaftCore {
   // Errors, nothing done: FAILED_PRECONDITION (not the leader), RESOURCE_EXHAUSTED (too many
   // uncommitted bytes), INVALID_ARGUMENT (no payload), UNAVAILABLE (leadership is handed over).
   absl::StatusOr<Proposed> Propose(std::vector<std::string> payloads);
+
+  // Changes who is in the ensemble, in any order. Without a change among the voters one entry does
+  // it; else a joint membership comes first (thesis section 4.3), and whoever leads when that is
+  // committed appends the final one by itself. Complete when membership() is not joint and
+  // membership_index() <= commit(); until then, or when a new leader lacks the entry, it may still
+  // be undone. A leader without a vote in it hands over and steps down.
+  // Errors, nothing done: FAILED_PRECONDITION (not the leader; another change is under way (R6); a
+  // new voter is not a learner that holds its folder's promises), UNAVAILABLE (leadership is handed
+  // over, or too new (R5): try again), INVALID_ARGUMENT (no membership), ALREADY_EXISTS (no change).
+  // Whether the new voters can keep a quorum is for the caller to judge, from Peers().
+  absl::StatusOr<Proposed> ProposeMembership(std::vector<Member> members);
 
   // ReadIndex (thesis section 6.4): later a ReadResult or a lost read carries the id. Reads asked
   // for between two Readys share a round; until an entry of the leader's own term is committed they
@@ -137,6 +151,8 @@ class RaftCore {
 
   // Who is in the ensemble by the newest entry of this log, committed or not (thesis section 4.1).
   const Membership& membership() const { return log_.memberships().newest(); }
+  // The entry that set it; 0 = it is that of the options.
+  LogIndex membership_index() const { return log_.memberships().newest_index(); }
   // By the newest entry at or below `index`. Requires: snapshot().index <= index <= last_index().
   const Membership& MembershipAt(LogIndex index) const { return log_.memberships().At(index); }
 
@@ -165,9 +181,9 @@ class RaftCore {
   void Accept(ServerId leader, LogIndex verified, bool has_entries, AppendResponse response);
   void Reject(ServerId leader, LogIndex index, Term term, AppendResponse response);
   AppendResponse MakeResponse() const;
-  void OnMembershipChanged();
 
   // Roles.
+  const VoterSet& voters() const { return log_.memberships().voters(); }
   bool MayStand() const;
   void BecomeFollower(Term term, ServerId leader);
   void StartPreVote();
@@ -189,7 +205,6 @@ class RaftCore {
   // Constant after construction.
   const Options options_;
 
-  VoterSet voters_;  // of membership()
   HardState hard_state_;
   RaftLog log_;
   absl::Status failure_;

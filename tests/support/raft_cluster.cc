@@ -7,100 +7,14 @@
 
 namespace bellwether::coord::raft {
 
-absl::StatusOr<Term> FakeDisk::TermAt(LogIndex index) {
-  if (fails) return absl::DataLossError("the disk is broken");
-  return log_.at(index - first_)->term;
-}
-
-std::vector<EntryPtr> FakeDisk::MembershipEntries() {
-  std::vector<EntryPtr> found;
-  for (const EntryPtr& entry : log_) {
-    if (entry->type == EntryType::kMembership) found.push_back(entry);
-  }
-  return found;
-}
-
-EntryPtr FakeDisk::EntryAt(LogIndex index) const {
-  return index < first_ || index > LastIndex() ? nullptr : log_[index - first_];
-}
-
-absl::StatusOr<std::vector<EntryPtr>> FakeDisk::Read(LogIndex begin, LogIndex end,
-                                                     size_t bytes_max) {
-  if (fails) return absl::DataLossError("the disk is broken");
-  CHECK(first_ <= begin && begin < end && end <= LastIndex() + 1);
-  std::vector<EntryPtr> entries;
-  size_t bytes = 0;
-  for (LogIndex index = begin; index < end; ++index) {
-    const EntryPtr& entry = log_.at(index - first_);
-    bytes += EntryBytes(*entry);
-    if (bytes > bytes_max && !entries.empty()) break;
-    entries.push_back(entry);
-  }
-  return entries;
-}
-
-FakeDisk::Write FakeDisk::Sync() {
-  Write write = std::move(pending_.front());
-  pending_.pop_front();
-  if (write.reset_to != LogIndex(0)) ResetLog(write.reset_to);
-  if (write.truncate_from != LogIndex(0)) {
-    CHECK(first_ <= write.truncate_from && write.truncate_from <= LastIndex());
-    log_.resize(write.truncate_from - first_);
-  }
-  for (const EntryPtr& entry : write.entries) {
-    CHECK(entry->index == LastIndex() + 1);
-    log_.push_back(entry);
-  }
-  while (first_ <= write.compact_to && !log_.empty()) {
-    log_.erase(log_.begin());
-    ++first_;
-  }
-  if (write.hard_state.has_value()) hard_state = *write.hard_state;
-  return write;
-}
-
-void FakeDisk::ResetLog(LogIndex index) {
-  log_.clear();
-  first_ = index + 1;
-}
-
-void FakeDisk::AddSnapshot(const SnapshotMeta& snapshot) {
-  CHECK(snapshot.index > this->snapshot().index);
-  snapshots_.push_back(snapshot);
-  if (snapshots_.size() > 2) snapshots_.pop_front();
-}
-
-bool FakeDisk::HasSnapshot(const SnapshotMeta& snapshot) const {
-  return std::find(snapshots_.begin(), snapshots_.end(), snapshot) != snapshots_.end();
-}
-
-SnapshotMeta FakeDisk::snapshot() const {
-  return snapshots_.empty() ? SnapshotMeta() : snapshots_.back();
-}
-
-void FakeDisk::ResetLogBehindSnapshot() {
-  const SnapshotMeta newest = snapshot();
-  if (newest.index + 1 == first_) return;
-  const EntryPtr last_covered = EntryAt(newest.index);
-  const bool continues = newest.index == LogIndex(0) ||
-                         (last_covered != nullptr && last_covered->term == newest.term);
-  if (!continues) ResetLog(newest.index);
-}
-
-void FakeDisk::Wipe() {
-  ResetLog(LogIndex(0));
-  snapshots_.clear();
-  pending_.clear();
-  hard_state = HardState{Term(0), ServerId(0), Standing::kAwaitingReadmission};
-  folder_id = base::Uuid(folder_id.high(), folder_id.low() + 1);
-}
-
-RaftCluster::RaftCluster(uint32_t servers, uint64_t seed, Options options)
+RaftCluster::RaftCluster(uint32_t servers, uint64_t seed, Options options, uint32_t spares)
     : options_(options), random_(seed) {
-  for (uint32_t id = 1; id <= servers; ++id) {
+  for (uint32_t id = 1; id <= servers; ++id) initial_.members.push_back({ServerId(id), ""});
+  for (uint32_t id = 1; id <= servers + spares; ++id) {
     Server& server = servers_[ServerId(id)];
     server.random = std::make_unique<base::Random>(random_.Next());
     server.disk.folder_id = base::Uuid(id, 1);
+    if (id > servers) server.disk.hard_state.standing = Standing::kAwaitingReadmission;
   }
   for (auto& [id, server] : servers_) Start(id);
 }
@@ -109,7 +23,7 @@ void RaftCluster::Start(ServerId id) {
   Server& server = servers_.at(id);
   Options options = options_;
   options.self = id;
-  for (const auto& [member, unused] : servers_) options.membership.members.push_back({member, ""});
+  options.membership = initial_;
   options.folder_id = server.disk.folder_id;
   options.snapshot = server.disk.snapshot();
   server.disk.ResetLogBehindSnapshot();
@@ -161,6 +75,12 @@ absl::Status RaftCluster::Read(uint32_t server, uint64_t read_id) {
   return asked;
 }
 
+absl::Status RaftCluster::ChangeMembers(uint32_t server, std::vector<Member> members) {
+  const auto proposed = core(server).ProposeMembership(std::move(members));
+  Check(ServerId(server));
+  return proposed.status();
+}
+
 absl::Status RaftCluster::Transfer(uint32_t server, uint32_t to) {
   const absl::Status begun = core(server).TransferLeadership(ServerId(to));
   Check(ServerId(server));
@@ -175,6 +95,7 @@ bool RaftCluster::TakeSnapshot(uint32_t server, uint64_t keep) {
   snapshot.term = taker.applied.back()->term;
   if (snapshot.index <= taker.disk.snapshot().index) return false;
   snapshot.membership = taker.core->MembershipAt(snapshot.index);
+  CHECK(snapshot.membership == MembershipBy(snapshot.index));
   taker.disk.AddSnapshot(snapshot);
   const LogIndex compact_to(snapshot.index.value() - std::min(keep, snapshot.index.value()));
   Trace(fmt::format("{} takes snapshot {}/{}", server, snapshot.index, snapshot.term));
@@ -292,13 +213,39 @@ void RaftCluster::Apply(ServerId id, Server& server, const std::vector<EntryPtr>
     CHECK(durable != nullptr && durable->term == entry->term,
           "server {} applies {} before it is durable", id, entry->index);
     server.applied.push_back(entry);
-    if (position == applied_anywhere_.size()) applied_anywhere_.push_back(entry);
+    if (position == applied_anywhere_.size()) {
+      if (entry->type == EntryType::kMembership) CheckMembershipFollows(*entry);
+      applied_anywhere_.push_back(entry);
+    }
     const Entry& first = *applied_anywhere_.at(position);
     CHECK(first.term == entry->term && first.payload == entry->payload,
           "state machine safety: server {} applies another entry {}", id, entry->index);
     Trace(fmt::format("{} applies {}", id, Describe(*entry)));
   }
   if (!entries.empty()) server.core->OnApplied(entries.back()->index);
+}
+
+Membership RaftCluster::MembershipBy(LogIndex index) const {
+  Membership membership = initial_;
+  for (const EntryPtr& entry : applied_anywhere_) {
+    if (entry->index > index) break;
+    if (entry->type != EntryType::kMembership) continue;
+    membership = *DecodeMembership(entry->payload);
+  }
+  return membership;
+}
+
+// Any majority of one membership meets any of the next (thesis section 4.3).
+void RaftCluster::CheckMembershipFollows(const Entry& entry) {
+  const Membership before = MembershipBy(entry.index - 1);
+  const Membership after = *DecodeMembership(entry.payload);
+  if (before.IsJoint()) {
+    CHECK(!after.IsJoint() && after.members == before.next, "{}", Describe(entry));
+  } else if (after.IsJoint()) {
+    CHECK(after.members == before.members, "{}", Describe(entry));
+  } else {
+    CHECK(VoterSet(before).members() == VoterSet(after).members(), "{}", Describe(entry));
+  }
 }
 
 bool RaftCluster::SyncOne(uint32_t server) {
@@ -472,67 +419,5 @@ void RaftCluster::Trace(std::string line) {
 }
 
 std::string RaftCluster::TakeTrace() { return std::exchange(trace_, ""); }
-
-std::string Describe(const Entry& entry) {
-  const std::string place = fmt::format("{}/{}", entry.index, entry.term);
-  switch (entry.type) {
-    case EntryType::kNoop:
-      return place + " noop";
-    case EntryType::kCommands:
-      return fmt::format("{} '{}'", place, entry.payload);
-    case EntryType::kReadmit:
-      return place + " readmit";
-    case EntryType::kMembership:
-      return place + " membership";
-  }
-  return place;
-}
-
-namespace {
-
-std::string DescribeBody(const VoteRequest& request) {
-  return fmt::format("{} for term {}, last={}/{}{}", request.pre_vote ? "pre-vote?" : "vote?",
-                     request.campaign_term, request.last_index, request.last_term,
-                     request.leadership_transfer ? " by transfer" : "");
-}
-
-std::string DescribeBody(const VoteResponse& response) {
-  return fmt::format("{} {} for term {}", response.pre_vote ? "pre-vote" : "vote",
-                     response.granted ? "granted" : "refused", response.campaign_term);
-}
-
-std::string DescribeBody(const AppendRequest& request) {
-  std::string text = fmt::format("append prev={}/{}", request.prev_index, request.prev_term);
-  for (const EntryPtr& entry : request.entries) text += fmt::format(" [{}]", Describe(*entry));
-  text += fmt::format(" commit={}", request.commit);
-  if (request.read_round > ReadRound(0)) text += fmt::format(" round={}", request.read_round);
-  return text;
-}
-
-std::string DescribeBody(const InstallSnapshot& request) {
-  std::string text =
-      fmt::format("snapshot {}/{}", request.snapshot.index, request.snapshot.term);
-  if (request.read_round > ReadRound(0)) text += fmt::format(" round={}", request.read_round);
-  return text;
-}
-
-std::string DescribeBody(const TimeoutNow&) { return "stand now"; }
-
-std::string DescribeBody(const AppendResponse& response) {
-  std::string text = response.rejected
-                         ? fmt::format("differs at {}, try {}/{}", response.prev_index,
-                                       response.hint_index, response.hint_term)
-                         : fmt::format("accepts {}", response.match);
-  if (response.read_round > ReadRound(0)) text += fmt::format(" round={}", response.read_round);
-  if (response.awaiting_readmission) text += " awaiting";
-  return text;
-}
-
-}  // namespace
-
-std::string Describe(const Message& message) {
-  return fmt::format("t{} {}", message.term,
-                     std::visit([](const auto& body) { return DescribeBody(body); }, message.body));
-}
 
 }  // namespace bellwether::coord::raft

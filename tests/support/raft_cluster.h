@@ -12,60 +12,10 @@
 
 #include "base/random.h"
 #include "coord/raft/raft_core.h"
+#include "tests/support/fake_disk.h"
+#include "tests/support/raft_trace.h"
 
 namespace bellwether::coord::raft {
-
-// What a server's disk holds, and writes handed to it that are not there yet.
-// Fault model: writes become durable in order, each whole; a crash keeps those that are durable and
-// any prefix of the others. Reads see exactly what is durable. Snapshots are durable at once, the
-// compaction of the log is a write like others, so that a crash may come between them.
-class FakeDisk : public LogReader {
- public:
-  struct Write {
-    ReadyId ready;
-    LogIndex truncate_from;
-    std::vector<EntryPtr> entries;
-    std::optional<HardState> hard_state;
-    std::vector<Message> messages;  // leave when it is durable
-    LogIndex reset_to;              // first of all the log is emptied; 0 = no
-    LogIndex compact_to;            // entries up to here are dropped; 0 = none
-  };
-
-  LogIndex FirstIndex() const override { return first_; }
-  LogIndex LastIndex() const override { return first_ + log_.size() - 1; }
-  absl::StatusOr<Term> TermAt(LogIndex index) override;
-  std::vector<EntryPtr> MembershipEntries() override;
-  absl::StatusOr<std::vector<EntryPtr>> Read(LogIndex begin, LogIndex end,
-                                             size_t bytes_max) override;
-
-  void Add(Write write) { pending_.push_back(std::move(write)); }
-  // Makes the oldest write durable.
-  Write Sync();
-  void LosePending() { pending_.clear(); }
-  void Wipe();
-
-  // The two newest are kept.
-  void AddSnapshot(const SnapshotMeta& snapshot);
-  bool HasSnapshot(const SnapshotMeta& snapshot) const;
-  SnapshotMeta snapshot() const;  // the newest; index 0 = none
-  // At a start: a log that does not continue the snapshot is from before its installation (R18).
-  void ResetLogBehindSnapshot();
-
-  size_t pending() const { return pending_.size(); }
-  const std::vector<EntryPtr>& log() const { return log_; }  // from FirstIndex()
-  EntryPtr EntryAt(LogIndex index) const;  // null when it is not there
-  HardState hard_state;
-  base::Uuid folder_id;
-  bool fails = false;  // every read answers DATA_LOSS
-
- private:
-  void ResetLog(LogIndex index);
-
-  LogIndex first_{1};
-  std::vector<EntryPtr> log_;
-  std::deque<Write> pending_;
-  std::deque<SnapshotMeta> snapshots_;
-};
 
 // An ensemble of RaftCores in memory: nothing happens by itself, everything is decided by the calls
 // and the seed. After every step it checks each core's invariants and the safety of the whole:
@@ -75,14 +25,17 @@ class RaftCluster {
  public:
   using Edge = std::pair<ServerId, ServerId>;  // from, to
 
-  // Servers 1..servers. `options`: everything but self, membership, folder_id and snapshot.
-  explicit RaftCluster(uint32_t servers, uint64_t seed = 1, Options options = {});
+  // Servers 1..servers are the voters to begin with; behind them `spares` servers with empty folders,
+  // which can be added. `options`: everything but self, membership, folder_id and snapshot.
+  explicit RaftCluster(uint32_t servers, uint64_t seed = 1, Options options = {},
+                       uint32_t spares = 0);
 
   // Inputs.
   void Tick(uint32_t server, uint32_t ticks = 1);
   void TickAll(uint32_t ticks);  // running servers, one tick at a time, quiet after each
   absl::StatusOr<Proposed> Propose(uint32_t server, std::vector<std::string> payloads);
   absl::Status Read(uint32_t server, uint64_t read_id);
+  absl::Status ChangeMembers(uint32_t server, std::vector<Member> members);
   absl::Status Transfer(uint32_t server, uint32_t to);
   // A snapshot of what is applied; `keep` entries below it stay in the log. False when there is one
   // of that already.
@@ -153,12 +106,16 @@ class RaftCluster {
   void Execute(ServerId id, Ready ready);
   void Apply(ServerId id, Server& server, const std::vector<EntryPtr>& entries);
   void Restore(ServerId id, Server& server, const SnapshotMeta& snapshot);
+  void CheckMembershipFollows(const Entry& entry);
+  // By what was applied up to `index`.
+  Membership MembershipBy(LogIndex index) const;
   void Check(ServerId id);
   void CheckLeader(ServerId id);
   void CheckLogMatching() const;
   void Trace(std::string line);
 
   const Options options_;
+  Membership initial_;
   std::map<ServerId, Server> servers_;
   std::map<Edge, std::deque<Message>> in_flight_;
   std::set<Edge> cut_;
@@ -170,9 +127,5 @@ class RaftCluster {
   std::string trace_;
   bool tracing_ = true;
 };
-
-// One line, without from and to: "append t=2 prev=3/1 [4/2 'a'] commit=3".
-std::string Describe(const Message& message);
-std::string Describe(const Entry& entry);
 
 }  // namespace bellwether::coord::raft

@@ -90,7 +90,7 @@ TEST(ElectionTimer, ALostLeaderHasNoLeaseAndIsNotWaitedForUntilOneIsHeard) {
 }
 
 TEST(VoteTally, CountsEachServersFirstAnswer) {
-  const VoterSet voters({ServerId(1), ServerId(2), ServerId(3)});
+  const VoterSet voters({{{ServerId(1), ""}, {ServerId(2), ""}, {ServerId(3), ""}}, {}});
   VoteTally tally;
   tally.Record(ServerId(1), true);
   tally.Record(ServerId(1), true);

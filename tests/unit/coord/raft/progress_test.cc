@@ -14,7 +14,7 @@ AppendResponse From(uint64_t folder, bool awaiting) {
 
 // Replicating, with `match` durable and everything below `next` sent.
 Progress Replicating(uint64_t match, uint64_t next) {
-  Progress progress(LogIndex(match + 1));
+  Progress progress(LogIndex(match + 1), /*now=*/0);
   progress.Identify(From(1, false), LogIndex(1));
   progress.OnAccepted(LogIndex(match), LogIndex(match));
   if (next > match + 1) progress.OnEntriesSent(LogIndex(next - 1), 100);
@@ -22,7 +22,7 @@ Progress Replicating(uint64_t match, uint64_t next) {
 }
 
 TEST(Progress, ProbesOnceAndReplicatesWhenTheLogsAgree) {
-  Progress progress(LogIndex(8));
+  Progress progress(LogIndex(8), /*now=*/0);
   EXPECT_TRUE(progress.NeedsProbe());
   EXPECT_EQ(progress.Room(10, 1000), 0u);
   progress.OnEmptySent();
@@ -37,7 +37,7 @@ TEST(Progress, ProbesOnceAndReplicatesWhenTheLogsAgree) {
 }
 
 TEST(Progress, StaleRefusalsChangeNothing) {
-  Progress probing(LogIndex(8));
+  Progress probing(LogIndex(8), /*now=*/0);
   probing.OnRejected(LogIndex(9), LogIndex(2));
   EXPECT_EQ(probing.next(), LogIndex(8));
   Progress replicating = Replicating(5, 9);
@@ -90,7 +90,7 @@ TEST(Progress, AnswersOfAReplacedFolderAreDropped) {
 }
 
 TEST(Progress, AReadmittedFolderCountsAndStaysReadmitted) {
-  Progress progress(LogIndex(6));
+  Progress progress(LogIndex(6), /*now=*/0);
   ASSERT_TRUE(progress.Identify(From(2, true), LogIndex(6)));
   progress.OnAccepted(LogIndex(5), LogIndex(5));
   EXPECT_EQ(progress.CountedMatch(), 0u);

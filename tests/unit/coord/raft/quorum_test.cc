@@ -1,48 +1,83 @@
 #include "coord/raft/quorum.h"
 
+#include <map>
+#include <vector>
+
 #include "gtest/gtest.h"
 
 namespace bellwether::coord::raft {
 namespace {
 
-VoterSet Voters(uint32_t count) {
+std::vector<ServerId> Ids(const std::vector<uint32_t>& ids) {
   std::vector<ServerId> servers;
-  for (uint32_t id = count; id >= 1; --id) servers.push_back(ServerId(id));
-  return VoterSet(servers);
+  for (uint32_t id : ids) servers.push_back(ServerId(id));
+  return servers;
 }
 
-TEST(VoterSet, MajorityIsMoreThanHalf) {
-  EXPECT_EQ(Voters(1).majority(), 1u);
-  EXPECT_EQ(Voters(2).majority(), 2u);
-  EXPECT_EQ(Voters(3).majority(), 2u);
-  EXPECT_EQ(Voters(4).majority(), 3u);
-  EXPECT_EQ(Voters(5).majority(), 3u);
+std::vector<Member> Members(const std::vector<uint32_t>& ids) {
+  std::vector<Member> members;
+  for (uint32_t id : ids) members.push_back({ServerId(id), ""});
+  return members;
+}
+
+VoterSet Voters(const std::vector<uint32_t>& ids) { return VoterSet({Members(ids), {}}); }
+
+VoterSet Joint(const std::vector<uint32_t>& ids, const std::vector<uint32_t>& next) {
+  return VoterSet({Members(ids), Members(next)});
+}
+
+// values[i] is that of server i + 1.
+uint64_t Reached(const VoterSet& voters, const std::vector<uint64_t>& values) {
+  return voters.ReachedByMajority(
+      [&values](ServerId server) { return values.at(server.value() - 1); });
+}
+
+VoteResult Result(const VoterSet& voters, const std::vector<uint32_t>& granted,
+                  const std::vector<uint32_t>& refused) {
+  return voters.Result(Ids(granted), Ids(refused));
 }
 
 TEST(VoterSet, ReachedByMajorityIsTheMedianOrLower) {
-  EXPECT_EQ(Voters(1).ReachedByMajority({7}), 7u);
-  EXPECT_EQ(Voters(2).ReachedByMajority({7, 3}), 3u);
-  EXPECT_EQ(Voters(3).ReachedByMajority({9, 0, 4}), 4u);
-  EXPECT_EQ(Voters(4).ReachedByMajority({1, 2, 3, 4}), 2u);
-  EXPECT_EQ(Voters(5).ReachedByMajority({0, 0, 8, 9, 9}), 8u);
+  EXPECT_EQ(Reached(Voters({1}), {7}), 7u);
+  EXPECT_EQ(Reached(Voters({1, 2}), {7, 3}), 3u);
+  EXPECT_EQ(Reached(Voters({1, 2, 3}), {9, 0, 4}), 4u);
+  EXPECT_EQ(Reached(Voters({1, 2, 3, 4}), {1, 2, 3, 4}), 2u);
+  EXPECT_EQ(Reached(Voters({1, 2, 3, 4, 5}), {0, 0, 8, 9, 9}), 8u);
 }
 
 TEST(VoterSet, ServersThatDoNotCountNeverMakeAMajoritySmaller) {
-  EXPECT_EQ(Voters(3).ReachedByMajority({9, 0, 0}), 0u);
+  EXPECT_EQ(Reached(Voters({1, 2, 3}), {9, 0, 0}), 0u);
 }
 
 TEST(VoterSet, ResultIsDecidedAsSoonAsItCanBe) {
-  EXPECT_EQ(Voters(1).Result(1, 0), VoteResult::kWon);
-  EXPECT_EQ(Voters(3).Result(1, 1), VoteResult::kPending);
-  EXPECT_EQ(Voters(3).Result(2, 0), VoteResult::kWon);
-  EXPECT_EQ(Voters(3).Result(1, 2), VoteResult::kLost);
-  EXPECT_EQ(Voters(4).Result(2, 2), VoteResult::kLost);
-  EXPECT_EQ(Voters(4).Result(2, 1), VoteResult::kPending);
+  EXPECT_EQ(Result(Voters({1}), {1}, {}), VoteResult::kWon);
+  EXPECT_EQ(Result(Voters({1, 2, 3}), {1}, {2}), VoteResult::kPending);
+  EXPECT_EQ(Result(Voters({1, 2, 3}), {1, 3}, {}), VoteResult::kWon);
+  EXPECT_EQ(Result(Voters({1, 2, 3}), {1}, {2, 3}), VoteResult::kLost);
+  EXPECT_EQ(Result(Voters({1, 2, 3, 4}), {1, 2}, {3, 4}), VoteResult::kLost);
+  EXPECT_EQ(Result(Voters({1, 2, 3, 4}), {1, 2}, {3}), VoteResult::kPending);
 }
 
-TEST(VoterSet, ContainsItsMembersOnly) {
-  EXPECT_TRUE(Voters(3).Contains(ServerId(2)));
-  EXPECT_FALSE(Voters(3).Contains(ServerId(4)));
+// Thesis section 4.3: agreement takes majorities of both.
+TEST(VoterSet, JointNeedsAMajorityOfEachHalf) {
+  const VoterSet joint = Joint({1, 2, 3}, {3, 4, 5});
+  EXPECT_EQ(joint.members(), Ids({1, 2, 3, 4, 5}));
+  EXPECT_EQ(Reached(joint, {9, 9, 9, 1, 2}), 2u);
+  EXPECT_EQ(Reached(joint, {1, 2, 9, 9, 9}), 2u);
+  EXPECT_EQ(Reached(joint, {1, 7, 8, 9, 9}), 7u);
+  EXPECT_EQ(Result(joint, {1, 2, 3}, {}), VoteResult::kPending);
+  EXPECT_EQ(Result(joint, {1, 2, 3}, {4, 5}), VoteResult::kLost);
+  EXPECT_EQ(Result(joint, {2, 3, 4}, {1, 5}), VoteResult::kWon);
+}
+
+TEST(VoterSet, LearnersAndStrangersDoNotMatter) {
+  Membership membership{Members({1, 2, 3}), {}};
+  membership.members[2].voter = false;
+  const VoterSet voters(membership);
+  EXPECT_EQ(voters.members(), Ids({1, 2}));
+  EXPECT_FALSE(voters.Contains(ServerId(3)));
+  EXPECT_TRUE(voters.Contains(ServerId(2)));
+  EXPECT_EQ(Result(voters, {1, 3, 4}, {}), VoteResult::kPending);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -31,7 +32,8 @@ class Script {
     if (quietly) words >> verb;
     arguments_.assign(std::istream_iterator<std::string>(words), {});
     if (verb == "cluster") {
-      cluster_ = std::make_unique<RaftCluster>(Number(0));
+      const uint32_t spares = arguments_.size() > 1 ? Number(1) : 0;
+      cluster_ = std::make_unique<RaftCluster>(Number(0), /*seed=*/1, Options(), spares);
       return "";
     }
     const std::string answer = Do(verb);
@@ -44,6 +46,18 @@ class Script {
     return static_cast<uint32_t>(std::stoul(arguments_.at(position)));
   }
 
+  // "1,2,3+4": voters, learners.
+  static std::vector<Member> Members(const std::string& text) {
+    std::vector<Member> members;
+    bool voter = true;
+    for (size_t at = 0; at < text.size(); ++at) {
+      if (text[at] == '+') voter = false;
+      if (!std::isdigit(static_cast<unsigned char>(text[at]))) continue;
+      members.push_back({ServerId(static_cast<uint32_t>(text[at] - '0')), "", voter});
+    }
+    return members;
+  }
+
   std::string Do(const std::string& verb) {
     RaftCluster& cluster = *cluster_;
     if (verb == "propose") {
@@ -53,6 +67,10 @@ class Script {
     if (verb == "read") {
       const absl::Status asked = cluster.Read(Number(0), Number(1));
       return asked.ok() ? "" : fmt::format("refused: {}\n", asked);
+    }
+    if (verb == "members") {
+      const absl::Status proposed = cluster.ChangeMembers(Number(0), Members(arguments_.at(1)));
+      return proposed.ok() ? "" : fmt::format("refused: {}\n", proposed);
     }
     if (verb == "transfer") {
       const absl::Status begun = cluster.Transfer(Number(0), Number(1));
