@@ -2,8 +2,10 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/torn_tail.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/env.h"
 #include "rocksdb/listener.h"
@@ -135,9 +137,18 @@ absl::StatusOr<std::shared_ptr<Database>> Database::Open(
   std::shared_ptr<Database> database(new Database(options.path, metrics, slice_options));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  RETURN_IF_ERROR(Convert(
-      rocksdb::DB::Open(db_options, options.path, descriptors, &handles, &db), options.path,
-      "open"));
+  rocksdb::Status opened =
+      rocksdb::DB::Open(db_options, options.path, descriptors, &handles, &db);
+  if (opened.IsCorruption()) {
+    ASSIGN_OR_RETURN(const auto folder, base::OpenFolder(options.path));
+    ASSIGN_OR_RETURN(const uint64_t cut, base::CutTornTails(*folder));
+    if (cut > 0) {
+      LOG_WARN("an unfinished write was cut off the database's end path={} bytes={}", options.path,
+               cut);
+      opened = rocksdb::DB::Open(db_options, options.path, descriptors, &handles, &db);
+    }
+  }
+  RETURN_IF_ERROR(Convert(opened, options.path, "open"));
   database->db_.reset(db);
   database->DestroyHandle(handles[0]);  // the default family has a handle of its own
   database->directory_ = handles[1];

@@ -5,8 +5,10 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/torn_tail.h"
 #include "coord/storage/log_format.h"
 #include "rocksdb/db.h"
 #include "rocksdb/write_batch.h"
@@ -130,10 +132,19 @@ absl::Status RocksLogStore::OpenDatabase() {
       {rocksdb::kDefaultColumnFamilyName, MetaFamilyOptions()},
       {"entries", EntriesFamilyOptions(options_)},
   };
+  const std::string folder = options_.folder + "/db";
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(DatabaseOptions(options_), options_.folder + "/db", families, &handles, &db);
+  const rocksdb::Options options = DatabaseOptions(options_);
+  rocksdb::Status status = rocksdb::DB::Open(options, folder, families, &handles, &db);
+  if (status.IsCorruption()) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<base::Folder> database, base::OpenFolder(folder));
+    ASSIGN_OR_RETURN(const uint64_t cut, base::CutTornTails(*database));
+    if (cut > 0) {
+      LOG_WARN("an unfinished write was cut off the log's end folder={} bytes={}", folder, cut);
+      status = rocksdb::DB::Open(options, folder, families, &handles, &db);
+    }
+  }
   RETURN_IF_ERROR(FromRocks(status, "open", options_.folder));
   db_.reset(db);
   meta_ = handles[0];

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "tests/unit/broker/log/log_fixture.h"
 
@@ -42,6 +43,28 @@ TEST_F(LogStoreTest, KeepsEverythingAcrossReopening) {
   EXPECT_EQ(Append(*log, MakeBatch({{3, "c"}}), 3).status().code(),
             absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(Append(*log, MakeBatch({{3, "c"}}), 4)->base_offset, Offset(3));
+}
+
+// A loss of power in the middle of a write leaves its length, and not all of its pages.
+TEST_F(LogStoreTest, CutsOffAWriteThatLossOfPowerTore) {
+  Open();
+  auto log = Create(0);
+  AppendValue(*log, "kept");
+  AppendValue(*log, std::string(20'000, 'x'));
+  log.reset();
+  store_.reset();
+  std::filesystem::path newest;
+  for (const auto& file : std::filesystem::directory_iterator(options_.path)) {
+    if (file.path().extension() == ".log") newest = std::max(newest, file.path());
+  }
+  std::string bytes = base::ReadFile(newest).value();
+  bytes.replace(bytes.size() - 9000, 9000, 9000, '\0');
+  ASSERT_TRUE(base::WriteFileDurably(newest, bytes).ok());
+  Open();
+  log = store_->Find(Id(0));
+  ASSERT_NE(log, nullptr);
+  EXPECT_EQ(Values(*log, Offset(0)), (std::vector<std::string>{"kept"}));
+  AppendValue(*log, "next");
 }
 
 TEST_F(LogStoreTest, RefusesBadBatchesWithoutTouchingTheLog) {

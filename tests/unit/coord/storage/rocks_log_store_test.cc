@@ -92,6 +92,22 @@ class RocksLogStoreTest : public ::testing::Test {
     Persist(**store, std::move(request));
   }
 
+  void PersistAndClose(PersistRequest request) {
+    auto store = Open();
+    ASSERT_TRUE(store.ok()) << store.status();
+    Persist(**store, std::move(request));
+  }
+
+  std::string NewestWriteAheadLog() {
+    std::filesystem::path newest;
+    for (const auto& file : std::filesystem::directory_iterator(folder_ / "log/db")) {
+      if (file.path().extension() == ".log" && (newest.empty() || file.path() > newest)) {
+        newest = file.path();
+      }
+    }
+    return newest;
+  }
+
   // Changes the database behind the store's back.
   void Tamper(const std::function<void(rocksdb::DB&, rocksdb::ColumnFamilyHandle*)>& change) {
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -198,17 +214,8 @@ TEST_F(RocksLogStoreTest, CutOffVoteFileFailsTheOpen) {
 // A crash in the middle of a write leaves a part of the last record.
 TEST_F(RocksLogStoreTest, IncompleteTailOfTheWriteAheadLogIsDropped) {
   Fill();
-  {
-    auto store = Open();
-    ASSERT_TRUE(store.ok());
-    Persist(**store, Append(11, 11));
-  }
-  std::filesystem::path newest;
-  for (const auto& file : std::filesystem::directory_iterator(folder_ / "log/db")) {
-    if (file.path().extension() == ".log" && (newest.empty() || file.path() > newest)) {
-      newest = file.path();
-    }
-  }
+  PersistAndClose(Append(11, 11));
+  const std::string newest = NewestWriteAheadLog();
   std::filesystem::resize_file(newest, std::filesystem::file_size(newest) - 5);
   auto store = Open();
   ASSERT_TRUE(store.ok()) << store.status();
@@ -269,6 +276,35 @@ TEST_F(RocksLogStoreTest, CompactionGivesSpaceBack) {
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_EQ((*store)->FirstIndex(), LogIndex(kEntries - 4));
   EXPECT_EQ((*store)->LastIndex(), LogIndex(kEntries + 1));
+}
+
+// A loss of power in the middle of a write leaves its length, and not all of its pages.
+TEST_F(RocksLogStoreTest, TornTailOfTheWriteAheadLogIsCutOff) {
+  Fill();
+  PersistAndClose(Append(11, 1000));
+  const std::string newest = NewestWriteAheadLog();
+  std::string bytes = base::ReadFile(newest).value();
+  bytes.replace(bytes.size() - 3000, 3000, 3000, '\0');
+  ASSERT_TRUE(base::WriteFileDurably(newest, bytes).ok());
+  auto store = Open();
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ((*store)->LastIndex(), LogIndex(10));
+  Persist(**store, Append(11, 11));
+}
+
+TEST_F(RocksLogStoreTest, DamageInTheMiddleOfTheWriteAheadLogFailsTheOpen) {
+  Fill();
+  {
+    auto store = Open();
+    ASSERT_TRUE(store.ok());
+    Persist(**store, Append(11, 1000));
+    Persist(**store, Append(1001, 1001));
+  }
+  const std::string newest = NewestWriteAheadLog();
+  std::string bytes = base::ReadFile(newest).value();
+  bytes.replace(bytes.size() - 3000, 500, 500, '\0');
+  ASSERT_TRUE(base::WriteFileDurably(newest, bytes).ok());
+  ExpectDamaged("checksum mismatch");
 }
 
 TEST_F(RocksLogStoreTest, FolderInUseIsAClearError) {
