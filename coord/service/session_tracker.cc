@@ -6,8 +6,9 @@
 
 namespace bellwether::coord {
 
+// The tick that ends next may count up to tick_max, and all of that may have passed already.
 void SessionTracker::Restart(Timer& timer) {
-  timer.deadline = now_ + timer.timeout;
+  timer.deadline = now_ + tick_max_ + timer.timeout;
   timer.silent = false;
 }
 

@@ -18,8 +18,8 @@ namespace bellwether::coord {
 // of leadership arrive in their order.
 //
 // Invariants:
-// - no session is reported before a full timeout of ticks has passed since its last touch, its
-//   (re)attach or the start of this leadership
+// - no session is reported before a full timeout has passed since its last touch, its (re)attach or
+//   the start of this leadership; the tick in which that came does not count
 // - a session is reported by a tick at the earliest when the tick before found it silent too: what
 //   had arrived by then has been worked off
 class SessionTracker {

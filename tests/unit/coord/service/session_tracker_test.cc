@@ -11,6 +11,7 @@ namespace bellwether::coord {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(10);
+constexpr absl::Duration kTickMax = absl::Milliseconds(100);
 constexpr SessionId kSession(1);
 constexpr SessionGeneration kGeneration(3);
 
@@ -24,12 +25,12 @@ class SessionTrackerTest : public testing::Test {
     return std::nullopt;
   }
 
-  SessionTracker tracker_{absl::Milliseconds(100)};
+  SessionTracker tracker_{kTickMax};
 };
 
 TEST_F(SessionTrackerTest, ReportsASilentSessionAfterItsTimeout) {
   tracker_.Attached(kSession, kGeneration, absl::Seconds(1));
-  EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Seconds(1) + kTick);
+  EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Seconds(1) + kTickMax + kTick);
 }
 
 TEST_F(SessionTrackerTest, ReportsTheGenerationItSaw) {
@@ -45,12 +46,20 @@ TEST_F(SessionTrackerTest, ATouchRestartsTheTimer) {
   tracker_.Attached(kSession, kGeneration, absl::Seconds(1));
   EXPECT_EQ(TimeToExpiry(absl::Milliseconds(900)), std::nullopt);
   tracker_.Touch(kSession);
-  EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Seconds(1) + kTick);
+  EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Seconds(1) + kTickMax + kTick);
+}
+
+TEST_F(SessionTrackerTest, TheTickInWhichATouchComesDoesNotCountAgainstTheSession) {
+  tracker_.Attached(kSession, kGeneration, absl::Seconds(1));
+  EXPECT_TRUE(tracker_.Tick(kTickMax).empty());
+  tracker_.Touch(kSession);
+  EXPECT_TRUE(tracker_.Tick(absl::Minutes(5)).empty());  // of which all but a moment came before
+  EXPECT_GE(TimeToExpiry(absl::Seconds(2)), absl::Seconds(1));
 }
 
 TEST_F(SessionTrackerTest, ATouchBetweenTheTwoLooksSavesTheSession) {
   tracker_.Attached(kSession, kGeneration, absl::Seconds(1));
-  for (int i = 0; i < 100; ++i) EXPECT_TRUE(tracker_.Tick(kTick).empty());
+  for (int i = 0; i < 110; ++i) EXPECT_TRUE(tracker_.Tick(kTick).empty());
   tracker_.Touch(kSession);
   EXPECT_TRUE(tracker_.Tick(kTick).empty());
 }
@@ -60,20 +69,20 @@ TEST_F(SessionTrackerTest, APauseIsAddedToEveryDeadline) {
   EXPECT_TRUE(tracker_.Tick(absl::Minutes(5)).empty());
   EXPECT_TRUE(tracker_.Tick(kTick).empty());
   // 110 ms have counted.
-  EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Milliseconds(890) + kTick);
+  EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Milliseconds(890) + kTickMax + kTick);
 }
 
 TEST_F(SessionTrackerTest, ANewLeaderStartsAllTimersAfresh) {
   tracker_.Attached(kSession, kGeneration, absl::Seconds(1));
   EXPECT_EQ(TimeToExpiry(absl::Milliseconds(990)), std::nullopt);
   tracker_.RestartAll();
-  EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Seconds(1) + kTick);
+  EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Seconds(1) + kTickMax + kTick);
 }
 
 TEST_F(SessionTrackerTest, AnAttachWithAShorterTimeoutCounts) {
   tracker_.Attached(kSession, kGeneration, absl::Seconds(10));
   tracker_.Attached(kSession, kGeneration + 1, absl::Seconds(1));
-  EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Seconds(1) + kTick);
+  EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Seconds(1) + kTickMax + kTick);
 }
 
 TEST_F(SessionTrackerTest, AnExpiringSessionIsReportedAgainOnlyWhenThatFailed) {
@@ -117,7 +126,7 @@ TEST_F(SessionTrackerTest, AgreesWithASimpleModel) {
     const absl::Duration passed = absl::Milliseconds(random.Between(5, 20));
     std::set<SessionId> expected;
     for (auto& [id, timer] : model) {
-      if (timer.silent_for >= timer.timeout) expected.insert(id);
+      if (timer.silent_for >= timer.timeout + kTickMax) expected.insert(id);
       timer.silent_for += passed;
     }
     std::set<SessionId> reported;
