@@ -2,7 +2,8 @@
 
 namespace bellwether::sim {
 
-void CheckSessions(const History& history, const Model& model, Violations& violations) {
+void CheckSessions(const History& history, const Model& model, double clock_rate_max,
+                   Violations& violations) {
   for (const auto& [session, life] : model.sessions()) {
     const auto known = history.sessions.find(session);
     if (known == history.sessions.end()) continue;
@@ -12,11 +13,14 @@ void CheckSessions(const History& history, const Model& model, Violations& viola
                      record.client, session.value());
     }
     if (!life.expired) continue;
-    if (life.ended_at >= record.deadline_max) continue;
+    // A leader counts the timeout by its own clock.
+    const absl::Duration promised =
+        record.deadline_max - record.timeout * (1 - 1 / clock_rate_max);
+    if (life.ended_at >= promised) continue;
     violations.Add("session life",
                    "session {:#x} of client {} expired {} before the time it was promised",
                    session.value(), record.client,
-                   absl::FormatDuration(record.deadline_max - life.ended_at));
+                   absl::FormatDuration(promised - life.ended_at));
   }
 }
 

@@ -14,12 +14,6 @@ using coord::tree::SessionId;
 using Outcome = Operation::Outcome;
 using Kind = Operation::Kind;
 
-// Refused without using up the session's sequence: as if never sent.
-bool WasAdmitted(const coord::tree::Result& result) {
-  return result.code != ResultCode::kSessionExpired &&
-         result.code != ResultCode::kStaleGeneration && result.code != ResultCode::kSequenceGap;
-}
-
 struct TagOf {
   std::string_view operator()(const coord::tree::Create& create) const {
     return create.data.view();

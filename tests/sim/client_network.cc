@@ -356,6 +356,11 @@ void ClientStream::OnHeal() {
   to_client_->OnHeal();
 }
 
+void ClientStream::DropAll() {
+  to_server_->Drop();
+  to_client_->Drop();
+}
+
 // ---- ClientNetwork ----
 
 void ClientNetwork::Add(std::shared_ptr<ClientStream> stream) {
@@ -392,6 +397,10 @@ void ClientNetwork::Heal(uint32_t client, uint32_t server) {
 void ClientNetwork::HealAll() {
   cut_.clear();
   for (const auto& stream : Live()) stream->OnHeal();
+}
+
+void ClientNetwork::DropAll() {
+  for (const auto& stream : Live()) stream->DropAll();
 }
 
 void ClientNetwork::ServerDown(uint32_t server) {

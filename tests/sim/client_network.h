@@ -45,6 +45,8 @@ class ClientNetwork {
   void HealAll();
   // Before the process is destroyed.
   void ServerDown(uint32_t server);
+  // Before the end of the world: nothing is on its way any more.
+  void DropAll();
 
  private:
   friend class ClientStream;
@@ -131,6 +133,8 @@ class ClientStream : public std::enable_shared_from_this<ClientStream> {
   void Break();
   void OnServerDown();
   void OnHeal();
+  // What is on its way holds the stream that holds it.
+  void DropAll();
 
  protected:
   // At the server, on its rpc executor.

@@ -80,6 +80,7 @@ struct OneShotRecord {
 // What a client was promised about its session.
 struct SessionRecord {
   uint64_t client = 0;
+  absl::Duration timeout;
   absl::Duration deadline_max;  // the latest time until which the ensemble said to keep it
   bool abandoned = false;       // the client is gone
   bool told_ended = false;      // the client was told that it expired or is closed

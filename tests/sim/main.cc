@@ -118,11 +118,6 @@ int Run(const Flags& flags) {
 }  // namespace
 }  // namespace bellwether::sim
 
-#if defined(__SANITIZE_ADDRESS__)
-// A world is dropped as it stands when its time is over, with streams that still hold each other.
-extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
-#endif
-
 int main(int argc, char** argv) {
   CLI::App app("bell-sim: simulates coord ensembles and their clients under faults", "bell-sim");
   std::string seeds = "1-100";

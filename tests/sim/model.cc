@@ -28,6 +28,11 @@ bool IsWithin(std::string_view path, std::string_view root) {
   return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
 }
 
+bool WasAdmitted(const coord::tree::Result& result) {
+  return result.code != ResultCode::kSessionExpired &&
+         result.code != ResultCode::kStaleGeneration && result.code != ResultCode::kSequenceGap;
+}
+
 coord::tree::Stat ToTree(const client::Stat& stat) {
   coord::tree::Stat tree;
   tree.czxid = Zxid(stat.czxid.value());

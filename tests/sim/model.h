@@ -72,6 +72,9 @@ class Model {
   std::map<coord::tree::SessionId, SessionLife> sessions_;
 };
 
+// False for a command refused without using up the session's sequence: as if never sent.
+bool WasAdmitted(const coord::tree::Result& result);
+
 // Whether the path is that of the root, or at or below it.
 bool IsWithin(std::string_view path, std::string_view root);
 

@@ -15,7 +15,8 @@ const Fault kEvents[] = {Fault::kDelay,       Fault::kBreak,         Fault::kPar
                          Fault::kOneWayPartition, Fault::kCrash,     Fault::kWipe,
                          Fault::kPause,       Fault::kSlowDisk,      Fault::kFullDisk,
                          Fault::kWallClockJump, Fault::kClientMove,  Fault::kClientCut,
-                         Fault::kClientPause, Fault::kClientCrash};
+                         Fault::kClientPause, Fault::kClientCrash,   Fault::kPauseAll,
+                         Fault::kClockDrift};
 
 }  // namespace
 
@@ -23,6 +24,9 @@ void Nemesis::Start() {
   if (world_.options().hunts_leaders) {
     world_.on_leader = [this](uint32_t server) { Hunt(server); };
   }
+  world_.network.on_send = [this](ServerId from, ServerId to, const coord::PeerMessage& message) {
+    OnSend(from, to, message);
+  };
   ScheduleNext();
 }
 
@@ -78,6 +82,10 @@ bool Nemesis::Inject(Fault fault) {
       return PauseClient();
     case Fault::kClientCrash:
       return CrashClient();
+    case Fault::kPauseAll:
+      return PauseAll();
+    case Fault::kClockDrift:
+      return DriftClock();
     default:
       return false;
   }
@@ -205,7 +213,7 @@ void Nemesis::KillWhenWriting(uint32_t server, int looks) {
 // A leader that has just begun has sent little, and others have yet to hear of it.
 void Nemesis::Hunt(uint32_t leader) {
   if (!random_.Chance(0.5)) return;
-  UndoAfter(absl::Microseconds(random_.Between(0, 30'000)), [this, leader] {
+  UndoAfter(Between(0, 30), [this, leader] {
     if (world_.machine(leader).process == nullptr) return;
     if (world_.options().Enabled(Fault::kCrash) && random_.Chance(0.6)) {
       world_.faults.Add(Fault::kCrash);
@@ -216,6 +224,36 @@ void Nemesis::Hunt(uint32_t leader) {
   });
 }
 
+// What a server has just said may rest on what its disk has not written yet.
+void Nemesis::OnSend(ServerId from, ServerId to, const coord::PeerMessage& message) {
+  const auto* const sent = std::get_if<coord::raft::Message>(&message);
+  if (sent == nullptr || stopped_) return;
+  if (const auto* vote = std::get_if<coord::raft::VoteResponse>(&sent->body)) {
+    if (!vote->granted || vote->pre_vote) return;
+    if (random_.Chance(world_.options().kill_at_vote_chance)) KillSoon(Fault::kKillAtVote, {from});
+  } else if (const auto* ack = std::get_if<coord::raft::AppendResponse>(&sent->body)) {
+    if (ack->rejected || !random_.Chance(world_.options().kill_at_ack_chance)) return;
+    const bool both = random_.Chance(0.5);
+    KillSoon(Fault::kKillAtAck, both ? std::vector{from, to} : std::vector{from});
+  }
+}
+
+// The first is back soon, perhaps before anyone has missed it; the others stay away longer.
+void Nemesis::KillSoon(Fault fault, std::vector<ServerId> servers) {
+  UndoAfter(absl::Microseconds(random_.Between(0, 400)), [this, fault, servers] {
+    bool any = false;
+    for (const ServerId id : servers) {
+      const uint32_t server = id.value();
+      if (world_.machine(server).process == nullptr) continue;
+      any = true;
+      world_.CrashServer(server);
+      UndoAfter(id == servers.front() ? Between(1, 60) : Between(200, 2'000),
+                [this, server] { Restart(server); });
+    }
+    if (any) world_.faults.Add(fault);
+  });
+}
+
 void Nemesis::Restart(uint32_t server) {
   if (world_.machine(server).process != nullptr) return;
   world_.faults.Add(Fault::kRestart);
@@ -223,14 +261,28 @@ void Nemesis::Restart(uint32_t server) {
 }
 
 bool Nemesis::Pause(uint32_t server) {
-  Process* const process = world_.machine(server).process.get();
-  if (process == nullptr || process->paused()) return false;
   const absl::Duration length = random_.Chance(0.7) ? Between(50, 1'000) : Between(1'000, 5'000);
-  world_.trace.Add("fault: server {} stands still for {}", server, absl::FormatDuration(length));
-  process->Pause();
+  if (!StandStill(server, length)) return false;
   if (world_.options().Enabled(Fault::kPartition) && random_.Chance(0.4)) {
     Isolate(server, length + Between(1, 500));
   }
+  return true;
+}
+
+bool Nemesis::PauseAll() {
+  const absl::Duration length = Between(50, 4'000);
+  bool any = false;
+  for (uint32_t server = 1; server <= world_.options().servers; ++server) {
+    any |= StandStill(server, length);
+  }
+  return any;
+}
+
+bool Nemesis::StandStill(uint32_t server, absl::Duration length) {
+  Process* const process = world_.machine(server).process.get();
+  if (process == nullptr || process->paused()) return false;
+  world_.trace.Add("fault: server {} stands still for {}", server, absl::FormatDuration(length));
+  process->Pause();
   UndoAfter(length, [this, server, starts = world_.machine(server).starts] {
     if (world_.machine(server).starts == starts) Resume(server);
   });
@@ -255,11 +307,24 @@ bool Nemesis::SlowDisk() {
 }
 
 bool Nemesis::FullDisk() {
-  const uint32_t server = AnyServer();
-  world_.trace.Add("fault: disk of server {} is full", server);
+  const uint32_t server = AnyServer(0.4);
+  const bool wavers = random_.Chance(0.4);
+  world_.trace.Add("fault: disk of server {} is full{}", server, wavers ? " now and then" : "");
   world_.machine(server).disk.SetFull(true);
-  UndoAfter(Between(100, 2'000), [this, server] { world_.machine(server).disk.SetFull(false); });
+  if (wavers) {
+    Waver(server, random_.Between(20, 400));
+  } else {
+    UndoAfter(Between(100, 2'000), [this, server] { world_.machine(server).disk.SetFull(false); });
+  }
   return true;
+}
+
+// As when somebody else writes and deletes: one request is refused, the next one is not.
+void Nemesis::Waver(uint32_t server, int64_t changes) {
+  world_.machine(server).disk.SetFull(changes > 0 && random_.Chance(0.5));
+  if (changes == 0) return;
+  UndoAfter(absl::Microseconds(random_.Between(10, 3'000)),
+            [this, server, changes] { Waver(server, changes - 1); });
 }
 
 bool Nemesis::JumpWallClock() {
@@ -269,6 +334,22 @@ bool Nemesis::JumpWallClock() {
   world_.trace.Add("fault: wall clock of server {} is off by {}", server,
                    absl::FormatDuration(offset));
   world_.machine(server).process->clock().SetWallOffset(offset);
+  return true;
+}
+
+bool Nemesis::DriftClock() {
+  const uint32_t server = AnyServer(0.5);
+  Process* const process = world_.machine(server).process.get();
+  if (process == nullptr) return false;
+  const double rate =
+      random_.Chance(0.7) ? static_cast<double>(random_.Between(40, 100)) / 100
+                          : 1 + random_.Below(100) * (world_.options().ClockRateMax() - 1) / 100;
+  world_.trace.Add("fault: clock of server {} runs at {}", server, rate);
+  process->SetClockRate(rate);
+  UndoAfter(Between(500, 8'000), [this, server, starts = world_.machine(server).starts] {
+    const Machine& machine = world_.machine(server);
+    if (machine.process != nullptr && machine.starts == starts) machine.process->SetClockRate(1);
+  });
   return true;
 }
 
@@ -334,6 +415,7 @@ void Nemesis::CountMessageFaults() {
 void Nemesis::Heal() {
   stopped_ = true;
   world_.on_leader = nullptr;
+  world_.network.on_send = nullptr;
   world_.trace.Add("everything is healed");
   world_.network.loss_chance = 0;
   world_.network.duplicate_chance = 0;
@@ -346,6 +428,7 @@ void Nemesis::Heal() {
     machine->disk.sync_last = world_.options().sync_max;
     machine->disk.SetFull(false);
     Resume(id);
+    if (machine->process != nullptr) machine->process->SetClockRate(1);
     Restart(id);
   }
   for (uint32_t slot = 1; slot <= world_.options().clients; ++slot) {

@@ -37,10 +37,16 @@ class Nemesis {
   bool CrashOne(uint32_t server);
   void KillWhenWriting(uint32_t server, int looks);
   bool Pause(uint32_t server);
+  bool PauseAll();
+  bool StandStill(uint32_t server, absl::Duration length);
+  void OnSend(ServerId from, ServerId to, const coord::PeerMessage& message);
+  void KillSoon(Fault fault, std::vector<ServerId> servers);
   void Hunt(uint32_t leader);
   bool SlowDisk();
   bool FullDisk();
+  void Waver(uint32_t server, int64_t changes);
   bool JumpWallClock();
+  bool DriftClock();
   bool MoveClient();
   bool CutClient();
   bool PauseClient();
@@ -53,8 +59,10 @@ class Nemesis {
   uint32_t AnyServer() { return AnyOf(world_.options().servers); }
   uint32_t AnyClient() { return AnyOf(world_.options().clients); }
   uint32_t AnyOf(uint32_t count) { return 1 + static_cast<uint32_t>(random_.Below(count)); }
+  // In the world's time scale, to the microsecond.
   absl::Duration Between(int64_t first_ms, int64_t last_ms) {
-    return absl::Milliseconds(random_.Between(first_ms, last_ms));
+    return absl::Microseconds(random_.Between(first_ms * 1'000, last_ms * 1'000)) *
+           world_.options().time_scale;
   }
   // After that time, unless the nemesis has stopped: then Heal has done it.
   void UndoAfter(absl::Duration delay, base::Task undo);

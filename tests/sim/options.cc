@@ -54,6 +54,14 @@ std::string_view NameOf(Fault fault) {
       return "client_pause";
     case Fault::kClientCrash:
       return "client_crash";
+    case Fault::kPauseAll:
+      return "pause_all";
+    case Fault::kClockDrift:
+      return "clock_drift";
+    case Fault::kKillAtVote:
+      return "kill_at_vote";
+    case Fault::kKillAtAck:
+      return "kill_at_ack";
   }
   return "unknown";
 }
@@ -69,10 +77,12 @@ Options Options::FromSeed(uint64_t seed) {
   const uint64_t size = random.Below(10);
   options.servers = size == 0 ? 1 : size <= 7 ? 3 : 5;
   options.clients = static_cast<uint32_t>(random.Between(2, 5));
-  options.chaos = Milliseconds(random, 12'000, 35'000);
-  options.fault_interval = Milliseconds(random, 150, 1'500);
-  options.think_time = Milliseconds(random, 10, 80);
-  options.session_timeout = Milliseconds(random, 1'000, 4'000);
+  const uint64_t pace = random.Below(10);
+  options.time_scale = pace < 4 ? 1 : pace < 7 ? 4 : 16;
+  options.chaos = Milliseconds(random, 12'000, 35'000) * options.time_scale;
+  options.fault_interval = Milliseconds(random, 150, 1'500) * options.time_scale;
+  options.think_time = Milliseconds(random, 10, 80) * options.time_scale;
+  options.session_timeout = Milliseconds(random, 1'000, 4'000) * options.time_scale;
   options.sync_max = absl::Microseconds(random.Chance(0.7) ? random.Between(200, 5'000)
                                                            : random.Between(5'000, 60'000));
   options.outstanding_max = static_cast<uint32_t>(random.Between(1, 8));
@@ -92,6 +102,8 @@ Options Options::FromSeed(uint64_t seed) {
   options.duplicate_chance = chance(Fault::kDuplicate, 0.05);
   options.reorder_chance = chance(Fault::kReorder, 0.05);
   options.break_chance = chance(Fault::kBreak, 0.001);
+  options.kill_at_vote_chance = chance(Fault::kKillAtVote, 0.4);
+  options.kill_at_ack_chance = chance(Fault::kKillAtAck, 0.004);
   return options;
 }
 
@@ -103,14 +115,16 @@ std::string Options::Describe() const {
     faults += NameOf(static_cast<Fault>(fault));
   }
   return fmt::format(
-      "seed={} servers={} clients={} chaos_ms={} fault_interval_ms={} think_time_ms={} "
+      "seed={} servers={} clients={} time_scale={} chaos_ms={} fault_interval_ms={} think_time_ms={} "
       "session_timeout_ms={} sync_max_us={} hunts_leaders={} outstanding_max={} "
-      "watch_ring_changes={} watch_window={} drop={} duplicate={} reorder={} break={} faults={}",
-      seed, servers, clients, absl::ToInt64Milliseconds(chaos),
+      "watch_ring_changes={} watch_window={} drop={} duplicate={} reorder={} break={} "
+      "kill_at_vote={} kill_at_ack={} faults={}",
+      seed, servers, clients, time_scale, absl::ToInt64Milliseconds(chaos),
       absl::ToInt64Milliseconds(fault_interval), absl::ToInt64Milliseconds(think_time),
       absl::ToInt64Milliseconds(session_timeout), absl::ToInt64Microseconds(sync_max),
       hunts_leaders, outstanding_max, watch_ring_changes, watch_window, drop_chance,
-      duplicate_chance, reorder_chance, break_chance, faults.empty() ? "none" : faults);
+      duplicate_chance, reorder_chance, break_chance, kill_at_vote_chance, kill_at_ack_chance,
+      faults.empty() ? "none" : faults);
 }
 
 }  // namespace bellwether::sim

@@ -30,8 +30,12 @@ enum class Fault : uint8_t {
   kClientCut,        // nothing gets through between a client and a server, and nobody is told
   kClientPause,      // a client stands still for longer than its session lasts
   kClientCrash,      // a client is gone without closing its session
+  kPauseAll,         // all servers stand still at once, as when their host is suspended
+  kClockDrift,       // a server's clock runs slower or faster for a while
+  kKillAtVote,       // a server is killed right after a vote of its has left
+  kKillAtAck,        // a follower is killed right after it acknowledged, perhaps with its leader
 };
-inline constexpr size_t kFaults = static_cast<size_t>(Fault::kClientCrash) + 1;
+inline constexpr size_t kFaults = static_cast<size_t>(Fault::kKillAtAck) + 1;
 
 // As in "one_way_partition".
 std::string_view NameOf(Fault fault);
@@ -50,6 +54,7 @@ struct Options {
   uint64_t seed = 0;
   uint32_t servers = 3;
   uint32_t clients = 4;
+  int64_t time_scale = 1;  // all timeouts and pauses are so many times as long; latencies are not
   absl::Duration chaos;            // how long faults are injected
   absl::Duration fault_interval;   // between two faults, on average
   absl::Duration think_time;       // of a client between two requests, on average
@@ -63,9 +68,13 @@ struct Options {
   double duplicate_chance = 0;
   double reorder_chance = 0;
   double break_chance = 0;
+  double kill_at_vote_chance = 0;  // per vote
+  double kill_at_ack_chance = 0;   // per acknowledgement of a follower
   std::array<bool, kFaults> enabled{};
 
   bool Enabled(Fault fault) const { return enabled[static_cast<size_t>(fault)]; }
+  // How much faster than time a server's clock may run.
+  double ClockRateMax() const { return Enabled(Fault::kClockDrift) ? 1.3 : 1.0; }
 
   static Options FromSeed(uint64_t seed);
   // One line with every field.

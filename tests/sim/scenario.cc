@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "tests/sim/check_admission.h"
 #include "tests/sim/check_reads.h"
 #include "tests/sim/check_sessions.h"
 #include "tests/sim/check_watches.h"
@@ -64,6 +65,7 @@ class Scenario {
   }
 
   bool Within(absl::Duration limit, std::string_view what, const std::function<bool()>& condition) {
+    limit *= options_.time_scale;
     const bool done = world_.scheduler.RunUntil(
         [&] { return !world_.violations.empty() || condition(); }, limit);
     if (done) return world_.violations.empty();
@@ -150,7 +152,8 @@ class Scenario {
     CheckReads(world_.history, model, world_.violations);
     CheckWatches(world_.history, model, world_.violations);
     CheckOneShotWatches(world_.history, model, world_.violations);
-    CheckSessions(world_.history, model, world_.violations);
+    CheckSessions(world_.history, model, options_.ClockRateMax(), world_.violations);
+    CheckAdmission(model, world_.violations);
     if (came_to_an_end) CheckAbandonedSessionsEnded(world_.history, model, world_.violations);
   }
 

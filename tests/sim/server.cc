@@ -37,6 +37,10 @@ coord::ServiceOptions ServiceOptionsOf(uint32_t server_id, const Options& option
   coord::ServiceOptions service;
   service.server_id = server_id;
   service.watch_ring_changes_max = options.watch_ring_changes;
+  service.attach_timeout *= options.time_scale;
+  service.applied_wait_max *= options.time_scale;
+  service.touch_interval *= options.time_scale;
+  service.tick_max *= options.time_scale;
   return service;
 }
 
@@ -99,6 +103,11 @@ void Process::Pause() {
   paused_ = true;
   ++pauses_;
   for (SimExecutor* executor : Executors()) executor->Pause();
+}
+
+void Process::SetClockRate(double rate) {
+  clock_.SetRate(rate);
+  for (SimExecutor* executor : Executors()) executor->SetClockRate(rate);
 }
 
 void Process::Resume() {

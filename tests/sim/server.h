@@ -58,6 +58,8 @@ class Process {
   void Pause();
   void Resume();
   bool paused() const { return paused_; }
+  // Seconds that its clock and its timers count per second.
+  void SetClockRate(double rate);
 
  private:
   // Tells the observer what the service is given.

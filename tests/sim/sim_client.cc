@@ -13,7 +13,7 @@ namespace {
 using Kind = Operation::Kind;
 using Outcome = Operation::Outcome;
 
-constexpr absl::Duration kRequestTimeout = absl::Seconds(5);
+constexpr absl::Duration kRequestTimeout = absl::Seconds(5);  // in the world's time scale
 constexpr size_t kSequentialPathsKept = 8;
 constexpr size_t kReadsOutstandingMax = 64;
 const char* const kPersistentPaths[] = {"/a", "/b", "/d", "/d/x", "/d/y", "/d/x/z"};
@@ -25,7 +25,7 @@ client::CoordOptions ClientOptions(const Options& options, uint64_t seed) {
     client.addresses.push_back(ClientNetwork::AddressOf(server));
   }
   client.session_timeout = options.session_timeout;
-  client.request_timeout = kRequestTimeout;
+  client.request_timeout = kRequestTimeout * options.time_scale;
   client.seed = seed;
   return client;
 }
@@ -298,6 +298,7 @@ void SimClient::NoteSession() {
   }
   SessionRecord& record = deps_.history.sessions[Session()];
   record.client = serial_;
+  record.timeout = client_.session().timeout;
   record.deadline_max = std::max(record.deadline_max, client_.SessionDeadline());
 }
 
@@ -421,7 +422,7 @@ void SimClient::IssueLast() {
     if (write.outcome == Outcome::kOk && read.outcome == Outcome::kOk) {
       last_answered_ = true;
     } else if (!over_) {
-      executor_.RunAfter(absl::Milliseconds(100), [this] { IssueLast(); });
+      executor_.RunAfter(absl::Milliseconds(100) * options_.time_scale, [this] { IssueLast(); });
     }
   });
 }

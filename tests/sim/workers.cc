@@ -1,6 +1,7 @@
 #include "tests/sim/workers.h"
 
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,6 +71,7 @@ struct Worker {
   uint64_t next = 0;
   pid_t pid = 0;
   int pipe = -1;
+  int errors = -1;  // a file in memory with what it wrote to stderr
   std::string received;
 };
 
@@ -87,11 +89,14 @@ struct Worker {
 void Start(Worker& worker, uint64_t last, uint64_t step) {
   int ends[2];
   CHECK(pipe(ends) == 0);
+  worker.errors = memfd_create("stderr", 0);
+  CHECK(worker.errors >= 0);
   std::fflush(stdout);
   worker.pid = fork();
   CHECK(worker.pid >= 0);
   if (worker.pid == 0) {
     close(ends[0]);
+    dup2(worker.errors, STDERR_FILENO);
     WorkerMain(ends[1], worker.next, last, step);
   }
   close(ends[1]);
@@ -99,7 +104,16 @@ void Start(Worker& worker, uint64_t last, uint64_t step) {
   worker.received.clear();
 }
 
-Report Died(uint64_t seed, int status) {
+// What a worker wrote to stderr, closing it.
+std::string LastWords(Worker& worker) {
+  std::string words(64 << 10, ' ');
+  const ssize_t size = pread(worker.errors, words.data(), words.size(), 0);
+  words.resize(size > 0 ? static_cast<size_t>(size) : 0);
+  close(worker.errors);
+  return words;
+}
+
+Report Died(uint64_t seed, int status, const std::string& words) {
   Report report;
   report.seed = seed;
   report.violations = 1;
@@ -107,11 +121,12 @@ Report Died(uint64_t seed, int status) {
   report.violation =
       signal == SIGALRM ? fmt::format("time: the seed takes more than {} s", kSecondsPerSeedMax)
       : signal == 0     ? fmt::format("the program ended with code {}", WEXITSTATUS(status))
-                        : fmt::format("the program died of signal {}", signal);
+      : words.empty()   ? fmt::format("the program died of signal {}", signal)
+                        : words.substr(0, words.find('\n'));
   report.explanation = fmt::format(
-      "seed {0} FAILED\n  options: {1}\n  violation: {2}; its last words are above\n"
+      "seed {0} FAILED\n  options: {1}\n  violation: {2}\n{3}"
       "  reproduce: build/release/bin/bell-sim --seeds {0}-{0} --trace\n",
-      seed, Options::FromSeed(seed).Describe(), report.violation);
+      seed, Options::FromSeed(seed).Describe(), report.violation, words);
   return report;
 }
 
@@ -128,6 +143,7 @@ bool TakeReports(Worker& worker, uint64_t step, const OnReport& on_report) {
   return true;
 }
 
+// Its exit status.
 int Wait(Worker& worker) {
   close(worker.pipe);
   int status = 0;
@@ -144,9 +160,10 @@ bool ReadFrom(Worker& worker, uint64_t last, uint64_t step, const OnReport& on_r
   if (!TakeReports(worker, step, on_report)) return false;
   if (size > 0) return true;
   const int status = Wait(worker);
+  const std::string words = LastWords(worker);
   worker.pid = 0;
   if (worker.next > last) return true;
-  if (!on_report(Died(worker.next, status))) return false;
+  if (!on_report(Died(worker.next, status, words))) return false;
   worker.next += step;
   if (worker.next <= last) Start(worker, last, step);
   return true;
@@ -173,6 +190,7 @@ void RunInWorkers(uint64_t first, uint64_t last, uint32_t jobs, const OnReport& 
   for (Worker& worker : workers) {
     kill(worker.pid, SIGKILL);
     Wait(worker);
+    close(worker.errors);
   }
 }
 

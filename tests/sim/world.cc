@@ -50,6 +50,9 @@ World::World(const Options& options, bool print_trace)
     machine->options.id = ServerId(id);
     machine->options.servers = servers;
     machine->options.check_invariants = true;
+    machine->options.tick *= options.time_scale;
+    machine->options.heartbeat *= options.time_scale;
+    machine->options.election_timeout *= options.time_scale;
     machine->options.grpc = ClientNetwork::AddressOf(id);
     machine->options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
     machine->disk.sync_last = options.sync_max;
@@ -63,6 +66,7 @@ World::~World() {
   for (auto& [id, machine] : machines_) {
     if (machine->process != nullptr) CrashServer(id);
   }
+  client_network.DropAll();
 }
 
 // ---- Servers ----

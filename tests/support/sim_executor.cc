@@ -70,6 +70,7 @@ base::TimerId SimExecutor::RunAfter(absl::Duration delay, base::Task task) {
   if (state_->stopped) return 0;
   const base::TimerId timer = ++state_->last_timer;
   state_->timers.emplace(timer, std::move(task));
+  if (clock_rate_ != 1) delay /= clock_rate_;
   scheduler_.After(delay, [&scheduler = scheduler_, task_delay_max = task_delay_max_,
                            state = state_, timer] {
     auto entry = state->timers.find(timer);

@@ -62,6 +62,8 @@ class SimExecutor : public base::Executor {
   void Pause();
   void Resume();
   void Stop();
+  // Timers set from now on count so many seconds per second.
+  void SetClockRate(double rate) { clock_rate_ = rate; }
 
  private:
   struct Queued {
@@ -85,22 +87,35 @@ class SimExecutor : public base::Executor {
   SimScheduler& scheduler_;
   const absl::Duration task_delay_max_;
   const std::shared_ptr<State> state_;
+  double clock_rate_ = 1;
 };
 
-// Virtual time as a clock. The wall clock has an offset of its own that may jump.
+// Virtual time as a clock that may drift. The wall clock has an offset of its own that may jump.
 class SimClock : public base::Clock {
  public:
   explicit SimClock(SimScheduler& scheduler) : scheduler_(scheduler) {}
 
-  absl::Duration Monotonic() const override { return scheduler_.now(); }
+  absl::Duration Monotonic() const override {
+    if (rate_ == 1) return scheduler_.now() + drift_;
+    return scheduler_.now() + drift_ + (scheduler_.now() - rate_since_) * (rate_ - 1);
+  }
   absl::Time Wall() const override {
-    return absl::FromUnixSeconds(1'700'000'000) + scheduler_.now() + wall_offset_;
+    return absl::FromUnixSeconds(1'700'000'000) + Monotonic() + wall_offset_;
   }
   void SetWallOffset(absl::Duration offset) { wall_offset_ = offset; }
+  // Counts so many seconds per second from now on.
+  void SetRate(double rate) {
+    drift_ = Monotonic() - scheduler_.now();
+    rate_since_ = scheduler_.now();
+    rate_ = rate;
+  }
 
  private:
   SimScheduler& scheduler_;
   absl::Duration wall_offset_;
+  absl::Duration drift_;  // at rate_since_
+  absl::Duration rate_since_;
+  double rate_ = 1;
 };
 
 }  // namespace bellwether

@@ -100,6 +100,7 @@ void SimNetwork::Break(ServerId a, ServerId b) {
 
 void SimNetwork::Send(const std::shared_ptr<Connection>& connection, ServerId from, ServerId to,
                       PeerMessage message) {
+  if (on_send) on_send(from, to, message);
   if (!connection->open || !Carries(from, to)) {
     ++counts_.lost;
     return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,6 +38,8 @@ class SimNetwork {
   double break_chance = 0;
   double duplicate_chance = 0;
   double reorder_chance = 0;
+  // Hears of every message that leaves a server, inside a task of that server. May be null.
+  std::function<void(ServerId from, ServerId to, const PeerMessage& message)> on_send;
 
   enum class Cut { kNone, kBroken, kSilent };
   void SetLink(ServerId a, ServerId b, Cut cut);
