@@ -144,6 +144,23 @@ TEST(CowMap, AppendsAndThenTakesInsertsAnywhere) {
   EXPECT_EQ(*map.Find(uint64_t{4201}), 2100u);
 }
 
+// An inner node whose first leaf went away takes smaller keys than its first branch says, and
+// still has them when it becomes one with its left neighbour.
+TEST(CowMap, KeepsSmallKeysOfAnInnerNodeThatIsMerged) {
+  constexpr uint64_t kLeaf = 32 * 10;      // what a full leaf spans
+  constexpr uint64_t kInner = 32 * kLeaf;  // and a full node of leaves
+  Numbers map;
+  for (uint64_t key = 0; key < 3 * kInner; key += 10) map.Append(key, key);
+  for (uint64_t key = kInner; key < kInner + kLeaf; key += 10) map.Remove(key);
+  const uint64_t small = kInner + 5;
+  map.Insert(small, small);
+  for (uint64_t key = kLeaf; key < kInner; key += 10) map.Remove(key);
+  for (uint64_t key = kInner + 2 * kLeaf; key < 2 * kInner; key += 10) map.Remove(key);
+  map.CheckInvariants();
+  ASSERT_NE(map.Find(small), nullptr);
+  EXPECT_EQ(map.Remove(small), small);
+}
+
 // Counts how often it is copied.
 struct Counted {
   explicit Counted(int* copied) : copies(copied) {}
