@@ -75,15 +75,13 @@ class Evaluation {
   }
 
   void Children(const ListRead& read) {
-    auto listing = tree_.Children(read.path);
-    if (!listing.has_value()) return Missing(read.path);
     ListResult result;
-    result.stat = listing->stat;
     Page page(result, page_bytes_max_);
-    auto& names = listing->names;
-    auto name = read.after.empty() ? names.begin()
-                                   : std::upper_bound(names.begin(), names.end(), read.after);
-    while (name != names.end() && page.Add(std::move(*name))) ++name;
+    const auto stat = tree_.ChildrenAfter(read.path, read.after, [&](std::string_view name) {
+      return page.Add(std::string(name));
+    });
+    if (!stat.has_value()) return Missing(read.path);
+    result.stat = *stat;
     response_.result = std::move(result);
   }
 
@@ -93,10 +91,14 @@ class Evaluation {
     ListResult result;
     result.stat = *stat;
     Page page(result, page_bytes_max_);
-    tree_.Subtree(read.path, [&](const tree::ZnodeVisit& visit) {
-      if (!read.after.empty() && !WalkOrderLess(read.after, visit.path)) return true;
+    const auto add = [&](const tree::ZnodeVisit& visit) {
       return page.Add(std::string(visit.path));
-    });
+    };
+    if (read.after == read.path || tree::IsBelow(read.after, read.path)) {
+      tree_.SubtreeAfter(read.path, read.after, add);
+    } else if (read.after.empty() || WalkOrderLess(read.after, read.path)) {
+      tree_.Subtree(read.path, add);
+    }
     response_.result = std::move(result);
   }
 

@@ -74,6 +74,11 @@ std::optional<PathParts> SplitPath(std::string_view path) {
   return PathParts{slash == 0 ? path.substr(0, 1) : path.substr(0, slash), path.substr(slash + 1)};
 }
 
+bool IsBelow(std::string_view path, std::string_view top) {
+  if (top == "/") return path.size() > 1 && path[0] == '/';
+  return path.size() > top.size() + 1 && path.starts_with(top) && path[top.size()] == '/';
+}
+
 std::string ChildPath(std::string_view parent, std::string_view name) {
   std::string path;
   path.reserve(parent.size() + 1 + name.size());

@@ -23,6 +23,9 @@ struct PathParts {
 // of a create and a delete (Z13, Z18). "/" is its own parent, with an empty name.
 std::optional<PathParts> SplitPath(std::string_view path);
 
+// True when a path begins with that of `top` and goes on below it.
+bool IsBelow(std::string_view path, std::string_view top);
+
 // The path of a child.
 std::string ChildPath(std::string_view parent, std::string_view name);
 

@@ -32,6 +32,22 @@ bool StateView::Subtree(std::string_view path,
   return tree_.Walk(path, visitor);
 }
 
+std::optional<Stat> StateView::ChildrenAfter(
+    std::string_view path, std::string_view after,
+    absl::FunctionRef<bool(std::string_view name)> visitor) const {
+  const Znode* const znode = tree_.Find(path);
+  if (znode == nullptr) return std::nullopt;
+  ChildTable::Iterator next = znode->children().LowerBound(after);
+  if (next != ChildTable::Iterator() && next->key.view() == after) ++next;
+  while (next != ChildTable::Iterator() && visitor(next->key.view())) ++next;
+  return znode->ToStat();
+}
+
+bool StateView::SubtreeAfter(std::string_view path, std::string_view after,
+                             absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const {
+  return tree_.WalkAfter(path, after, visitor);
+}
+
 std::optional<StateView::SessionView> StateView::FindSession(SessionId session) const {
   const Session* const found = sessions_.Find(session);
   if (found == nullptr) return std::nullopt;

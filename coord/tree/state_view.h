@@ -48,6 +48,14 @@ class StateView {
   // of their names; ends early when the visitor returns false. False when there is no such znode.
   bool Subtree(std::string_view path, absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const;
 
+  // The same in parts, for pages: what is behind `after`, which need not exist (any more), without
+  // a walk to it. Children take the name of a child, empty for all, and visit names; Subtree takes
+  // a path that is `path` or below it.
+  std::optional<Stat> ChildrenAfter(std::string_view path, std::string_view after,
+                                    absl::FunctionRef<bool(std::string_view name)> visitor) const;
+  bool SubtreeAfter(std::string_view path, std::string_view after,
+                    absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const;
+
   // Sessions.
   struct SessionView {
     SessionGeneration generation;

@@ -1,5 +1,6 @@
 #include "coord/tree/tree.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,53 @@ void ForEachName(std::string_view path, Step step) {
   }
 }
 
+// The way of a walk: the child tables from the top down to where it is.
+class Walker {
+ public:
+  explicit Walker(std::string_view top) : path_(top == "/" ? "" : top) {}
+
+  // Goes on with the children of a znode, which has the path where the walk is.
+  void Enter(const Znode& znode) {
+    if (znode.num_children() > 0) levels_.push_back({znode.children().begin(), path_.size()});
+  }
+
+  // The same, but with those behind a name. Returns the child of that name, and the walk is there,
+  // or null when there is none.
+  const Znode* EnterAfter(const Znode& znode, std::string_view name) {
+    ChildTable::Iterator next = znode.children().LowerBound(name);
+    const bool found = next != ChildTable::Iterator() && next->key.view() == name;
+    const Znode* const child = found ? next->value.get() : nullptr;
+    if (found) ++next;
+    levels_.push_back({std::move(next), path_.size()});
+    if (found) (path_ += '/') += name;
+    return child;
+  }
+
+  void Run(absl::FunctionRef<bool(const ZnodeVisit&)> visitor) {
+    while (!levels_.empty()) {
+      Level& level = levels_.back();
+      if (level.next == ChildTable::Iterator()) {
+        levels_.pop_back();
+        continue;
+      }
+      path_.resize(level.path_bytes);
+      const Znode& znode = *level.next->value;
+      (path_ += '/') += level.next->key.view();
+      ++level.next;
+      if (!visitor({path_, levels_.size(), znode})) return;
+      Enter(znode);
+    }
+  }
+
+ private:
+  struct Level {
+    ChildTable::Iterator next;  // to visit
+    size_t path_bytes;          // of the table's znode
+  };
+  std::vector<Level> levels_;
+  std::string path_;  // where it is; empty for the root
+};
+
 }  // namespace
 
 Tree::Tree() : root_(new Znode()) { digest_ = DigestOf("/", *root_); }
@@ -81,30 +129,27 @@ Znode& Tree::Mutable(std::string_view path) {
 bool Tree::Walk(std::string_view path, absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const {
   const Znode* const top = Find(path);
   if (top == nullptr) return false;
-  if (!visitor({path, 0, *top}) || top->num_children() == 0) return true;
+  if (!visitor({path, 0, *top})) return true;
+  Walker walker(path);
+  walker.Enter(*top);
+  walker.Run(visitor);
+  return true;
+}
 
-  // The tables on the way down, each with the next child to visit and the length of its path.
-  struct Level {
-    ChildTable::Iterator next;
-    size_t path_bytes;
-  };
-  std::vector<Level> levels;
-  std::string current(path == "/" ? "" : path);
-  levels.push_back({top->children().begin(), current.size()});
-  while (!levels.empty()) {
-    Level& level = levels.back();
-    current.resize(level.path_bytes);
-    if (level.next == ChildTable::Iterator()) {
-      levels.pop_back();
-      continue;
-    }
-    const Znode& znode = *level.next->value;
-    current += '/';
-    current += level.next->key.view();
-    ++level.next;
-    if (!visitor({current, levels.size(), znode})) return true;
-    if (znode.num_children() > 0) levels.push_back({znode.children().begin(), current.size()});
+bool Tree::WalkAfter(std::string_view path, std::string_view after,
+                     absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const {
+  const Znode* znode = Find(path);
+  if (znode == nullptr) return false;
+  Walker walker(path);
+  // "/" is the one path that ends with a slash.
+  std::string_view rest = after.substr(std::min(after.size(), path == "/" ? 1 : path.size() + 1));
+  while (znode != nullptr && !rest.empty()) {
+    const size_t slash = rest.find('/');
+    znode = walker.EnterAfter(*znode, rest.substr(0, slash));
+    rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
   }
+  if (znode != nullptr) walker.Enter(*znode);
+  walker.Run(visitor);
   return true;
 }
 

@@ -42,6 +42,10 @@ class Tree {
   // of their names; ends early when the visitor returns false. False when there is no such znode.
   // Any depth without recursion.
   bool Walk(std::string_view path, absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const;
+  // The part of that walk behind the place of `after`, which is `path` or below it, whether there
+  // is such a znode or not. It is found, not walked to.
+  bool WalkAfter(std::string_view path, std::string_view after,
+                 absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const;
 
   // What a change below a znode changes in the znode itself.
   struct ParentFields {

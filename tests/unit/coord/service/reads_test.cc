@@ -109,5 +109,11 @@ TEST_F(ReadsTest, APageMayStartAfterANameThatIsGone) {
   EXPECT_THAT(List("/a", false, "z").names, IsEmpty());
 }
 
+TEST_F(ReadsTest, APageMayStartAfterAPathThatIsNotBelow) {
+  EXPECT_THAT(List("/a", true, "/a").names, ElementsAre("/a/b", "/a/b/c", "/a/d"));
+  EXPECT_THAT(List("/a", true, "/").names, ElementsAre("/a", "/a/b", "/a/b/c", "/a/d"));
+  EXPECT_THAT(List("/a", true, "/a-b").names, IsEmpty());
+}
+
 }  // namespace
 }  // namespace bellwether::coord

@@ -49,6 +49,18 @@ TEST(Path, SplitsAtTheLastSlash) {
   EXPECT_FALSE(SplitPath(std::string("/a\0", 3)).has_value());
 }
 
+TEST(Path, IsBelowAnotherOnlyBehindItsSlash) {
+  EXPECT_TRUE(IsBelow("/a", "/"));
+  EXPECT_TRUE(IsBelow("/a/b/c", "/a"));
+  EXPECT_FALSE(IsBelow("/", "/"));
+  EXPECT_FALSE(IsBelow("/a", "/a"));
+  EXPECT_FALSE(IsBelow("/a/", "/a"));
+  EXPECT_FALSE(IsBelow("/ab", "/a"));
+  EXPECT_FALSE(IsBelow("/a", "/a/b"));
+  EXPECT_FALSE(IsBelow("a", "/"));
+  EXPECT_FALSE(IsBelow("", "/a"));
+}
+
 TEST(Path, JoinsWithoutADoubleSlash) {
   EXPECT_EQ(ChildPath("/", "a"), "/a");
   EXPECT_EQ(ChildPath("/a", "b"), "/a/b");

@@ -1,8 +1,10 @@
 #include "coord/tree/state_view.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/mutex.h"
@@ -50,6 +52,68 @@ TEST_P(StateViewProperty, StaysAsItWasWhileCommandsGoOn) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, StateViewProperty, testing::Range<uint64_t>(1, 11));
+
+// Whatever the place, a walk that begins behind it is the rest of the whole walk.
+TEST(StateView, ListsWhatIsBehindAPlace) {
+  Machine machine;
+  for (const char* path : {"/a", "/a/b", "/a/b/c", "/a/b/c/d", "/a-", "/a/d", "/b", "/b/a", "/c"}) {
+    machine.Create(path);
+  }
+  const StateView view = machine.state.View();
+  const auto rank = [](char c) { return c == '/' ? 0 : 1 + static_cast<unsigned char>(c); };
+  const auto is_behind = [&rank](std::string_view path, std::string_view place) {
+    return std::lexicographical_compare(
+        place.begin(), place.end(), path.begin(), path.end(),
+        [&rank](char a, char b) { return rank(a) < rank(b); });
+  };
+  for (const std::string top : {"/", "/a", "/a/b", "/a-", "/c"}) {
+    std::vector<std::string> whole;
+    view.Subtree(top, [&whole](const ZnodeVisit& visit) {
+      whole.emplace_back(visit.path);
+      return true;
+    });
+    const std::string below = top == "/" ? top : top + "/";
+    std::vector<std::string> places = whole;
+    for (const char* missing : {"0", "a/a", "a/b/b", "a/c/x", "b/", "b/a/a", "bb/c", "c/d", "z"}) {
+      places.push_back(below + missing);
+    }
+    for (const std::string& place : places) {
+      std::vector<std::string> rest;
+      EXPECT_TRUE(view.SubtreeAfter(top, place, [&](const ZnodeVisit& visit) {
+        rest.emplace_back(visit.path);
+        return true;
+      }));
+      std::vector<std::string> expected;
+      for (const std::string& path : whole) {
+        if (is_behind(path, place)) expected.push_back(path);
+      }
+      EXPECT_EQ(rest, expected) << top << " after " << place;
+    }
+  }
+  EXPECT_FALSE(view.SubtreeAfter("/x", "/x", [](const ZnodeVisit&) { return true; }));
+}
+
+TEST(StateView, ListsChildrenBehindAName) {
+  Machine machine;
+  for (const char* path : {"/a", "/a-", "/b", "/b/c"}) machine.Create(path);
+  const StateView view = machine.state.View();
+  const auto names = [&](std::string_view path, std::string_view after, size_t limit) {
+    std::vector<std::string> found;
+    const auto stat = view.ChildrenAfter(path, after, [&](std::string_view name) {
+      found.emplace_back(name);
+      return found.size() < limit;
+    });
+    EXPECT_EQ(stat, view.Exists(path));
+    return found;
+  };
+  EXPECT_EQ(names("/", "", 9), (std::vector<std::string>{"a", "a-", "b"}));
+  EXPECT_EQ(names("/", "a", 9), (std::vector<std::string>{"a-", "b"}));
+  EXPECT_EQ(names("/", "a", 1), (std::vector<std::string>{"a-"}));
+  EXPECT_EQ(names("/", "aa", 9), (std::vector<std::string>{"b"}));
+  EXPECT_TRUE(names("/", "b", 9).empty());
+  EXPECT_TRUE(names("/b/c", "", 9).empty());
+  EXPECT_TRUE(names("/missing", "", 9).empty());
+}
 
 TEST(StateView, KeepsWhatIsChangedAndDeletedAfterIt) {
   Machine machine;
