@@ -20,6 +20,23 @@ constexpr int kFormat = 1;
 constexpr char kIdentityFile[] = "identity.json";
 constexpr char kLockFile[] = "LOCK";
 
+// Also true for what a crash leaves of the first Open: a lock, an identity not yet renamed.
+absl::StatusOr<bool> HoldsNothing(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(path));
+  return std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return name == kLockFile || name == std::string(kIdentityFile) + ".tmp";
+  });
+}
+
+std::string HolderOf(int fd) {
+  char pid[32] = {};
+  const ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+  return n > 0 ? fmt::format("process {}", std::string_view(pid, strcspn(pid, "\n")))
+               : "another process";
+}
+
+}  // namespace
+
 absl::StatusOr<Identity> ParseIdentity(const std::string& path, const std::string& text) {
   const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   const auto bad = [&path](std::string_view why) {
@@ -50,22 +67,15 @@ absl::StatusOr<Identity> ParseIdentity(const std::string& path, const std::strin
   return identity;
 }
 
-// Also true for what a crash leaves of the first Open: a lock, an identity not yet renamed.
-absl::StatusOr<bool> HoldsNothing(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(path));
-  return std::all_of(names.begin(), names.end(), [](const std::string& name) {
-    return name == kLockFile || name == std::string(kIdentityFile) + ".tmp";
-  });
+std::string FormatIdentity(const Identity& identity) {
+  nlohmann::ordered_json json = {{"format", kFormat}, {"kind", identity.kind}};
+  json["ensemble_id"] = identity.ensemble_id.IsNil()
+                            ? nlohmann::ordered_json(nullptr)
+                            : nlohmann::ordered_json(identity.ensemble_id.ToString());
+  json["id"] = identity.id;
+  json["folder_id"] = identity.folder_id.ToString();
+  return json.dump() + "\n";
 }
-
-std::string HolderOf(int fd) {
-  char pid[32] = {};
-  const ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
-  return n > 0 ? fmt::format("process {}", std::string_view(pid, strcspn(pid, "\n")))
-               : "another process";
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path,
                                                        std::string_view kind, int64_t id) {
@@ -118,13 +128,7 @@ absl::Status DataDir::LoadOrCreateIdentity(std::string_view kind, int64_t id) {
 }
 
 absl::Status DataDir::WriteIdentity() const {
-  nlohmann::ordered_json json = {{"format", kFormat}, {"kind", identity_.kind}};
-  json["ensemble_id"] = identity_.ensemble_id.IsNil()
-                            ? nlohmann::ordered_json(nullptr)
-                            : nlohmann::ordered_json(identity_.ensemble_id.ToString());
-  json["id"] = identity_.id;
-  json["folder_id"] = identity_.folder_id.ToString();
-  return WriteFileDurably(File(kIdentityFile), json.dump() + "\n");
+  return WriteFileDurably(File(kIdentityFile), FormatIdentity(identity_));
 }
 
 absl::Status DataDir::SetEnsembleId(Uuid ensemble_id) {

@@ -17,7 +17,13 @@ struct Identity {
   Uuid ensemble_id;     // of the ensemble (a broker: that it registers in); nil until known
   int64_t id = 0;       // server or broker id
   Uuid folder_id;       // random, made with the folder: tells a wiped disk from the old one
+
+  friend bool operator==(const Identity&, const Identity&) = default;
 };
+
+// The text of an identity.json. Errors: DATA_LOSS that names `path`.
+absl::StatusOr<Identity> ParseIdentity(const std::string& path, const std::string& text);
+std::string FormatIdentity(const Identity& identity);
 
 // A process's data folder: created when missing, locked for one process (DIR/LOCK), and checked
 // to belong to this server. Thread-compatible; unlocks on destruction.
