@@ -65,7 +65,9 @@ absl::Status Validate(const std::vector<Member>& members) {
   const bool ascending =
       std::is_sorted(members.begin(), members.end(),
                      [](const Member& a, const Member& b) { return a.id <= b.id; });
-  if (!ascending) return absl::InvalidArgumentError("servers are not in the order of their ids");
+  if (!ascending) {
+    return absl::InvalidArgumentError("a server is listed twice, or not in the order of the ids");
+  }
   for (const Member& member : members) {
     if (member.id == ServerId(0)) return absl::InvalidArgumentError("server id 0 stands for none");
   }

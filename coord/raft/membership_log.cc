@@ -17,6 +17,14 @@ const Membership& MembershipLog::At(LogIndex index) const {
   return in_force->membership;
 }
 
+bool MembershipLog::IsVoterSince(LogIndex index, ServerId server) const {
+  for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
+    if (item->membership.IsVoter(server)) return true;
+    if (item->index <= index) break;
+  }
+  return false;
+}
+
 void MembershipLog::Append(LogIndex index, Membership membership) {
   CHECK(index > newest_index());
   items_.push_back(Item{index, std::move(membership)});

@@ -24,6 +24,10 @@ class MembershipLog {
   // In force at `index`. Requires: not below what the log began with, or was compacted to.
   const Membership& At(LogIndex index) const;
 
+  // Whether `server` has a vote in any membership from the one in force at `index` to the newest.
+  // Requires: as At.
+  bool IsVoterSince(LogIndex index, ServerId server) const;
+
   // Requires: index is above newest_index().
   void Append(LogIndex index, Membership membership);
   // Forgets `from` and everything behind it. Requires: not what the log began with.

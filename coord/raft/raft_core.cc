@@ -129,10 +129,10 @@ void RaftCore::Tick() {
 }
 
 // Without a vote in the newest membership it may still be the only one that can be elected, until
-// that membership is committed (thesis section 4.2.2).
+// that membership is committed, or known to be after a restart (thesis section 4.2.2).
 bool RaftCore::MayStand() const {
   return hard_state_.standing == Standing::kVoter &&
-         (voters().Contains(options_.self) || MembershipAt(log_.commit()).IsVoter(options_.self));
+         log_.memberships().IsVoterSince(log_.commit(), options_.self);
 }
 
 void RaftCore::OnDisconnected(ServerId peer) {

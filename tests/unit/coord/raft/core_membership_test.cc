@@ -1,7 +1,7 @@
 // Changes of membership: chapter 4 of Ongaro's thesis.
 
+#include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -266,6 +266,35 @@ TEST(RaftMembership, Thesis422RemovedServerIsElectedUntilItsRemovalIsCommitted) 
   EXPECT_EQ(cluster.core(1).role(), Role::kFollower);
 }
 
+// The same for server 2, which after a restart knows nothing committed from the time when it had a
+// vote: before, it was a learner, and in the entry that only it has it is one again.
+TEST(RaftMembership, Thesis422RemovedServerIsElectedAlsoAfterARestart) {
+  RaftCluster cluster(1, /*seed=*/1, Options(), /*spares=*/1);
+  cluster.Elect(1);
+  ASSERT_TRUE(cluster.ChangeMembers(1, Members({1}, {2})).ok());
+  cluster.TickAll(12);
+  ASSERT_TRUE(cluster.ChangeMembers(1, Members({1, 2})).ok());
+  cluster.TickAll(6);
+  ASSERT_TRUE(cluster.ChangeMembers(1, Members({1}, {2})).ok());
+  cluster.TakeReadys(1);
+  cluster.SyncOne(1);
+  cluster.Deliver(1, 2);
+  cluster.TakeReadys(2);
+  cluster.SyncOne(2);
+  cluster.Deliver(2, 1);
+  cluster.HoldDisk(1);  // the final membership becomes durable on 2 only
+  cluster.RunUntilQuiet();
+  ASSERT_EQ(Describe(cluster.core(2).membership()), "1+2");
+  for (uint32_t id : {1u, 2u}) {
+    cluster.Crash(id);
+    cluster.Restart(id);
+  }
+  ASSERT_EQ(Describe(cluster.core(1).membership()), "1,2 to 1+2");
+  cluster.TickAll(100);
+  EXPECT_EQ(cluster.Leader(), 1u);
+  EXPECT_EQ(Describe(cluster.core(1).membership()), "1+2");
+}
+
 TEST_F(MembershipTest, Thesis422LeaderThatBecomesALearnerStepsDown) {
   ASSERT_TRUE(Change(1, {2, 3}, {1}).ok());
   cluster_.RunUntilQuiet();
@@ -332,6 +361,30 @@ TEST(RaftMembership, SingleServerGrows) {
   EXPECT_EQ(cluster.core(1).term(), Term(1));
   EXPECT_EQ(Describe(cluster.core(3).membership()), "1,2,3");
   cluster.Elect(3);
+}
+
+// R24: a removal, a kill and a partition. The entry is on 1, 3 and the removed 2 when the removal
+// begins; it is committed by the new majority too before that ends.
+TEST_F(MembershipTest, AcknowledgedEntriesOutliveARemoval) {
+  AddLearners();
+  ASSERT_TRUE(Change(1, {1, 2, 3, 4, 5}).ok());
+  cluster_.TickAll(6);
+  cluster_.Partition({{1, 2, 3}, {4, 5}});
+  Propose(1, "acknowledged");
+  ASSERT_EQ(cluster_.AppliedCommands(2).size(), 1u);
+  ASSERT_TRUE(Change(1, {1, 4, 5}).ok());
+  cluster_.RunUntilQuiet();
+  cluster_.Crash(1);
+  cluster_.Crash(2);
+  cluster_.Partition({{3}, {4, 5}});
+  cluster_.TickAll(100);
+  EXPECT_EQ(cluster_.Leader(), std::nullopt) << "4 and 5 don't know of the change";
+  cluster_.Heal();
+  cluster_.Restart(2);
+  cluster_.TickAll(100);
+  ASSERT_TRUE(cluster_.Leader().has_value());
+  EXPECT_EQ(Said(*cluster_.Leader()), "1,4,5");
+  EXPECT_EQ(cluster_.AppliedCommands(4), std::vector<std::string>{"acknowledged"});
 }
 
 TEST_F(MembershipTest, RefusalsSayWhy) {

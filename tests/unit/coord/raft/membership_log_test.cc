@@ -30,6 +30,15 @@ TEST_F(MembershipLogTest, NewestAtOrBelowAnIndexHoldsThere) {
   EXPECT_EQ(log_.voters().members().size(), 3u);
 }
 
+TEST_F(MembershipLogTest, VoteSinceAnIndexIsAnyOfWhatHeldFromThereOn) {
+  log_.Append(LogIndex(12), Of(1));
+  EXPECT_TRUE(log_.IsVoterSince(LogIndex(12), ServerId(1)));
+  EXPECT_FALSE(log_.IsVoterSince(LogIndex(12), ServerId(3)));
+  EXPECT_TRUE(log_.IsVoterSince(LogIndex(11), ServerId(3)));
+  EXPECT_TRUE(log_.IsVoterSince(LogIndex(0), ServerId(3)));
+  EXPECT_FALSE(log_.IsVoterSince(LogIndex(0), ServerId(4)));
+}
+
 // R19.
 TEST_F(MembershipLogTest, TruncationBringsBackWhatHeldBefore) {
   log_.Truncate(LogIndex(10));

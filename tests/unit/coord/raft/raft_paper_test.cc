@@ -441,6 +441,39 @@ TEST(RaftPaper, Thesis96ReturningServerDoesNotDisturb) {
   EXPECT_EQ(cluster.core(3).leader(), ServerId(1));
 }
 
+// R15: also over a restart.
+TEST(RaftPaper, Thesis96ServerThatWasCutOffBringsNoTermAlong) {
+  RaftCluster cluster(3);
+  cluster.Elect(1);
+  cluster.Partition({{3}, {1, 2}});
+  for (int i = 0; i < 10; ++i) cluster.TickAll(15);
+  cluster.Crash(3);
+  cluster.Restart(3);
+  cluster.Tick(3, 200);
+  EXPECT_EQ(cluster.core(3).term(), Term(1));
+  cluster.Heal();
+  cluster.TickAll(30);
+  EXPECT_EQ(cluster.Leader(), 1u);
+  EXPECT_EQ(cluster.core(1).term(), Term(1));
+}
+
+// R14: 1 and 2 don't reach each other, 3 reaches both.
+TEST(RaftPaper, Thesis96PartialPartitionChangesNoLeader) {
+  RaftCluster cluster(3);
+  cluster.Elect(1);
+  cluster.TickAll(5);
+  cluster.Cut(1, 2);
+  cluster.Cut(2, 1);
+  for (int i = 0; i < 20; ++i) {
+    cluster.TickAll(15);
+    ASSERT_TRUE(cluster.Propose(1, {std::to_string(i)}).ok());
+  }
+  cluster.TickAll(5);
+  EXPECT_EQ(cluster.Leader(), 1u);
+  EXPECT_EQ(cluster.core(1).term(), Term(1));
+  EXPECT_EQ(cluster.AppliedCommands(3).size(), 20u);
+}
+
 // R9: a pre-candidate of an old term learns the new one from the refusal.
 TEST(RaftPaper, Thesis96RefusalBringsAnOldTermUp) {
   RaftCluster cluster(3);
