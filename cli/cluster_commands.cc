@@ -63,6 +63,7 @@ void RegisterClusterCommands(CLI::App& app, Context& context) {
   status->callback([&context, check] {
     context.command = [&context, check] { return Status(context, *check); };
   });
+  RegisterUpgradeCommand(*cluster, context);
 }
 
 }  // namespace bellwether::cli

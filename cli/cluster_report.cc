@@ -101,7 +101,8 @@ class Report {
       const auto status = statuses.find(peer.id);
       coord_["servers"].push_back(
           Server(peer, status == statuses.end() ? nullptr : &status->second, newest));
-      if (status != statuses.end()) versions.insert(status->second.version);
+      if (status == statuses.end()) continue;
+      versions.insert(fmt::format("{} ({})", status->second.version, status->second.revision));
     }
     if (leader == 0) {
       Problem("no_leader", "coord", "the ensemble has no leader",
@@ -109,7 +110,7 @@ class Report {
     }
     if (versions.size() > 1) {
       Problem("version_mixed", "coord", fmt::format("versions {}", fmt::join(versions, ", ")),
-              "finish the upgrade");
+              "install one release on all servers, then see `bell cluster upgrade`");
     }
   }
 

@@ -17,6 +17,8 @@ void RegisterLockCommand(CLI::App& app, Context& context);
 void RegisterProduceCommand(CLI::App& app, Context& context);
 void RegisterShellCommand(CLI::App& app, Context& context);
 void RegisterTopicCommands(CLI::App& app, Context& context);
+// Below `bell cluster`.
+void RegisterUpgradeCommand(CLI::App& cluster, Context& context);
 void RegisterZnodeCommands(CLI::App& app, Context& context);
 
 }  // namespace bellwether::cli

@@ -122,6 +122,12 @@ absl::StatusOr<ServerStatus> Coord::ServerStatusOf(std::string address, absl::Du
   });
 }
 
+absl::StatusOr<UpgradeStatus> Coord::Upgrade(bool finalize, absl::Duration timeout) {
+  return Await<UpgradeStatus>([&](CoordClient& client, Callback<UpgradeStatus> done) {
+    client.Upgrade(client.session().address, finalize, timeout, std::move(done));
+  });
+}
+
 absl::StatusOr<ListResult> Coord::List(std::string path, bool recursive, ReadOptions options) {
   return Await<ListResult>([&](CoordClient& client, Callback<ListResult> done) {
     client.List(std::move(path), recursive, std::move(options), std::move(done));

@@ -59,6 +59,9 @@ class Coord {
   // Of one server, one of the options or any other; answered without a leader, too.
   absl::StatusOr<ServerStatus> ServerStatusOf(std::string address, absl::Duration timeout);
 
+  // Asks the server attached to; see CoordClient::Upgrade.
+  absl::StatusOr<UpgradeStatus> Upgrade(bool finalize, absl::Duration timeout);
+
   // The state, then every change; see CoordWatch.
   std::unique_ptr<BlockingWatch> Watch(std::string path, WatchOptions options = {});
 

@@ -56,6 +56,11 @@ class CoordConnector {
   virtual void Status(
       const std::string& address, absl::Duration timeout,
       absl::AnyInvocable<void(absl::StatusOr<coord::v1::StatusResponse>)> callback) = 0;
+
+  // One Coord.Upgrade call, likewise.
+  virtual void Upgrade(
+      const std::string& address, coord::v1::UpgradeRequest request, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::UpgradeResponse>)> callback) = 0;
 };
 
 }  // namespace bellwether::client

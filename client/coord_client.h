@@ -109,6 +109,11 @@ class CoordClient {
   // Asks one server, one of the options or any other, about itself.
   void Status(const std::string& address, absl::Duration timeout, Callback<ServerStatus> callback);
 
+  // Asks one server how far the ensemble is with an upgrade; `finalize` raises the feature level, once
+  // and for good. Errors: FAILED_PRECONDITION naming the obstacles; UNAVAILABLE; of unknown outcome.
+  void Upgrade(const std::string& address, bool finalize, absl::Duration timeout,
+               Callback<UpgradeStatus> callback);
+
   // Called at every change of state(), until removed. Removing inside a listener is allowed.
   ListenerId AddStateListener(StateListener listener);
   void RemoveStateListener(ListenerId id);

@@ -266,4 +266,20 @@ void CoordClient::Status(const std::string& address, absl::Duration timeout,
                     });
 }
 
+void CoordClient::Upgrade(const std::string& address, bool finalize, absl::Duration timeout,
+                          Callback<UpgradeStatus> callback) {
+  coord::v1::UpgradeRequest request;
+  request.set_finalize(finalize);
+  connector_.Upgrade(address, std::move(request), timeout,
+                     [alive = alive_, finalize, callback = std::move(callback)](
+                         absl::StatusOr<coord::v1::UpgradeResponse> response) mutable {
+                       if (!*alive) return;
+                       if (response.ok()) return callback(FromWire(*response));
+                       // Without an answer nobody knows what became of it.
+                       const bool lost = absl::IsDeadlineExceeded(response.status());
+                       callback(finalize && lost ? AsUnknown(response.status())
+                                                 : response.status());
+                     });
+}
+
 }  // namespace bellwether::client

@@ -242,6 +242,7 @@ struct ServerStatus {
   uint64_t log_bytes = 0;    // of the Raft log on disk
   uint64_t log_entries = 0;  // of the Raft log
   std::string version;       // "0.1.0"
+  std::string revision;      // the commit it was built from, as in "3eb6939"
   std::vector<ServerPeer> servers;  // all of the ensemble, the one asked included
   uint64_t znodes = 0;              // the root included
   uint64_t sessions = 0;            // live ones of the ensemble
@@ -249,6 +250,21 @@ struct ServerStatus {
   bool ready = false;               // serves linearizable requests now
   std::string not_ready_reason;     // why not, and what to do
   uint64_t disk_free_bytes = 0;     // free for it on the disk of its data folder
+};
+
+// How far an ensemble is with an upgrade, as one server sees it.
+struct UpgradeStatus {
+  // The levels that one server supports.
+  struct Server {
+    uint32_t id = 0;         // 1 to 254
+    bool connected = false;  // whether the server asked hears it now
+    uint32_t level_min = 0;  // as last heard; 0: never
+    uint32_t level_max = 0;  // likewise
+  };
+  uint32_t level = 0;   // in force
+  uint32_t target = 0;  // the highest that any server supports: what finalizing leads to
+  std::vector<Server> servers;         // all of the ensemble
+  std::vector<std::string> obstacles;  // why the target can't be finalized now; sentences
 };
 
 // Where a client stands. Past the deadline it must act as if the session, with its ephemeral

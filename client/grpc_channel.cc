@@ -15,6 +15,8 @@ using coord::v1::SessionRequest;
 using coord::v1::SessionResponse;
 using coord::v1::StatusRequest;
 using coord::v1::StatusResponse;
+using coord::v1::UpgradeRequest;
+using coord::v1::UpgradeResponse;
 using coord::v1::WatchRequest;
 using coord::v1::WatchResponse;
 
@@ -114,11 +116,13 @@ class WatchHandle : public WatchCall {
   const std::shared_ptr<WatchStream> stream_;  // gRPC holds it as well
 };
 
-struct UnaryStatus {
+// One unary call, from its start until its callback ran.
+template <typename Request, typename Response>
+struct UnaryCall {
   grpc::ClientContext context;
-  StatusRequest request;
-  StatusResponse response;
-  absl::AnyInvocable<void(absl::StatusOr<StatusResponse>)> callback;
+  Request request;
+  Response response;
+  absl::AnyInvocable<void(absl::StatusOr<Response>)> callback;
 };
 
 }  // namespace
@@ -163,21 +167,40 @@ std::unique_ptr<WatchCall> GrpcConnector::OpenWatch(const std::string& address,
   return std::make_unique<WatchHandle>(std::move(stream));
 }
 
-void GrpcConnector::Status(const std::string& address, absl::Duration timeout,
-                           absl::AnyInvocable<void(absl::StatusOr<StatusResponse>)> callback) {
-  auto call = std::make_shared<UnaryStatus>();  // shared by gRPC's callback and the posted task
+template <typename Request, typename Response, typename Start>
+void GrpcConnector::CallOnce(const std::string& address, Request request, absl::Duration timeout,
+                             absl::AnyInvocable<void(absl::StatusOr<Response>)> callback,
+                             Start start) {
+  // Shared by gRPC's callback and the posted task.
+  auto call = std::make_shared<UnaryCall<Request, Response>>();
+  call->request = std::move(request);
   call->callback = std::move(callback);
   call->context.set_deadline(absl::ToChronoTime(base::SystemClock().Wall() + timeout));
   state_->outstanding.Add(call->context);
-  state_->StubOf(address).async()->Status(
-      &call->context, &call->request, &call->response,
-      [this, call, peer = absl::StrCat("coord ", address)](grpc::Status status) mutable {
-        grpc::ClientContext& context = call->context;
-        state_->outstanding.Finish(context, state_->executor, [call = std::move(call), status, peer] {
-          if (!status.ok()) return call->callback(FromGrpc(status, peer));
-          call->callback(std::move(call->response));
+  start(*state_->StubOf(address).async(), &call->context, &call->request, &call->response,
+        [this, call, peer = absl::StrCat("coord ", address)](grpc::Status status) mutable {
+          grpc::ClientContext& context = call->context;
+          state_->outstanding.Finish(
+              context, state_->executor, [call = std::move(call), status, peer] {
+                if (!status.ok()) return call->callback(FromGrpc(status, peer));
+                call->callback(std::move(call->response));
+              });
         });
-      });
+}
+
+void GrpcConnector::Status(const std::string& address, absl::Duration timeout,
+                           absl::AnyInvocable<void(absl::StatusOr<StatusResponse>)> callback) {
+  CallOnce<StatusRequest, StatusResponse>(
+      address, {}, timeout, std::move(callback),
+      [](auto& stub, auto... call) { stub.Status(call...); });
+}
+
+void GrpcConnector::Upgrade(const std::string& address, UpgradeRequest request,
+                            absl::Duration timeout,
+                            absl::AnyInvocable<void(absl::StatusOr<UpgradeResponse>)> callback) {
+  CallOnce<UpgradeRequest, UpgradeResponse>(
+      address, std::move(request), timeout, std::move(callback),
+      [](auto& stub, auto... call) { stub.Upgrade(call...); });
 }
 
 }  // namespace bellwether::client

@@ -28,9 +28,17 @@ class GrpcConnector : public CoordConnector {
   void Status(
       const std::string& address, absl::Duration timeout,
       absl::AnyInvocable<void(absl::StatusOr<coord::v1::StatusResponse>)> callback) override;
+  // Likewise.
+  void Upgrade(
+      const std::string& address, coord::v1::UpgradeRequest request, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::UpgradeResponse>)> callback) override;
 
  private:
   struct State;  // what gRPC's headers are needed for
+
+  template <typename Request, typename Response, typename Start>
+  void CallOnce(const std::string& address, Request request, absl::Duration timeout,
+                absl::AnyInvocable<void(absl::StatusOr<Response>)> callback, Start start);
 
   const std::unique_ptr<State> state_;
 };

@@ -125,6 +125,7 @@ ServerStatus FromWire(const coord::v1::StatusResponse& response) {
   status.log_bytes = response.log_bytes();
   status.log_entries = response.log_entries();
   status.version = response.version();
+  status.revision = response.revision();
   for (const coord::v1::ServerInfo& server : response.servers()) {
     status.servers.push_back({server.id(), server.peer(), server.grpc(), server.connected()});
   }
@@ -134,6 +135,17 @@ ServerStatus FromWire(const coord::v1::StatusResponse& response) {
   status.ready = response.ready();
   status.not_ready_reason = response.not_ready_reason();
   status.disk_free_bytes = response.disk_free_bytes();
+  return status;
+}
+
+UpgradeStatus FromWire(const coord::v1::UpgradeResponse& response) {
+  UpgradeStatus status;
+  status.level = response.level();
+  status.target = response.target();
+  for (const coord::v1::ServerLevels& server : response.servers()) {
+    status.servers.push_back({server.id(), server.connected(), server.min(), server.max()});
+  }
+  status.obstacles.assign(response.obstacles().begin(), response.obstacles().end());
   return status;
 }
 

@@ -13,6 +13,7 @@ WatchEventType FromWire(coord::v1::ChangeType type);
 WatchChange FromWire(coord::v1::Znode znode);
 WatchChange FromWire(coord::v1::Change change);
 ServerStatus FromWire(const coord::v1::StatusResponse& response);
+UpgradeStatus FromWire(const coord::v1::UpgradeResponse& response);
 
 // A result of another kind than the request's gives INTERNAL.
 absl::StatusOr<CreateResult> CreateResultOf(coord::v1::Response response);

@@ -92,6 +92,7 @@ void CoordServer::BuildReplica() {
   replica.grpc =
       options_.advertise.empty() ? grpc_server_->address().ToString() : options_.advertise;
   replica.folder_id = data_dir_->identity().folder_id;
+  replica.feature_levels = kSupportedFeatureLevels;
   replica.election_timeout = options_.election_timeout * base::TimeScale();
   replica.heartbeat = replica.election_timeout / 3;
   replica.tick = replica.election_timeout / 15;

@@ -1,5 +1,6 @@
 #include "coord/peer/convert.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
@@ -75,6 +76,8 @@ void ToProto(Hello hello, v1::Hello& out) {
   out.set_formation(ToProto(hello.folder));
   for (ServerId server : hello.heard_empty) out.add_heard_empty(server.value());
   out.set_for_snapshots(hello.for_snapshots);
+  out.set_feature_level_min(hello.feature_levels.min);
+  out.set_feature_level_max(hello.feature_levels.max);
 }
 
 absl::StatusOr<PeerMessage> FromProto(v1::Hello& in) {
@@ -102,6 +105,9 @@ absl::StatusOr<PeerMessage> FromProto(v1::Hello& in) {
     ASSIGN_OR_RETURN(hello.heard_empty.emplace_back(), ServerIdFrom(id, "heard_empty"));
   }
   hello.for_snapshots = in.for_snapshots();
+  hello.feature_levels.min = std::max<uint32_t>(in.feature_level_min(), 1);
+  hello.feature_levels.max = std::max<uint32_t>(in.feature_level_max(), 1);
+  if (hello.feature_levels.min > hello.feature_levels.max) return Invalid("feature_level_min");
   return PeerMessage(std::move(hello));
 }
 

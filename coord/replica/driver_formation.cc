@@ -35,6 +35,7 @@ Hello ReplicaDriver::MakeHello() const {
   hello.grpc = options_.grpc;
   hello.folder = folder_;
   hello.heard_empty = told_heard_empty_;
+  hello.feature_levels = options_.feature_levels;
   return hello;
 }
 
@@ -149,6 +150,7 @@ void ReplicaDriver::OnHello(const Hello& hello) {
   const bool was_reachable = Reachable(hello.server_id);
   peer->hello = hello;
   peer->grpc = hello.grpc;
+  peer->feature_levels = hello.feature_levels;
   absl::Status same = CheckSameEnsemble(MakeHello(), hello);
   if (!same.ok()) {
     peer->refused_last = deps_.clock.Monotonic();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,7 @@ struct ReplicaOptions {
   std::vector<PeerAddress> servers;  // all of the ensemble, itself included; sorted by id
   std::string grpc;                  // advertised address for clients
   base::Uuid folder_id;
+  FeatureLevelRange feature_levels;  // that this build supports: said to peers
   absl::Duration tick = absl::Milliseconds(10);
   absl::Duration heartbeat = absl::Milliseconds(50);
   absl::Duration election_timeout = absl::Milliseconds(150);  // each waits 1x to 2x this
@@ -90,6 +92,7 @@ struct ReplicaStatus {
     PeerAddress address;
     std::string grpc;  // empty: never heard
     bool connected = false;
+    std::optional<FeatureLevelRange> feature_levels;  // as last heard
   };
   std::vector<Peer> servers;
 };

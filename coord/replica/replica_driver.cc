@@ -372,6 +372,7 @@ void ReplicaDriver::PublishStatus() {
     said.address = server;
     said.grpc = peer == nullptr ? options_.grpc : peer->grpc;
     said.connected = peer == nullptr || peer->hello.has_value();
+    said.feature_levels = peer == nullptr ? options_.feature_levels : peer->feature_levels;
   }
   if (now - log_measured_ >= kStatusInterval) {
     log_measured_ = now;

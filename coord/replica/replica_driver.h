@@ -76,6 +76,7 @@ class ReplicaDriver : public Transport::Handler,
     PeerAddress address;
     std::optional<Hello> hello;  // while connected
     std::string grpc;            // last heard
+    std::optional<FeatureLevelRange> feature_levels;  // last heard
     absl::Status refused;        // why its messages are not taken
     absl::Duration refused_first;
     absl::Duration refused_last;

@@ -30,6 +30,13 @@ enum class FolderState {
   kAwaiting,  // was emptied, and neither votes nor counts until it is readmitted
 };
 
+// The feature levels of the ensemble that a server's build can work at.
+struct FeatureLevelRange {
+  uint32_t min = 1;
+  uint32_t max = 1;
+  friend bool operator==(const FeatureLevelRange&, const FeatureLevelRange&) = default;
+};
+
 // What a server says of itself whenever it connects.
 struct Hello {
   base::Uuid ensemble_id;  // nil while none is known
@@ -41,6 +48,7 @@ struct Hello {
   FolderState folder = FolderState::kEmpty;
   std::vector<ServerId> heard_empty;  // who has told it that their folder promised nothing
   bool for_snapshots = false;  // set by a transport that has a connection of their own for them
+  FeatureLevelRange feature_levels;
 };
 
 // A command on its way to the leader.

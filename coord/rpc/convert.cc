@@ -415,6 +415,10 @@ void ToProto(const ServiceStatus& status, uint32_t server_id, v1::StatusResponse
   out.set_not_ready_reason(status.not_ready_reason);
   out.set_disk_free_bytes(status.disk_free_bytes);
   out.set_version(std::string(base::Version()));
+  out.set_revision(std::string(base::Revision()));
+  out.set_feature_level(status.feature_level);
+  out.set_feature_level_min(status.feature_levels.min);
+  out.set_feature_level_max(status.feature_levels.max);
 }
 
 void ToProto(const Failure& failure, ::bellwether::common::v1::Error& out) {
@@ -424,6 +428,20 @@ void ToProto(const Failure& failure, ::bellwether::common::v1::Error& out) {
   out.set_message(failure.message);
   out.set_reason(failure.reason);
   out.set_outcome(failure.outcome == base::Outcome::kUnknown ? OUTCOME_UNKNOWN : OUTCOME_REJECTED);
+}
+
+void ToProto(const UpgradeReport& report, v1::UpgradeResponse& out) {
+  out.set_level(report.level);
+  out.set_target(report.target);
+  for (const ReplicaStatus::Peer& server : report.servers) {
+    v1::ServerLevels& levels = *out.add_servers();
+    levels.set_id(server.address.id.value());
+    levels.set_connected(server.connected);
+    if (!server.feature_levels.has_value()) continue;
+    levels.set_min(server.feature_levels->min);
+    levels.set_max(server.feature_levels->max);
+  }
+  for (const std::string& obstacle : report.obstacles) out.add_obstacles(obstacle);
 }
 
 }  // namespace bellwether::coord

@@ -22,6 +22,8 @@ void ToProto(const WatchFrame& frame, v1::WatchResponse& out);
 
 void ToProto(const ServiceStatus& status, uint32_t server_id, v1::StatusResponse& out);
 
+void ToProto(const UpgradeReport& report, v1::UpgradeResponse& out);
+
 void ToProto(const Failure& failure, ::bellwether::common::v1::Error& out);
 
 }  // namespace bellwether::coord

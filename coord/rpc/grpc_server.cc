@@ -219,6 +219,22 @@ class CoordHandlers : public v1::Coord::CallbackService {
     return reactor;
   }
 
+  grpc::ServerUnaryReactor* Upgrade(grpc::CallbackServerContext* context,
+                                    const v1::UpgradeRequest* request,
+                                    v1::UpgradeResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const auto finish = [reactor, response](const absl::StatusOr<UpgradeReport>& report) {
+      if (report.ok()) ToProto(*report, *response);
+      reactor->Finish(ToGrpcStatus(report.status()));
+    };
+    if (request->finalize()) {
+      service_.FinalizeUpgrade(finish);
+    } else {
+      finish(service_.Upgrade());
+    }
+    return reactor;
+  }
+
  private:
   CoordService& service_;
   const uint32_t server_id_;

@@ -414,6 +414,12 @@ void Connection::Pump() {
 }
 
 std::optional<Failure> Connection::AdmitWrite(const Request& request) const {
+  if (options_.feature_level_of(request.operation) > backend_.feature_level()) {
+    return Failure{absl::StatusCode::kFailedPrecondition,
+                   "the ensemble's feature level is too low for this operation: finish the upgrade "
+                   "of all servers and run `bell cluster upgrade --finalize`",
+                   "feature_level", base::Outcome::kRejected};
+  }
   if (request.sequence == next_sequence_) return CheckWrite(request, options_.request_bytes_max);
   Failure failure = FailureOf(tree::ResultCode::kSequenceGap, "");
   failure.message = fmt::format("sequence {} is not the session's next one, {}", request.sequence,

@@ -36,6 +36,8 @@ class ConnectionBackend {
 
   // A number for a command of this process, rising.
   virtual uint64_t NextToken() = 0;
+  // In force at this server.
+  virtual uint32_t feature_level() const = 0;
   // Proposes to open or take over a session. Its fate comes by OnAttached or OnAttachRefused.
   virtual void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
                              const AttachRequest& request) = 0;

@@ -78,8 +78,9 @@ CoordService::CoordService(ServiceOptions options, Dependencies deps)
                         options_.one_shot_watches_max),
       hub_(options_.watch_ring_changes_max, options_.watch_ring_bytes_max,
            std::make_shared<PromptProgress>(*this)),
+      feature_levels_(options_.feature_levels, deps_.replica_executor),
       applier_(options_, {state_, waiters_, connections_, one_shot_watches_, hub_, digests_,
-                          *this, deps_.clock, deps_.metrics, process_}),
+                          feature_levels_, *this, deps_.clock, deps_.metrics, process_}),
       tracker_(options_.tick_max) {
   CHECK(!deps_.io_executors.empty());
   RegisterMetrics(deps_.metrics);
@@ -127,6 +128,7 @@ void CoordService::Stop() {
     for (const auto& [key, watch] : watches_) watches.push_back(watch);
   }
   for (const auto& watch : watches) watch->Close(Stopping());
+  feature_levels_.Stop();
 }
 
 base::Executor& CoordService::NextIoExecutor() {
@@ -192,7 +194,7 @@ std::string CoordService::NotReadyReason() const {
   const ReplicaStatus replica = log_->status();
   if (!replica.in_contact) return replica.not_in_contact_reason;
   if (!ensemble_id_known_) return "the ensemble is forming: its id is not committed yet";
-  return "";
+  return feature_levels_.NotReadyReason();
 }
 
 ServiceStatus CoordService::Status() const {
@@ -213,6 +215,8 @@ ServiceStatus CoordService::Status() const {
     base::MutexLock lock(watches_mutex_);
     status.watches += watches_.size();
   }
+  status.feature_level = feature_levels_.level();
+  status.feature_levels = feature_levels_.supported();
   if (deps_.disk_free_bytes) status.disk_free_bytes = deps_.disk_free_bytes();
   return status;
 }
@@ -270,11 +274,23 @@ void CoordService::OnTick(absl::Duration since_last) {
   }
 }
 
+// Of no session, asked for by nobody.
+ProposedCommand CoordService::MakeOwnCommand(tree::Operation operation) {
+  tree::Command command;
+  command.operation = std::move(operation);
+  return {SealCommand({process_, NextToken()}, command), ""};
+}
+
 void CoordService::ProposeEnsembleId() {
   ensemble_id_proposed_in_ = leadership_.term;
-  tree::Command command;
-  command.operation = tree::SetEnsembleId{base::Uuid::FromRandom(Random(), Random())};
-  log_->Propose({{SealCommand({process_, NextToken()}, command), ""}},
+  std::vector<ProposedCommand> commands;
+  const uint32_t level = FirstFeatureLevel(options_.feature_levels, log_->status());
+  if (level > feature_levels_.level()) {
+    commands.push_back(MakeOwnCommand(tree::SetFeatureLevel{level}));
+  }
+  commands.push_back(
+      MakeOwnCommand(tree::SetEnsembleId{base::Uuid::FromRandom(Random(), Random())}));
+  log_->Propose(std::move(commands),
                 [this, term = leadership_.term](absl::Status status) {
                   if (status.ok() || ensemble_id_proposed_in_ != term) return;
                   ensemble_id_proposed_in_ = Term();  // the next tick tries again
@@ -286,11 +302,40 @@ void CoordService::ProposeExpire(const SessionTracker::Expired& expired) {
            expired.generation);
   sessions_expired_.Add();
   tracker_.SetExpiring(expired.session, true);
-  tree::Command command;
-  command.operation = tree::ExpireSession{expired.session, expired.generation};
-  log_->Propose({{SealCommand({process_, NextToken()}, command), ""}},
+  log_->Propose({MakeOwnCommand(tree::ExpireSession{expired.session, expired.generation})},
                 [this, session = expired.session](absl::Status status) {
                   if (!status.ok()) tracker_.SetExpiring(session, false);
+                });
+}
+
+// ---- Upgrades ----
+
+UpgradeReport CoordService::Upgrade() const {
+  return MakeUpgradeReport(feature_levels_.level(), started_ ? log_->status() : ReplicaStatus());
+}
+
+void CoordService::FinalizeUpgrade(std::function<void(absl::StatusOr<UpgradeReport>)> done) {
+  if (const std::string reason = NotReadyReason(); !reason.empty()) {
+    return done(absl::UnavailableError("can't finalize the upgrade now: " + reason));
+  }
+  const UpgradeReport report = Upgrade();
+  if (report.target == report.level) return done(report);
+  if (!report.obstacles.empty()) {
+    return done(absl::FailedPreconditionError(
+        fmt::format("can't finalize feature level {}: {}", report.target,
+                    fmt::join(report.obstacles, "; "))));
+  }
+  LOG_INFO("upgrade finalized id={} level={} target={}", options_.server_id, report.level,
+           report.target);
+  const std::optional<uint64_t> wait = feature_levels_.Await(
+      report.target, options_.finalize_wait_max, [this, done](absl::Status status) {
+        if (!status.ok()) return done(std::move(status));
+        done(Upgrade());
+      });
+  if (!wait.has_value()) return;
+  log_->Propose({MakeOwnCommand(tree::SetFeatureLevel{report.target})},
+                [this, wait = *wait](absl::Status status) {
+                  if (!status.ok()) feature_levels_.Refuse(wait, std::move(status));
                 });
 }
 
@@ -313,6 +358,11 @@ void CoordService::OnEnsembleId(base::Uuid ensemble_id) {
     log_->SetEnsembleId(ensemble_id);
     deps_.on_ensemble_id(ensemble_id);
   });
+}
+
+void CoordService::OnFeatureLevel(uint32_t level) {
+  LOG_INFO("feature level id={} level={}", options_.server_id, level);
+  feature_levels_.OnLevel(level);
 }
 
 void CoordService::OnEntryApplied(LogIndex index) { log_->OnApplied(index); }

@@ -18,6 +18,7 @@
 #include "coord/service/apply_waiters.h"
 #include "coord/service/connection.h"
 #include "coord/service/connection_table.h"
+#include "coord/service/feature_levels.h"
 #include "coord/service/locked_tree.h"
 #include "coord/service/one_shot_watches.h"
 #include "coord/service/options.h"
@@ -41,6 +42,8 @@ struct ServiceStatus {
   uint64_t sessions = 0;
   uint64_t watches = 0;  // set at this server
   uint64_t disk_free_bytes = 0;
+  uint32_t feature_level = 0;  // in force at this server
+  FeatureLevelRange feature_levels;  // that its build supports
   std::string not_ready_reason;  // empty: linearizable requests are served
 };
 
@@ -88,6 +91,13 @@ class CoordService : public StateMachine,
                                                    std::shared_ptr<StreamSink> sink);
   ServiceStatus Status() const;
 
+  // How far the ensemble is with an upgrade, as this server sees it.
+  UpgradeReport Upgrade() const;
+  // Raises the feature level to the report's target, once. `done` runs on any thread, with the report
+  // afterwards. Errors: UNAVAILABLE without a leader; FAILED_PRECONDITION naming the obstacles; of
+  // unknown outcome when it was not seen to be committed.
+  void FinalizeUpgrade(std::function<void(absl::StatusOr<UpgradeReport>)> done);
+
   // Empty when this server can serve linearizable requests; else why not.
   std::string NotReadyReason() const;
 
@@ -103,6 +113,7 @@ class CoordService : public StateMachine,
 
   // ConnectionBackend, WatchBackend.
   uint64_t NextToken() override;
+  uint32_t feature_level() const override { return feature_levels_.level(); }
   void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
                      const AttachRequest& request) override;
   absl::StatusOr<Attached> AttachReadOnly(const AttachRequest& request) const override;
@@ -123,6 +134,7 @@ class CoordService : public StateMachine,
   void OnSessionAttached(const tree::SessionGrant& grant) override;
   void OnSessionEnded(SessionId session) override;
   void OnEnsembleId(base::Uuid ensemble_id) override;
+  void OnFeatureLevel(uint32_t level) override;
   void OnEntryApplied(LogIndex index) override;
   void OnCannotGoOn(const absl::Status& status) override;
 
@@ -142,6 +154,7 @@ class CoordService : public StateMachine,
   void SayState();
   void ProposeExpire(const SessionTracker::Expired& expired);
   void ProposeEnsembleId();
+  ProposedCommand MakeOwnCommand(tree::Operation operation);
   void RegisterMetrics(base::Metrics& metrics);
 
   const ServiceOptions options_;
@@ -160,6 +173,7 @@ class CoordService : public StateMachine,
   WatchHub hub_;
   DigestCheck digests_;
   Touches touches_;
+  FeatureLevels feature_levels_;
   TreeApplier applier_;
   std::vector<std::unique_ptr<ReadBatcher>> read_batchers_;  // one per io executor
 

@@ -4,12 +4,16 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "coord/service/feature_levels.h"
+#include "coord/service/writes.h"
 
 namespace bellwether::coord {
 
 // The bounds of the service. coord/README.md has the table: what happens when one is reached.
 struct ServiceOptions {
   uint32_t server_id = 0;  // 1..254
+  FeatureLevelRange feature_levels = kSupportedFeatureLevels;
+  uint32_t (*feature_level_of)(const RequestOperation&) = &FeatureLevelOf;
 
   int64_t session_timeout_default_ms = 10'000;
   int64_t session_timeout_min_ms = 1'000;
@@ -33,6 +37,7 @@ struct ServiceOptions {
 
   absl::Duration attach_timeout = absl::Seconds(10);      // from connect to a valid Attach
   absl::Duration applied_wait_max = absl::Seconds(5);     // of a read for this server to catch up
+  absl::Duration finalize_wait_max = absl::Seconds(5);    // of an upgrade, for its commit
   absl::Duration touch_interval = absl::Milliseconds(100);     // between touch notes to the leader
   absl::Duration progress_interval = absl::Milliseconds(500);  // of idle watches
   absl::Duration prompt_progress_interval = absl::Milliseconds(20);  // of those that ask for it

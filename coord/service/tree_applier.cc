@@ -22,10 +22,18 @@ TreeApplier::TreeApplier(const ServiceOptions& options, Dependencies deps)
       hold_seconds_(deps.metrics.AddHistogram("bell_apply_hold_seconds",
                                               "How long the applier held the tree at a time.")) {}
 
+absl::StatusOr<OpenedCommand> TreeApplier::OpenOne(std::string_view bytes) const {
+  ASSIGN_OR_RETURN(OpenedCommand opened, OpenCommand(bytes));
+  if (const auto* raised = std::get_if<tree::SetFeatureLevel>(&opened.command.operation)) {
+    RETURN_IF_ERROR(deps_.feature_levels.CheckSupported(raised->level));
+  }
+  return opened;
+}
+
 bool TreeApplier::Open(const std::vector<CommittedBatch>& batches, std::vector<Opened>& commands) {
   for (const CommittedBatch& batch : batches) {
     for (const std::string& bytes : batch.commands) {
-      absl::StatusOr<OpenedCommand> command = OpenCommand(bytes);
+      absl::StatusOr<OpenedCommand> command = OpenOne(bytes);
       if (!command.ok()) {
         StopFor(base::Annotate(command.status(),
                                fmt::format("can't apply a command of log entry {}", batch.index)));
@@ -114,6 +122,9 @@ void TreeApplier::ApplyOne(Opened& opened, Aftermath& aftermath) {
   if (const auto* named = std::get_if<tree::SetEnsembleId>(&command.operation)) {
     if (outcome.result.code == tree::ResultCode::kOk) aftermath.ensemble_id = named->ensemble_id;
   }
+  if (std::holds_alternative<tree::SetFeatureLevel>(command.operation)) {
+    aftermath.feature_level = deps_.state.tree.feature_level();
+  }
 }
 
 void TreeApplier::FollowSession(const OpenedCommand& opened, const tree::Result& result,
@@ -158,6 +169,7 @@ void TreeApplier::Tell(Aftermath& aftermath) {
     deps_.listener.OnSessionAttached(grant);
   }
   for (SessionId session : aftermath.ended) deps_.listener.OnSessionEnded(session);
+  if (aftermath.feature_level.has_value()) deps_.listener.OnFeatureLevel(*aftermath.feature_level);
   if (aftermath.ensemble_id.has_value()) deps_.listener.OnEnsembleId(*aftermath.ensemble_id);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -11,6 +12,7 @@
 #include "coord/service/connection_table.h"
 #include "coord/service/digest_check.h"
 #include "coord/service/envelope.h"
+#include "coord/service/feature_levels.h"
 #include "coord/service/locked_tree.h"
 #include "coord/service/one_shot_watches.h"
 #include "coord/service/options.h"
@@ -26,8 +28,10 @@ class ApplyListener {
   virtual void OnSessionAttached(const tree::SessionGrant& grant) = 0;
   virtual void OnSessionEnded(SessionId session) = 0;
   virtual void OnEnsembleId(base::Uuid ensemble_id) = 0;
+  virtual void OnFeatureLevel(uint32_t level) = 0;
   virtual void OnEntryApplied(LogIndex index) = 0;
-  // A committed command can't be understood, or the state is not the leader's: the server must stop.
+  // A committed command can't be understood or followed by this build, or the state is not the leader's:
+  // the server must stop.
   virtual void OnCannotGoOn(const absl::Status& status) = 0;
 };
 
@@ -46,6 +50,7 @@ class TreeApplier {
     OneShotWatches& one_shot_watches;
     WatchHub& hub;
     DigestCheck& digests;
+    FeatureLevels& feature_levels;
     ApplyListener& listener;
     base::Clock& clock;
     base::Metrics& metrics;
@@ -68,8 +73,10 @@ class TreeApplier {
     std::vector<tree::SessionGrant> attached;
     std::vector<SessionId> ended;
     std::optional<base::Uuid> ensemble_id;
+    std::optional<uint32_t> feature_level;
   };
 
+  absl::StatusOr<OpenedCommand> OpenOne(std::string_view bytes) const;
   bool Open(const std::vector<CommittedBatch>& batches, std::vector<Opened>& commands);
   // Applies commands from `next` on for one hold; returns the next one.
   size_t ApplyForOneHold(std::vector<Opened>& commands, size_t next);

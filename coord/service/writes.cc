@@ -117,6 +117,12 @@ std::optional<Failure> CheckWrite(const Request& request, size_t request_bytes_m
                   tree::kTransactionItemsMax));
 }
 
+uint32_t FeatureLevelOf(const RequestOperation& operation) {
+  return std::visit(
+      [](const auto& each) { return tree::kFeatureLevelOf<std::decay_t<decltype(each)>>; },
+      operation);
+}
+
 tree::Command MakeCommand(SessionId session, Request request) {
   tree::Command command;
   command.session = session;

@@ -115,11 +115,25 @@ struct SetEnsembleId {
   friend bool operator==(const SetEnsembleId&, const SetEnsembleId&) = default;
 };
 
+// Raises the ensemble's feature level for good: commands of that level may follow. A server that does
+// not support it must not apply this. A level that is not above the present one gets kAlreadySet.
+struct SetFeatureLevel {
+  uint32_t level = 0;
+
+  friend bool operator==(const SetFeatureLevel&, const SetFeatureLevel&) = default;
+};
+
 using Operation = std::variant<CreateSession, AttachSession, CloseSession, ExpireSession, Create,
-                               SetData, Delete, DeleteRecursive, Transaction, SetEnsembleId>;
+                               SetData, Delete, DeleteRecursive, Transaction, SetEnsembleId,
+                               SetFeatureLevel>;
+
+// The feature level from which on an operation may be proposed, since servers of a lower one may not
+// know it. Specialized for what came after the first.
+template <typename Kind>
+inline constexpr uint32_t kFeatureLevelOf = kFeatureLevelFirst;
 
 // One replicated change. The first four fields say who speaks; CreateSession, AttachSession,
-// ExpireSession and SetEnsembleId are no session's commands and leave them 0.
+// ExpireSession, SetEnsembleId and SetFeatureLevel are no session's commands and leave them 0.
 struct Command {
   SessionId session;
   SessionGeneration generation;

@@ -30,6 +30,7 @@ enum class Kind : uint8_t {
   kDeleteRecursive = 8,
   kTransaction = 9,
   kSetEnsembleId = 10,
+  kSetFeatureLevel = 11,
 };
 
 void PutUuid(const base::Uuid& id, Encoder& out) { out.Fixed64(id.high()).Fixed64(id.low()); }
@@ -54,6 +55,7 @@ constexpr Kind KindOf(const Delete&) { return Kind::kDelete; }
 constexpr Kind KindOf(const DeleteRecursive&) { return Kind::kDeleteRecursive; }
 constexpr Kind KindOf(const Transaction&) { return Kind::kTransaction; }
 constexpr Kind KindOf(const SetEnsembleId&) { return Kind::kSetEnsembleId; }
+constexpr Kind KindOf(const SetFeatureLevel&) { return Kind::kSetFeatureLevel; }
 
 void PutFields(const CreateSession& operation, Encoder& out) {
   PutUuid(operation.nonce, out);
@@ -110,6 +112,8 @@ void PutFields(const Transaction& operation, Encoder& out) {
 void PutFields(const SetEnsembleId& operation, Encoder& out) {
   PutUuid(operation.ensemble_id, out);
 }
+
+void PutFields(const SetFeatureLevel& operation, Encoder& out) { out.Varint(operation.level); }
 
 // Reads one command. After the first error everything it returns is meaningless but harmless, and
 // status() says what it was.
@@ -199,6 +203,8 @@ class CommandReader {
         return ReadTransaction();
       case Kind::kSetEnsembleId:
         return SetEnsembleId{ReadUuid()};
+      case Kind::kSetFeatureLevel:
+        return ReadSetFeatureLevel();
     }
     Unknown("operation kind", kind);
     return {};
@@ -226,6 +232,12 @@ class CommandReader {
     operation.session = SessionId(in_.Fixed64());
     operation.generation = SessionGeneration(in_.Varint());
     return operation;
+  }
+
+  SetFeatureLevel ReadSetFeatureLevel() {
+    const uint64_t level = in_.Varint();
+    if (level > std::numeric_limits<uint32_t>::max()) malformed_ = true;
+    return SetFeatureLevel{static_cast<uint32_t>(level)};
   }
 
   Create ReadCreate() {

@@ -27,7 +27,7 @@ enum class ResultCode : uint8_t {
   kCompareFailed,            // a compare of the transaction did not hold
   kRolledBack,               // of an operation before the failed one of its transaction
   kNotAttempted,             // of an operation after the failed one of its transaction
-  kAlreadySet,               // the ensemble has an id
+  kAlreadySet,               // the ensemble has an id, or that feature level
 };
 
 // A sentence fragment for people: "no such znode".

@@ -7,8 +7,8 @@
 #include "fmt/format.h"
 
 // The encoding: each record begins with its kind (1 byte).
-// - header: format version (1 byte), zxid, time (signed), ensemble id (16), numbers of znodes,
-//   data bytes, sessions and ephemerals (varints), digest (8)
+// - header: format version (1 byte), zxid, time (signed), ensemble id (16), feature level, numbers
+//   of znodes, data bytes, sessions and ephemerals (varints), digest (8)
 // - sessions, by id, to the record's end: id (8), nonce (16), password (16), timeout (signed),
 //   generation and last sequence (varints). Its ephemerals are known by their owner.
 // - znodes, in walk order, to the record's end: depth (varint), name (string), flags (1), czxid,
@@ -109,7 +109,8 @@ absl::Status WriteHeader(const StateView& state,
   out.Fixed8(static_cast<uint8_t>(Kind::kHeader)).Fixed8(kSnapshotFormatVersion);
   out.Signed(state.zxid().value()).Signed(state.last_time_ms());
   PutUuid(state.ensemble_id(), out);
-  out.Varint(state.znode_count())
+  out.Varint(state.feature_level())
+      .Varint(state.znode_count())
       .Varint(state.data_bytes())
       .Varint(state.session_count())
       .Varint(state.ephemeral_count())
@@ -192,12 +193,16 @@ absl::Status SnapshotLoader::AddHeader(Decoder& in) {
   header.zxid = Zxid(in.Signed());
   header.time_ms = in.Signed();
   header.ensemble_id = TakeUuid(in);
+  const uint64_t feature_level = in.Varint();
+  header.feature_level = static_cast<uint32_t>(feature_level);
   header.znodes = in.Varint();
   header.data_bytes = in.Varint();
   header.sessions = in.Varint();
   header.ephemerals = in.Varint();
   header.digest = in.Fixed64();
-  const bool is_valid = version > 0 && header.zxid >= Zxid() && header.zxid <= Zxid(kZxidMax);
+  const bool is_valid = version > 0 && feature_level >= kFeatureLevelFirst &&
+                        header.feature_level == feature_level && header.zxid >= Zxid() &&
+                        header.zxid <= Zxid(kZxidMax);
   if (!in.Done() || !is_valid) return Malformed("its header is of no state");
   header_ = header;
   return absl::OkStatus();
@@ -261,7 +266,7 @@ absl::StatusOr<std::unique_ptr<StateMachine>> SnapshotLoader::Build() {
   if (!ended_ || tree_.znode_count() == 0) return Malformed("it is incomplete");
   auto state = std::make_unique<StateMachine>(
       StateView(tree_.Finish(), std::move(sessions_), header_->zxid, header_->time_ms,
-                header_->ensemble_id));
+                header_->ensemble_id, header_->feature_level));
   if (state->znode_count() != header_->znodes || state->data_bytes() != header_->data_bytes ||
       state->session_count() != header_->sessions ||
       state->ephemeral_count() != header_->ephemerals) {

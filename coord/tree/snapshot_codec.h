@@ -58,6 +58,7 @@ class SnapshotLoader {
     Zxid zxid;
     int64_t time_ms = 0;
     base::Uuid ensemble_id;
+    uint32_t feature_level = 0;
     uint64_t znodes = 0;
     uint64_t data_bytes = 0;
     uint64_t sessions = 0;

@@ -79,6 +79,15 @@ void StateMachine::Execute(const Command&, const SetEnsembleId& operation, Apply
   }
 }
 
+void StateMachine::Execute(const Command&, const SetFeatureLevel& operation,
+                           ApplyOutcome& outcome) {
+  if (operation.level <= feature_level_) {
+    outcome.result.code = ResultCode::kAlreadySet;
+  } else {
+    feature_level_ = operation.level;
+  }
+}
+
 template <typename SessionOperation>
 void StateMachine::Execute(const Command& command, const SessionOperation& operation,
                            ApplyOutcome& outcome) {

@@ -53,6 +53,7 @@ class StateMachine : public StateView {
   void Execute(const Command& command, const AttachSession& operation, ApplyOutcome& outcome);
   void Execute(const Command& command, const ExpireSession& operation, ApplyOutcome& outcome);
   void Execute(const Command& command, const SetEnsembleId& operation, ApplyOutcome& outcome);
+  void Execute(const Command& command, const SetFeatureLevel& operation, ApplyOutcome& outcome);
   // Every other operation is a session's and must be its next.
   template <typename SessionOperation>
   void Execute(const Command& command, const SessionOperation& operation, ApplyOutcome& outcome);

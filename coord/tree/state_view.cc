@@ -74,6 +74,7 @@ uint64_t StateView::DigestOf(uint64_t tree_digest, uint64_t sessions_digest) con
       .Number(static_cast<uint64_t>(time_ms_))
       .Number(ensemble_id_.high())
       .Number(ensemble_id_.low())
+      .Number(feature_level_)
       .Finish();
 }
 

@@ -25,12 +25,14 @@ namespace bellwether::coord::tree {
 class StateView {
  public:
   StateView() = default;  // nothing but the root, before the first command
-  StateView(Tree tree, Sessions sessions, Zxid zxid, int64_t time_ms, base::Uuid ensemble_id)
+  StateView(Tree tree, Sessions sessions, Zxid zxid, int64_t time_ms, base::Uuid ensemble_id,
+            uint32_t feature_level = kFeatureLevelFirst)
       : tree_(std::move(tree)),
         sessions_(std::move(sessions)),
         zxid_(zxid),
         time_ms_(time_ms),
-        ensemble_id_(ensemble_id) {}
+        ensemble_id_(ensemble_id),
+        feature_level_(feature_level) {}
 
   // Reads. None validates its path: a malformed one names no znode (Z48).
   struct ZnodeView {
@@ -73,6 +75,7 @@ class StateView {
   Zxid zxid() const { return zxid_; }                // of the last applied command
   int64_t last_time_ms() const { return time_ms_; }  // of the last applied command
   base::Uuid ensemble_id() const { return ensemble_id_; }  // nil until it was set
+  uint32_t feature_level() const { return feature_level_; }  // see SetFeatureLevel
   size_t znode_count() const { return tree_.znode_count(); }  // the root included
   size_t data_bytes() const { return tree_.data_bytes(); }    // of all znodes
   size_t session_count() const { return sessions_.count(); }
@@ -90,6 +93,7 @@ class StateView {
   Zxid zxid_;
   int64_t time_ms_ = 0;
   base::Uuid ensemble_id_;
+  uint32_t feature_level_ = kFeatureLevelFirst;
 
  private:
   uint64_t DigestOf(uint64_t tree_digest, uint64_t sessions_digest) const;

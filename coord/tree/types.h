@@ -55,6 +55,9 @@ enum class CreateMode : uint8_t {
 // Matches any version of a znode (Z20).
 inline constexpr int32_t kAnyVersion = -1;
 
+// The level of an ensemble that never raised it: see SetFeatureLevel.
+inline constexpr uint32_t kFeatureLevelFirst = 1;
+
 // Limits. What exceeds one is refused with a result (kTooLarge, or kBadArguments for a path).
 inline constexpr size_t kDataBytesMax = 1 << 20;              // data of one znode
 inline constexpr size_t kPathBytesMax = 4096;                 // sequence number included

@@ -41,6 +41,18 @@ admin() {
   check_json '.partitions == {total: 4, online: 4, offline: 0, under_replicated: 0}'
 }
 
+@test "cluster upgrade: what the servers support; finalizing what is in force changes nothing" {
+  run -0 bell cluster upgrade -o json
+  check_json 'keys_unsorted == ["level", "target", "finalized", "obstacles", "servers"]
+    and .level >= 1 and .target == .level and .finalized == false and .obstacles == []'
+  check_json '[.servers[].id] == [1, 2, 3] and all(.servers[]; keys_unsorted == ["id", "state",
+    "level_min", "level_max"] and .state == "up" and .level_min == 1 and .level_max >= 1)'
+  run -0 bell cluster upgrade --finalize -o json
+  check_json '.target == .level and .finalized == false'
+  run -0 bell cluster upgrade
+  [[ ${lines[0]} == "feature level "* && ${lines[2]} == SERVER* && ${#lines[@]} == 6 ]]
+}
+
 @test "a broker that is away: not listed, listed by --all, its partitions offline, exit 8" {
   bell dev kill broker-2 --dir "$CLUSTER_DIR"
   until [[ $(bell broker list -o json | jq -c '[.brokers[].id]') == "[1]" ]]; do sleep 0.1; done

@@ -82,6 +82,11 @@ class SimConnector : public client::CoordConnector {
   void Status(const std::string& address, absl::Duration timeout,
               absl::AnyInvocable<void(absl::StatusOr<coord::v1::StatusResponse>)> callback)
       override;
+  void Upgrade(const std::string&, coord::v1::UpgradeRequest, absl::Duration,
+               absl::AnyInvocable<void(absl::StatusOr<coord::v1::UpgradeResponse>)> callback)
+      override {
+    callback(absl::UnimplementedError("clients do not upgrade the ensemble"));
+  }
 
  private:
   static uint32_t ServerOf(const std::string& address);

@@ -135,6 +135,12 @@ class FakeEnsemble : public CoordConnector {
     callback(absl::UnimplementedError("not played"));
   }
 
+  void Upgrade(const std::string&, coord::v1::UpgradeRequest, absl::Duration,
+               absl::AnyInvocable<void(absl::StatusOr<coord::v1::UpgradeResponse>)> callback)
+      override {
+    callback(absl::UnimplementedError("not played"));
+  }
+
   // Shared with the calls, which may go first or last.
   std::vector<std::shared_ptr<Session>> sessions;
   std::vector<std::shared_ptr<Watch>> watches;

@@ -41,6 +41,7 @@ TEST(PeerConvert, CarriesHello) {
   hello.folder = FolderState::kAwaiting;
   hello.heard_empty = {ServerId(1)};
   hello.for_snapshots = true;
+  hello.feature_levels = {2, 5};
   const Hello carried = CarryAs<Hello>(hello);
   EXPECT_EQ(carried.ensemble_id, hello.ensemble_id);
   EXPECT_EQ(carried.server_id, hello.server_id);
@@ -51,6 +52,7 @@ TEST(PeerConvert, CarriesHello) {
   EXPECT_EQ(carried.folder, hello.folder);
   EXPECT_EQ(carried.heard_empty, hello.heard_empty);
   EXPECT_TRUE(carried.for_snapshots);
+  EXPECT_EQ(carried.feature_levels, hello.feature_levels);
 }
 
 TEST(PeerConvert, CarriesPiecesOfSnapshots) {

@@ -70,6 +70,7 @@ class FakeLog : public ReplicatedLog {
     ReplicaStatus status;
     status.in_contact = has_leader_;
     status.not_in_contact_reason = has_leader_ ? "" : "no leader";
+    status.servers = servers_;
     return status;
   }
 
@@ -99,6 +100,10 @@ class FakeLog : public ReplicatedLog {
   void SetLeader(bool has_leader) {
     base::MutexLock lock(mutex_);
     has_leader_ = has_leader;
+  }
+  void SetServers(std::vector<ReplicaStatus::Peer> servers) {
+    base::MutexLock lock(mutex_);
+    servers_ = std::move(servers);
   }
   // A command of another server.
   void CommitForeign(std::string command) {
@@ -173,6 +178,7 @@ class FakeLog : public ReplicatedLog {
   std::vector<std::string> principals_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> broadcasts_ ABSL_GUARDED_BY(mutex_);
   base::Uuid ensemble_id_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ReplicaStatus::Peer> servers_ ABSL_GUARDED_BY(mutex_);
   int read_requests_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -28,7 +28,8 @@ std::vector<Command> OneOfEach() {
       DeleteRecursive{"/r"},
       transaction,
       Transaction{},
-      SetEnsembleId{base::Uuid(10, 11)}};
+      SetEnsembleId{base::Uuid(10, 11)},
+      SetFeatureLevel{4'000'000'000}};
   std::vector<Command> commands;
   for (const Operation& operation : operations) {
     Command command;
@@ -113,7 +114,7 @@ TEST(CommandCodec, UnknownIsToldFromDamaged) {
   std::string newer = Encoded(OneOfEach()[0]);
   newer[0] = 2;
   EXPECT_EQ(DecodeCommand(newer).status().code(), absl::StatusCode::kUnimplemented);
-  for (const int kind : {0, 11, 255}) {
+  for (const int kind : {0, 12, 255}) {
     std::string unknown = Encoded(OneOfEach()[0]);
     unknown[1] = static_cast<char>(kind);
     EXPECT_EQ(DecodeCommand(unknown).status().code(), absl::StatusCode::kUnimplemented);

@@ -58,6 +58,8 @@ TEST(Digest, ChangesWithEveryPartOfTheState) {
   expect_new("attach");
   machine.Apply({}, SetEnsembleId{base::Uuid(1, 2)});
   expect_new("ensemble id");
+  machine.Apply({}, SetFeatureLevel{2});
+  expect_new("feature level");
   machine.Remove("/a");
   expect_new("delete");
   machine.Do(CloseSession{});

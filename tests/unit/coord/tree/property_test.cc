@@ -153,7 +153,8 @@ TEST(RandomCommandsTest, ReachEveryOutcome) {
         kSessionExpired, kStaleGeneration, kSequenceGap, kCompareFailed}) {
     EXPECT_GE(codes[code], 20) << ResultText(code);
   }
-  for (size_t operation = 0; operation + 1 < std::variant_size_v<Operation>; ++operation) {
+  // All but the two that are not asked for by clients, the last ones.
+  for (size_t operation = 0; operation + 2 < std::variant_size_v<Operation>; ++operation) {
     EXPECT_GE(succeeded[operation], 20) << operation;
   }
 }

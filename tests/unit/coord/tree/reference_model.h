@@ -112,6 +112,7 @@ class ReferenceModel {
   }
 
   ResultCode Run(const Command&, const SetEnsembleId&) { return ResultCode::kOk; }
+  ResultCode Run(const Command&, const SetFeatureLevel&) { return ResultCode::kOk; }
 
   template <typename SessionOperation>
   ResultCode Run(const Command& command, const SessionOperation& operation) {

@@ -214,6 +214,18 @@ TEST(EnsembleId, FirstOneWins) {
   EXPECT_EQ(machine.state.ensemble_id(), base::Uuid(1, 2));
 }
 
+TEST(FeatureLevel, OnlyRises) {
+  Machine machine;
+  auto code = [&](uint32_t level) {
+    return machine.Apply({}, SetFeatureLevel{level}).result.code;
+  };
+  EXPECT_EQ(machine.state.feature_level(), 1u);
+  EXPECT_EQ(code(1), ResultCode::kAlreadySet);
+  EXPECT_EQ(code(3), ResultCode::kOk);
+  EXPECT_EQ(code(2), ResultCode::kAlreadySet);
+  EXPECT_EQ(machine.state.feature_level(), 3u);
+}
+
 TEST(Time, NeverGoesBack) {
   Machine machine;
   machine.time_ms = 5000;

@@ -43,6 +43,7 @@ StatusCode CodeOf(const Records& records) { return Load(records).status().code()
 // znodes.
 void Fill(Machine& machine) {
   machine.Apply({}, SetEnsembleId{base::Uuid(1, 2)});
+  machine.Apply({}, SetFeatureLevel{2});
   machine.Create("/a", "");
   machine.Do(Create{"/a/null", {}, CreateMode::kPersistent});
   machine.Create("/a/null/a name of more than 15 bytes", "data");
@@ -117,6 +118,7 @@ TEST(Snapshot, HoldsWhateverThereIs) {
   EXPECT_EQ(state.digest(), machine.state.digest());
   EXPECT_EQ(state.zxid(), machine.state.zxid());
   EXPECT_EQ(state.ensemble_id(), base::Uuid(1, 2));
+  EXPECT_EQ(state.feature_level(), 2u);
   EXPECT_EQ(state.Ephemerals(machine.session), (std::vector<std::string>{"/b"}));
   EXPECT_TRUE(state.Get("/a/null")->data.is_null());
   EXPECT_EQ(state.Exists("/a"), machine.state.Exists("/a"));
