@@ -20,6 +20,7 @@
 #include "coord/storage/log_format.h"
 #include "coord/storage/snapshot_file.h"
 #include "coord/tree/command.h"
+#include "coord/tree/snapshot_codec.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -107,6 +108,27 @@ void WriteCommands(const Seeds& seeds) {
     base::Encoder(all).String(bytes);
   }
   seeds.Write("apply", "all", all);
+}
+
+// --- The state
+
+void WriteStates(const Seeds& seeds) {
+  tree::StateMachine machine;
+  const auto write = [&](const std::string& name) {
+    std::string bytes;
+    const absl::Status status =
+        tree::WriteSnapshot(machine.View(), [&bytes](std::string_view record) {
+          base::Encoder(bytes).String(record);
+          return absl::OkStatus();
+        });
+    CHECK(status.ok());
+    seeds.Write("state_snapshot", name, bytes);
+  };
+  write("empty");
+  for (const auto& [name, command] : Commands()) {
+    machine.Apply(command, {1000});
+    if (name == "transaction") write("small");
+  }
 }
 
 // --- Peers
@@ -220,6 +242,7 @@ int main(int argc, char** argv) {
   }
   const bellwether::coord::Seeds seeds(argv[1]);
   WriteCommands(seeds);
+  WriteStates(seeds);
   WritePeerMessages(seeds);
   WriteLogRecords(seeds);
   WriteIdentities(seeds);
