@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "coord/replica/hello_check.h"
 #include "coord/replica/replica_driver.h"
 
@@ -66,7 +67,7 @@ void ReplicaDriver::BeginOrForm() {
           "the folder to begin a new ensemble",
           ensemble_id_.ToString())));
     }
-    return JoinAs(raft::Standing::kAwaitingReadmission);
+    return JoinAs(MUTANT(31) ? raft::Standing::kVoter : raft::Standing::kAwaitingReadmission);
   }
   if (absl::Status status = formation_.Restore(deps_.log.InitialFormation()); !status.ok()) {
     return Fail(std::move(status));

@@ -23,7 +23,7 @@ const std::vector<Mutant>& Mutants() {
       {6, 300, "votes, and requests for them, leave before term and vote are durable (R13)"},
       {7, 300, "a follower acknowledges entries before they are durable"},
       {8, 300, "the durable index is not taken back when the log is truncated (R16)"},
-      {9, 300, "a server that has lost its log votes and counts like any other (R22)"},
+      {9, 300, "a server with an empty folder that meets an ensemble votes like any other"},
       {10, 300, "who comes back with a session that is over is given a new one (R32)"},
       {11, 300, "the leader hears nothing of touches at other servers (R33)"},
       {12, 300, "entries of earlier terms are committed by counting (paper figure 8)"},
@@ -45,6 +45,7 @@ const std::vector<Mutant>& Mutants() {
       {28, 300, "a watch's mark of progress overtakes its changes"},
       {29, 300, "what waits for the disk leaves before the disk has written"},
       {30, 300, "time in which the leader stood still counts against sessions"},
+      {31, 300, "a damaged log is taken for one that was always empty (R22)"},
   };
   return *mutants;
 }

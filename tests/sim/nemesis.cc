@@ -16,7 +16,7 @@ const Fault kEvents[] = {Fault::kDelay,       Fault::kBreak,         Fault::kPar
                          Fault::kPause,       Fault::kSlowDisk,      Fault::kFullDisk,
                          Fault::kWallClockJump, Fault::kClientMove,  Fault::kClientCut,
                          Fault::kClientPause, Fault::kClientCrash,   Fault::kPauseAll,
-                         Fault::kClockDrift};
+                         Fault::kClockDrift,  Fault::kDamage};
 
 }  // namespace
 
@@ -63,9 +63,10 @@ bool Nemesis::Inject(Fault fault) {
     case Fault::kOneWayPartition:
       return PartitionOneWay();
     case Fault::kCrash:
-      return Crash(false);
+      return Crash();
     case Fault::kWipe:
-      return Crash(true);
+    case Fault::kDamage:
+      return LoseLog(fault);
     case Fault::kPause:
       return Pause(AnyServer(0.5));
     case Fault::kSlowDisk:
@@ -168,18 +169,22 @@ uint32_t Nemesis::AnyServer(double leader_chance) {
   return leader != 0 && random_.Chance(leader_chance) ? leader : AnyServer();
 }
 
-bool Nemesis::Crash(bool wipe) {
-  if (!wipe && random_.Chance(0.15)) return CrashAll();
+bool Nemesis::Crash() {
+  if (random_.Chance(0.15)) return CrashAll();
   const uint32_t server = AnyServer(0.3);
-  if (world_.machine(server).process == nullptr) return false;
-  if (!wipe) return CrashOne(server);
-  // A minority at most may have lost what it promised, and only once there is an ensemble.
+  return world_.machine(server).process != nullptr && CrashOne(server);
+}
+
+// A minority at most may have lost what it promised, and only once there is an ensemble.
+bool Nemesis::LoseLog(Fault fault) {
+  const uint32_t server = AnyServer(0.3);
+  const Machine& machine = world_.machine(server);
   const uint32_t minority = (world_.options().servers - 1) / 2;
   const bool formed = world_.log.newest_zxid() > Zxid(0);
-  if (!formed || world_.Readmitting() >= minority) return false;
-  if (world_.machine(server).readmitting) return false;
+  if (machine.process == nullptr || !formed || world_.Readmitting() >= minority) return false;
+  if (machine.readmitting) return false;
   world_.CrashServer(server);
-  world_.WipeServer(server);
+  fault == Fault::kWipe ? world_.WipeServer(server) : world_.DamageServer(server);
   UndoAfter(Between(20, 3'000), [this, server] { Restart(server); });
   return true;
 }

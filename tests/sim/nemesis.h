@@ -31,7 +31,8 @@ class Nemesis {
   bool Partition();
   void Isolate(uint32_t server, absl::Duration length);
   bool PartitionOneWay();
-  bool Crash(bool wipe);
+  bool Crash();
+  bool LoseLog(Fault fault);
   bool CrashAll();
   // Kills the server, now or as soon as it has writes that can get lost.
   bool CrashOne(uint32_t server);

@@ -62,6 +62,8 @@ std::string_view NameOf(Fault fault) {
       return "kill_at_vote";
     case Fault::kKillAtAck:
       return "kill_at_ack";
+    case Fault::kDamage:
+      return "damage";
   }
   return "unknown";
 }

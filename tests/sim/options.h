@@ -34,8 +34,9 @@ enum class Fault : uint8_t {
   kClockDrift,       // a server's clock runs slower or faster for a while
   kKillAtVote,       // a server is killed right after a vote of its has left
   kKillAtAck,        // a follower is killed right after it acknowledged, perhaps with its leader
+  kDamage,           // a server finds its log damaged when it starts, and sets it aside
 };
-inline constexpr size_t kFaults = static_cast<size_t>(Fault::kKillAtAck) + 1;
+inline constexpr size_t kFaults = static_cast<size_t>(Fault::kDamage) + 1;
 
 // As in "one_way_partition".
 std::string_view NameOf(Fault fault);

@@ -107,6 +107,15 @@ void World::WipeServer(uint32_t id) {
   machine.readmitting = true;
 }
 
+void World::DamageServer(uint32_t id) {
+  Machine& machine = this->machine(id);
+  CHECK(machine.process == nullptr);
+  trace.Add("server {} has a damaged log", id);
+  machine.disk.Wipe();
+  machine.options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
+  machine.readmitting = true;
+}
+
 std::map<ServerId, const coord::SimDisk*> World::Disks() const {
   std::map<ServerId, const coord::SimDisk*> disks;
   for (const auto& [id, machine] : machines_) disks[ServerId(id)] = &machine->disk;

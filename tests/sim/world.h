@@ -42,6 +42,9 @@ class World : private ServerObserver {
   void CrashServer(uint32_t id);
   // Its disk becomes an empty folder. Requires: it is down.
   void WipeServer(uint32_t id);
+  // Its log is damaged and was set aside: the folder still knows its ensemble, and has a new id.
+  // Requires: it is down.
+  void DamageServer(uint32_t id);
   Machine& machine(uint32_t id) { return *machines_.at(id); }
   const std::map<uint32_t, std::unique_ptr<Machine>>& machines() const { return machines_; }
   std::map<ServerId, const coord::SimDisk*> Disks() const;
