@@ -131,6 +131,11 @@ absl::Status DataDir::WriteIdentity() const {
   return WriteFileDurably(File(kIdentityFile), FormatIdentity(identity_));
 }
 
+absl::Status DataDir::RenewFolderId() {
+  identity_.folder_id = Uuid::Generate();
+  return WriteIdentity();
+}
+
 absl::Status DataDir::SetEnsembleId(Uuid ensemble_id) {
   if (identity_.ensemble_id == ensemble_id) return absl::OkStatus();
   if (!identity_.ensemble_id.IsNil()) {

@@ -47,6 +47,9 @@ class DataDir {
   const Identity& identity() const { return identity_; }
   // Durable when this returns. FAILED_PRECONDITION when the folder is already another ensemble's.
   absl::Status SetEnsembleId(Uuid ensemble_id);
+  // The folder is another one for everyone who knew it: what it promised is lost. Durable when this
+  // returns.
+  absl::Status RenewFolderId();
 
  private:
   DataDir(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}

@@ -9,7 +9,7 @@
 #include "base/net/tcp.h"
 #include "base/random.h"
 #include "base/status.h"
-#include "coord/storage/rocks_log_store.h"
+#include "coord/storage/set_aside.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -59,11 +59,37 @@ absl::Status CoordServer::OpenLog() {
   }
   replica_executor_ = std::make_unique<QueueExecutor>("replica", base::SystemClock());
   apply_executor_ = std::make_unique<base::ThreadExecutor>("apply");
-  RocksLogStoreOptions log;
-  log.folder = data_dir_->File("raft");
-  ASSIGN_OR_RETURN(log_store_, RocksLogStore::Open(log, *replica_executor_, base::SystemClock(),
-                                                   metrics_));
+  ASSIGN_OR_RETURN(snapshot_folder_, base::OpenFolder(data_dir_->File("snapshots")));
+  ASSIGN_OR_RETURN(snapshot_store_, FileSnapshotStore::Open({}, *snapshot_folder_));
+  const std::string folder = data_dir_->File("raft");
+  auto log = OpenLogAt(folder);
+  if (absl::IsDataLoss(log.status()) && Servers().size() > 1) {
+    log = ReplaceLog(folder, log.status());
+  }
+  RETURN_IF_ERROR(log.status());
+  log_store_ = *std::move(log);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<RocksLogStore>> CoordServer::OpenLogAt(const std::string& folder) {
+  RocksLogStoreOptions options;
+  options.folder = folder;
+  ASSIGN_OR_RETURN(auto log, RocksLogStore::Open(options, *replica_executor_, base::SystemClock(),
+                                                 metrics_));
+  RETURN_IF_ERROR(CheckReaches(*snapshot_store_, log->FirstIndex(), data_dir_->path()));
+  return log;
+}
+
+// The folder's id first: it must be another one before the log is gone, or the log that the others
+// send would hold a readmission of this folder from before, and this server would vote too early.
+absl::StatusOr<std::unique_ptr<RocksLogStore>> CoordServer::ReplaceLog(const std::string& folder,
+                                                                       const absl::Status& damage) {
+  RETURN_IF_ERROR(data_dir_->RenewFolderId());
+  ASSIGN_OR_RETURN(const std::string aside, SetLogAside(folder));
+  LOG_ERROR("the log was damaged: it was set aside, and the others send it again id={} path={} "
+            "damage=\"{}\"",
+            options_.id, aside, damage);
+  return OpenLogAt(folder);
 }
 
 void CoordServer::BuildService() {

@@ -7,15 +7,17 @@
 
 #include "absl/status/statusor.h"
 #include "base/data_dir.h"
+#include "base/folder.h"
 #include "base/http/server.h"
 #include "base/metrics.h"
 #include "base/thread_executor.h"
 #include "coord/options.h"
 #include "coord/peer/peer_transport.h"
-#include "coord/replica/log_store.h"
 #include "coord/replica/replica.h"
 #include "coord/rpc/grpc_server.h"
 #include "coord/service/coord_service.h"
+#include "coord/storage/file_snapshot_store.h"
+#include "coord/storage/rocks_log_store.h"
 
 namespace bellwether::coord {
 
@@ -39,7 +41,12 @@ class CoordServer {
   explicit CoordServer(const CoordServerOptions& options) : options_(options) {}
 
   absl::Status OpenData();
+  // Log and snapshots. When a part of them that this server can't do without is damaged, and there
+  // are others to get it from, it becomes a server that lost its log (R22).
   absl::Status OpenLog();
+  absl::StatusOr<std::unique_ptr<RocksLogStore>> OpenLogAt(const std::string& folder);
+  absl::StatusOr<std::unique_ptr<RocksLogStore>> ReplaceLog(const std::string& folder,
+                                                            const absl::Status& damage);
   void BuildService();
   absl::Status Listen();
   absl::Status ListenForPeers();
@@ -59,7 +66,9 @@ class CoordServer {
   std::vector<std::unique_ptr<base::ThreadExecutor>> io_executors_;
   std::unique_ptr<QueueExecutor> replica_executor_;
   std::unique_ptr<base::ThreadExecutor> apply_executor_;
-  std::unique_ptr<LogStore> log_store_;
+  std::unique_ptr<base::Folder> snapshot_folder_;
+  std::unique_ptr<FileSnapshotStore> snapshot_store_;
+  std::unique_ptr<RocksLogStore> log_store_;
   std::unique_ptr<Transport> no_peers_;            // one of the two
   std::unique_ptr<PeerTransport> peer_transport_;
   std::unique_ptr<CoordService> service_;

@@ -79,10 +79,7 @@ void ReplicaDriver::DrainProposals() {
 void ReplicaDriver::ProposeAsLeader() {
   std::vector<LeaderItem> items;
   items.swap(leader_items_);
-  if (absl::Status room = deps_.log.RoomToGrow(); !room.ok()) {
-    for (LeaderItem& item : items) AnswerItem(item, room);
-    return;
-  }
+  RefuseForDisk(items);
   std::vector<LeaderItem> group;
   size_t bytes = 0;
   for (LeaderItem& item : items) {
@@ -94,7 +91,23 @@ void ReplicaDriver::ProposeAsLeader() {
     bytes += item.proposal.bytes;
     group.push_back(std::move(item));
   }
-  AppendGroup(std::move(group));
+  if (!group.empty()) AppendGroup(std::move(group));
+}
+
+// Answers and takes out what the disk has no room for.
+void ReplicaDriver::RefuseForDisk(std::vector<LeaderItem>& items) {
+  const absl::Status growth = deps_.log.RoomFor(EntryKind::kGrowth);
+  if (growth.ok()) return;
+  const absl::Status upkeep = deps_.log.RoomFor(EntryKind::kUpkeep);
+  std::erase_if(items, [&](LeaderItem& item) {
+    const auto& commands = item.proposal.commands;
+    const bool grows = std::any_of(commands.begin(), commands.end(), [&](const auto& command) {
+      return deps_.state_machine.KindOf(command.bytes) == EntryKind::kGrowth;
+    });
+    const absl::Status& room = grows ? growth : upkeep;
+    if (!room.ok()) AnswerItem(item, room);
+    return !room.ok();
+  });
 }
 
 // One entry. Principals are no part of it: who may do what is for the leader to decide, before it
@@ -363,7 +376,7 @@ void ReplicaDriver::OnRaftMessage(ServerId from, raft::Message message) {
   const Term term = message.term;
   const auto* append = std::get_if<raft::AppendRequest>(&message.body);
   const bool is_append = append != nullptr;
-  if (is_append && !append->entries.empty() && !deps_.log.RoomToGrow().ok()) {
+  if (is_append && !append->entries.empty() && !deps_.log.RoomFor(EntryKind::kUpkeep).ok()) {
     instruments_.appends_refused_disk.Add();
     return;  // as if the network had lost it: the leader asks again
   }

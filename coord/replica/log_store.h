@@ -7,6 +7,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "coord/raft/log_reader.h"
 #include "coord/raft/types.h"
 
@@ -25,6 +26,14 @@ struct PersistRequest {
   raft::LogIndex compact_to;
   std::optional<raft::HardState> hard_state;  // absent = unchanged
   std::optional<std::string> formation;       // what Formation remembers; absent = unchanged
+};
+
+// How much free disk a log keeps from entries: a reserve, for what must always be written (votes,
+// first entries of leaders, compaction).
+enum class EntryKind : uint8_t {
+  kGrowth,  // clients' data; none below the reserve
+  kUpkeep,  // sessions begin, go on and end, data is deleted: may use the upper half of the reserve, so
+            // that on a nearly full disk clients still come, read and make room
 };
 
 // The durable log and hard state of one server. Reads (raft::LogReader) see what Persist was told,
@@ -51,8 +60,12 @@ class LogStore : public raft::LogReader {
   // Several may be outstanding; they become durable in order and may share one sync.
   virtual void Persist(PersistRequest request, Done done) = 0;
 
-  // OK when there is room to grow the log; RESOURCE_EXHAUSTED below the reserve of free space.
-  virtual absl::Status RoomToGrow() const = 0;
+  // OK when there is room on the disk for more entries of a kind; else RESOURCE_EXHAUSTED.
+  virtual absl::Status RoomFor(EntryKind kind) const = 0;
+
+  // How long the oldest request that is not yet durable has been under way; zero when all are. A
+  // leader whose disk hangs hands over by it.
+  virtual absl::Duration OldestPendingFor() const = 0;
 
   // Size of the log on disk, in bytes, roughly.
   virtual uint64_t Bytes() const = 0;

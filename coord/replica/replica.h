@@ -47,6 +47,10 @@ class StateMachine {
   // without commands are given too, so that the state machine knows how far it has applied.
   virtual void Apply(std::vector<CommittedBatch> batches) = 0;
 
+  // On the replica's executor: what a command is that this state machine, here or on another server,
+  // gave to Propose. Asked only while the disk is nearly full.
+  virtual EntryKind KindOf(std::string_view command) const = 0;
+
   // On the replica's executor, after the change and before anything that follows from it.
   virtual void OnLeadership(const Leadership& leadership) = 0;
 

@@ -106,6 +106,7 @@ class ReplicaDriver : public Transport::Handler,
   // driver_requests.cc: proposals, forwards, reads, notes.
   void DrainProposals();
   void ProposeAsLeader();
+  void RefuseForDisk(std::vector<LeaderItem>& items);
   void AppendGroup(std::vector<LeaderItem> group);
   void AnswerItem(LeaderItem& item, absl::Status status, Term term = Term(),
                   LogIndex index = LogIndex());

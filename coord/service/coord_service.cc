@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mutant.h"
 #include "base/status.h"
+#include "coord/service/envelope.h"
 #include "coord/service/reads.h"
 #include "coord/service/writes.h"
 #include "coord/tree/path.h"
@@ -264,6 +265,8 @@ void CoordService::SayState() {
   }
   log_->Broadcast(EncodeStatePoint(point));
 }
+
+EntryKind CoordService::KindOf(std::string_view command) const { return KindOfCommand(command); }
 
 void CoordService::OnTick(absl::Duration since_last) {
   if (leadership_.role != Role::kLeader) return;

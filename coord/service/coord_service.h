@@ -106,6 +106,7 @@ class CoordService : public StateMachine,
   void OnLeadership(const Leadership& leadership) override;
   bool OnNote(ServerId from, std::string note) override;
   void OnBroadcast(std::string note) override;
+  EntryKind KindOf(std::string_view command) const override;
   void OnTick(absl::Duration since_last) override;
 
  private:

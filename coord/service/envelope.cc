@@ -1,5 +1,8 @@
 #include "coord/service/envelope.h"
 
+#include <algorithm>
+#include <variant>
+
 #include "base/coding.h"
 #include "base/status.h"
 #include "fmt/format.h"
@@ -8,6 +11,17 @@ namespace bellwether::coord {
 namespace {
 
 constexpr uint8_t kEnvelopeFormatVersion = 1;
+
+bool StoresData(const tree::Operation& operation) {
+  if (const auto* transaction = std::get_if<tree::Transaction>(&operation)) {
+    const auto& operations = transaction->operations;
+    return !std::all_of(operations.begin(), operations.end(), [](const auto& part) {
+      return std::holds_alternative<tree::Delete>(part);
+    });
+  }
+  return std::holds_alternative<tree::Create>(operation) ||
+         std::holds_alternative<tree::SetData>(operation);
+}
 
 }  // namespace
 
@@ -33,6 +47,12 @@ absl::StatusOr<OpenedCommand> OpenCommand(std::string_view bytes) {
   if (!decoder.ok()) return absl::DataLossError("command envelope is cut short");
   ASSIGN_OR_RETURN(opened.command, tree::DecodeCommand(decoder.rest()));
   return opened;
+}
+
+EntryKind KindOfCommand(std::string_view bytes) {
+  const absl::StatusOr<OpenedCommand> opened = OpenCommand(bytes);
+  return opened.ok() && !StoresData(opened->command.operation) ? EntryKind::kUpkeep
+                                                               : EntryKind::kGrowth;
 }
 
 }  // namespace bellwether::coord

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "coord/replica/log_store.h"
 #include "coord/tree/command.h"
 
 namespace bellwether::coord {
@@ -29,5 +30,8 @@ struct OpenedCommand {
 
 // Errors as tree::DecodeCommand.
 absl::StatusOr<OpenedCommand> OpenCommand(std::string_view bytes);
+
+// Whether a command as it stands in the log may store a client's data.
+EntryKind KindOfCommand(std::string_view bytes);
 
 }  // namespace bellwether::coord

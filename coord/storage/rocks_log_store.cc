@@ -20,10 +20,16 @@ constexpr const char* kHardStateKey = "hard_state";
 constexpr const char* kFormationKey = "formation";
 constexpr const char* kLogStartKey = "log_start";
 constexpr const char* kRejoin =
-    "move the data folder away and start this server with an empty one: the others send it the "
-    "log again";
+    "move the data folder away and start this server with an empty one: a server of several gets "
+    "everything from the others again";
 
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// Also of a file that is gone.
+bool IsDamage(const rocksdb::Status& status) {
+  return status.IsCorruption() ||
+         status.ToString().find("No such file or directory") != std::string::npos;
+}
 
 // A status of RocksDB in our terms: what was attempted, on which folder, what to do.
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view action,
@@ -31,7 +37,8 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view action,
   if (status.ok()) return absl::OkStatus();
   const std::string text = status.ToString();
   const std::string what = fmt::format("cannot {} the log in '{}': {}", action, folder, text);
-  if (text.find("lock") != std::string::npos) {
+  if (IsDamage(status)) return absl::DataLossError(fmt::format("{}; {}", what, kRejoin));
+  if (text.find("LOCK") != std::string::npos || text.find("lock hold") != std::string::npos) {
     return absl::FailedPreconditionError(what + "; another process uses this folder: stop it first");
   }
   if (text.find("Permission denied") != std::string::npos ||
@@ -39,7 +46,6 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view action,
     return absl::PermissionDeniedError(what + "; give this user write access to the folder");
   }
   if (status.IsNoSpace()) return absl::ResourceExhaustedError(what + "; free some space");
-  if (status.IsCorruption()) return absl::DataLossError(fmt::format("{}; {}", what, kRejoin));
   return absl::InternalError(what + "; check the disk");
 }
 
@@ -139,9 +145,10 @@ absl::Status RocksLogStore::OpenDatabase() {
   rocksdb::Status status = rocksdb::DB::Open(options, folder, families, &handles, &db);
   if (status.IsCorruption()) {
     ASSIGN_OR_RETURN(const std::unique_ptr<base::Folder> database, base::OpenFolder(folder));
-    ASSIGN_OR_RETURN(const uint64_t cut, base::CutTornTails(*database));
-    if (cut > 0) {
-      LOG_WARN("an unfinished write was cut off the log's end folder={} bytes={}", folder, cut);
+    const absl::StatusOr<uint64_t> cut = base::CutTornTails(*database);
+    if (!cut.ok() && !absl::IsNotFound(cut.status())) return cut.status();
+    if (cut.value_or(0) > 0) {  // else it is damage, as of a file that names another one
+      LOG_WARN("an unfinished write was cut off the log's end folder={} bytes={}", folder, *cut);
       status = rocksdb::DB::Open(options, folder, families, &handles, &db);
     }
   }
@@ -213,8 +220,7 @@ absl::Status RocksLogStore::LoadEntries() {
     cache_.Evict(last_index_);
   }
   if (!iterator->status().ok()) {
-    return Damaged(fmt::format("entry {}", last_index_ + 1),
-                   FromRocks(iterator->status(), "read", options_.folder));
+    return CantRead(fmt::format("entry {}", last_index_ + 1), iterator->status());
   }
   durable_ = last_index_;
   written_first_index_ = first_index_;
@@ -235,6 +241,11 @@ absl::Status RocksLogStore::Damaged(std::string_view part, const absl::Status& w
                                               kRejoin));
 }
 
+absl::Status RocksLogStore::CantRead(std::string_view part, const rocksdb::Status& why) const {
+  if (IsDamage(why)) return Damaged(part, absl::DataLossError(why.ToString()));
+  return FromRocks(why, "read", options_.folder);
+}
+
 // --- Writing
 
 void RocksLogStore::Persist(PersistRequest request, Done done) {
@@ -242,7 +253,7 @@ void RocksLogStore::Persist(PersistRequest request, Done done) {
   if (request.truncate_from != raft::LogIndex()) Truncate(request.truncate_from);
   for (const raft::EntryPtr& entry : request.entries) Keep(entry);
   if (request.compact_to >= first_index_) Compact(request.compact_to);
-  outstanding_.push_back({++last_number_, last_index_});
+  outstanding_.push_back({++last_number_, last_index_, clock_.Monotonic()});
   Write write{std::move(request), [this, alive = std::weak_ptr<bool>(alive_),
                                    number = last_number_,
                                    done = std::move(done)](absl::Status status) mutable {
@@ -382,13 +393,19 @@ absl::Status RocksLogStore::DeleteCompactedFiles() {
   return absl::OkStatus();
 }
 
-absl::Status RocksLogStore::RoomToGrow() const {
+absl::Status RocksLogStore::RoomFor(EntryKind kind) const {
   ASSIGN_OR_RETURN(const uint64_t free_bytes, base::FreeBytes(options_.folder));
-  if (free_bytes >= options_.free_bytes_reserve) return absl::OkStatus();
+  const uint64_t reserve = options_.free_bytes_reserve;
+  if (free_bytes >= (kind == EntryKind::kUpkeep ? reserve / 2 : reserve)) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       fmt::format("the disk of '{}' is nearly full ({} bytes free, {} are kept in reserve); free "
                   "some space, writing then goes on by itself",
-                  options_.folder, free_bytes, options_.free_bytes_reserve));
+                  options_.folder, free_bytes, reserve));
+}
+
+absl::Duration RocksLogStore::OldestPendingFor() const {
+  if (outstanding_.empty()) return absl::ZeroDuration();
+  return clock_.Monotonic() - outstanding_.front().asked;
 }
 
 uint64_t RocksLogStore::Bytes() const {
@@ -439,8 +456,8 @@ absl::Status RocksLogStore::ReadFromDisk(raft::LogIndex begin, raft::LogIndex en
   for (raft::LogIndex index = begin; index < end; ++index, iterator->Next()) {
     const std::string part = fmt::format("entry {}", index);
     if (!iterator->Valid()) {
-      const absl::Status status = FromRocks(iterator->status(), "read", options_.folder);
-      return Damaged(part, status.ok() ? absl::DataLossError("it is missing") : status);
+      if (!iterator->status().ok()) return CantRead(part, iterator->status());
+      return Damaged(part, absl::DataLossError("it is missing"));
     }
     absl::StatusOr<raft::Entry> entry =
         DecodeEntry(ViewOf(iterator->key()), ViewOf(iterator->value()));

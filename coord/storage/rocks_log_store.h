@@ -30,7 +30,7 @@ struct RocksLogStoreOptions {
   // Of one table in memory: what is written to one file of the log, and deleted with it. Together
   // with a piece of write-ahead log that is allocated ahead it must fit into the reserve.
   size_t memtable_bytes = 16 << 20;
-  uint64_t free_bytes_reserve = 64 << 20;  // below this much free disk the log may not grow
+  uint64_t free_bytes_reserve = 64 << 20;  // of the disk; see EntryKind
 };
 
 // The LogStore on RocksDB (formats: log_format.h). One thread writes: everything asked for during
@@ -57,7 +57,8 @@ class RocksLogStore : public LogStore {
   std::optional<raft::HardState> InitialHardState() const override { return initial_hard_state_; }
   std::string InitialFormation() const override { return initial_formation_; }
   void Persist(PersistRequest request, Done done) override;
-  absl::Status RoomToGrow() const override;
+  absl::Status RoomFor(EntryKind kind) const override;
+  absl::Duration OldestPendingFor() const override;
   uint64_t Bytes() const override;
 
   // raft::LogReader
@@ -77,6 +78,7 @@ class RocksLogStore : public LogStore {
   struct Outstanding {
     uint64_t number;
     raft::LogIndex last_index;
+    absl::Duration asked;  // on clock_
   };
 
   RocksLogStore(RocksLogStoreOptions options, base::Executor& executor, base::Clock& clock,
@@ -109,6 +111,7 @@ class RocksLogStore : public LogStore {
                             size_t& bytes, std::vector<raft::EntryPtr>& out) const;
   // DATA_LOSS that names the folder, the damaged part and the next step.
   absl::Status Damaged(std::string_view part, const absl::Status& why) const;
+  absl::Status CantRead(std::string_view part, const rocksdb::Status& why) const;
 
   // Constant after Open.
   const RocksLogStoreOptions options_;

@@ -26,6 +26,10 @@ void Process::Observed::OnBroadcast(std::string note) {
   process_.service_.OnBroadcast(std::move(note));
 }
 
+coord::EntryKind Process::Observed::KindOf(std::string_view command) const {
+  return process_.service_.KindOf(command);
+}
+
 void Process::Observed::OnTick(absl::Duration since_last) { process_.service_.OnTick(since_last); }
 
 namespace {

@@ -71,6 +71,7 @@ class Process {
     bool OnNote(coord::ServerId from, std::string note) override;
     void OnBroadcast(std::string note) override;
     void OnTick(absl::Duration since_last) override;
+    coord::EntryKind KindOf(std::string_view command) const override;
 
    private:
     Process& process_;

@@ -61,7 +61,7 @@ SimLogStore::~SimLogStore() = default;
 void SimLogStore::Persist(PersistRequest request, Done done) {
   log_.Apply(request);
   disk_.volatile_.push_back(std::move(request));
-  waiting_.push_back(std::move(done));
+  waiting_.push_back({std::move(done), scheduler_.now()});
   if (!syncing_) StartSync();
 }
 
@@ -81,7 +81,7 @@ void SimLogStore::FinishSync(size_t requests) {
   for (size_t i = 0; i < requests; ++i) {
     if (failure_.ok()) disk_.durable_.Apply(disk_.volatile_.front());
     disk_.volatile_.pop_front();
-    executor_.Post([alive = std::weak_ptr<bool>(alive_), done = std::move(waiting_.front()),
+    executor_.Post([alive = std::weak_ptr<bool>(alive_), done = std::move(waiting_.front().done),
                     status = failure_]() mutable {
       if (!alive.expired()) done(std::move(status));
     });
@@ -91,9 +91,13 @@ void SimLogStore::FinishSync(size_t requests) {
   if (!waiting_.empty()) StartSync();
 }
 
-absl::Status SimLogStore::RoomToGrow() const {
-  if (!disk_.full_) return absl::OkStatus();
+absl::Status SimLogStore::RoomFor(EntryKind kind) const {
+  if (!disk_.full_ || kind == EntryKind::kUpkeep) return absl::OkStatus();
   return absl::ResourceExhaustedError("the disk is nearly full; free some space");
+}
+
+absl::Duration SimLogStore::OldestPendingFor() const {
+  return waiting_.empty() ? absl::ZeroDuration() : scheduler_.now() - waiting_.front().asked;
 }
 
 uint64_t SimLogStore::Bytes() const {

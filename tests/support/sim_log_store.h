@@ -16,7 +16,7 @@ namespace bellwether::coord {
 // - a sync takes between sync_first and sync_last; what is asked during one shares the next
 // - Crash keeps what was durable and a random prefix of the requests after that, each whole
 // - FailWrites: the next sync and all after it fail, and what they carried is lost
-// - SetFull: RoomToGrow fails; writes still succeed, as they have the reserve
+// - SetFull: there is room for upkeep only; writes still succeed, as they have the reserve
 // - Wipe: the folder is empty again
 class SimDisk {
  public:
@@ -75,7 +75,8 @@ class SimLogStore : public LogStore {
   std::optional<raft::HardState> InitialHardState() const override { return initial_.hard_state; }
   std::string InitialFormation() const override { return initial_.formation; }
   void Persist(PersistRequest request, Done done) override;
-  absl::Status RoomToGrow() const override;
+  absl::Status RoomFor(EntryKind kind) const override;
+  absl::Duration OldestPendingFor() const override;
   uint64_t Bytes() const override;
 
   raft::LogIndex FirstIndex() const override { return log_.first; }
@@ -93,8 +94,13 @@ class SimLogStore : public LogStore {
   SimDisk& disk_;
   base::Executor& executor_;
   SimDisk::Content initial_;
-  SimDisk::Log log_;          // as Persist was told
-  std::deque<Done> waiting_;  // one per volatile request of the disk
+  struct Waiting {
+    Done done;
+    absl::Duration asked;
+  };
+
+  SimDisk::Log log_;             // as Persist was told
+  std::deque<Waiting> waiting_;  // one per volatile request of the disk
   bool syncing_ = false;
   absl::Status failure_;
   const std::shared_ptr<bool> alive_;  // shared with scheduled events, which end with the store

@@ -25,6 +25,9 @@ class RecordingStateMachine : public StateMachine {
     return note != refused_note;
   }
   void OnBroadcast(std::string note) override { broadcasts.push_back(std::move(note)); }
+  EntryKind KindOf(std::string_view command) const override {
+    return command == "upkeep" ? EntryKind::kUpkeep : EntryKind::kGrowth;
+  }
   void OnTick(absl::Duration since_last) override { ticks.push_back(since_last); }
 
   Replica* replica = nullptr;

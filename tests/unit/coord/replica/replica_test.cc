@@ -266,6 +266,18 @@ TEST(Replica, NearlyFullDiskRejectsProposalsUntilThereIsRoom) {
   EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"b"}); }));
 }
 
+// On every server: a follower with a nearly full disk takes it from the leader.
+TEST(Replica, NearlyFullDisksLetUpkeepPass) {
+  Ensemble ensemble(3, 19);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  for (uint32_t id = 1; id <= 3; ++id) ensemble.disk(id).SetFull(true);
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  EXPECT_TRUE(ensemble.ProposeAndWait(follower, "upkeep").ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(ensemble.ProposeAndWait(follower, "growth")));
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"upkeep"}); }));
+}
+
 TEST(Replica, ForwardsBeyondTheBoundAreRejected) {
   Ensemble ensemble(3, 16);
   for (uint32_t id = 1; id <= 3; ++id) ensemble.options(id).forward_bytes_max = 1000;

@@ -1,5 +1,7 @@
 #include "coord/service/envelope.h"
 
+#include <utility>
+
 #include "gtest/gtest.h"
 
 namespace bellwether::coord {
@@ -28,6 +30,25 @@ TEST(Envelope, RefusesEveryTruncation) {
               absl::StatusCode::kDataLoss)
         << bytes;
   }
+}
+
+// On a nearly full disk only what can't grow the state passes.
+TEST(Envelope, KindTellsWhatMayStoreData) {
+  const auto kind_of = [](tree::Operation operation) {
+    tree::Command command;
+    command.operation = std::move(operation);
+    return KindOfCommand(SealCommand({1, 2}, command));
+  };
+  const tree::Create create{"/a", tree::SharedBytes::Copy("x")};
+  EXPECT_EQ(kind_of(create), EntryKind::kGrowth);
+  EXPECT_EQ(kind_of(tree::SetData{"/a"}), EntryKind::kGrowth);
+  EXPECT_EQ(kind_of(tree::Transaction{{}, {tree::Delete{"/a"}, create}}), EntryKind::kGrowth);
+  EXPECT_EQ(KindOfCommand("not a command"), EntryKind::kGrowth);
+  EXPECT_EQ(kind_of(tree::Delete{"/a"}), EntryKind::kUpkeep);
+  EXPECT_EQ(kind_of(tree::DeleteRecursive{"/a"}), EntryKind::kUpkeep);
+  EXPECT_EQ(kind_of(tree::Transaction{{}, {tree::Delete{"/a"}}}), EntryKind::kUpkeep);
+  EXPECT_EQ(kind_of(tree::CreateSession{}), EntryKind::kUpkeep);
+  EXPECT_EQ(kind_of(tree::CloseSession{}), EntryKind::kUpkeep);
 }
 
 TEST(Envelope, TellsALaterFormatFromDamage) {

@@ -198,9 +198,11 @@ TEST_P(LogStoreContract, NewStoreHoldsNothing) {
   store_->Run([](LogStore& store) {
     EXPECT_FALSE(store.InitialHardState().has_value());
     EXPECT_EQ(store.InitialFormation(), "");
+    EXPECT_EQ(store.OldestPendingFor(), absl::ZeroDuration());
     EXPECT_EQ(store.FirstIndex(), LogIndex(1));
     EXPECT_EQ(store.LastIndex(), LogIndex(0));
-    EXPECT_TRUE(store.RoomToGrow().ok());
+    EXPECT_TRUE(store.RoomFor(EntryKind::kGrowth).ok());
+    EXPECT_TRUE(store.RoomFor(EntryKind::kUpkeep).ok());
   });
 }
 

@@ -1,5 +1,6 @@
 #include "coord/storage/rocks_log_store.h"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -63,6 +64,14 @@ class LockedExecutor : public base::Executor {
   base::Mutex mutex_;
   base::CondVar posted_;
   std::vector<base::Task> tasks_ ABSL_GUARDED_BY(mutex_);
+};
+
+class ManualClock : public base::Clock {
+ public:
+  absl::Duration Monotonic() const override { return absl::Milliseconds(now_ms.load()); }
+  absl::Time Wall() const override { return absl::UnixEpoch(); }
+
+  std::atomic<int64_t> now_ms = 1000;
 };
 
 class RocksLogStoreTest : public ::testing::Test {
@@ -146,6 +155,23 @@ TEST_F(RocksLogStoreTest, RequestsDuringASyncShareTheNextOne) {
   while (done < kRequests) executor_.RunOne();
   const uint64_t syncs = metrics_.AddCounter("bell_raft_log_syncs_total", "").value();
   EXPECT_LT(syncs, kRequests / 2);
+}
+
+TEST_F(RocksLogStoreTest, TellsHowLongTheOldestRequestIsUnderWay) {
+  ManualClock clock;
+  RocksLogStoreOptions options;
+  options.folder = folder_ / "log";
+  auto store = RocksLogStore::Open(options, executor_, clock, metrics_);
+  ASSERT_TRUE(store.ok());
+  int done = 0;
+  (*store)->Persist(Append(1, 1), [&done](absl::Status) { ++done; });
+  clock.now_ms += 70;
+  EXPECT_EQ((*store)->OldestPendingFor(), absl::Milliseconds(70));
+  (*store)->Persist(Append(2, 2), [&done](absl::Status) { ++done; });
+  clock.now_ms += 30;
+  EXPECT_EQ((*store)->OldestPendingFor(), absl::Milliseconds(100));
+  while (done < 2) executor_.RunOne();
+  EXPECT_EQ((*store)->OldestPendingFor(), absl::ZeroDuration());
 }
 
 TEST_F(RocksLogStoreTest, DamagedEntryFailsTheOpen) {
@@ -307,6 +333,55 @@ TEST_F(RocksLogStoreTest, DamageInTheMiddleOfTheWriteAheadLogFailsTheOpen) {
   ExpectDamaged("checksum mismatch");
 }
 
+// Every byte of every file of the database, turned over: the open fails, or finds all there was.
+// Entries that were durable are never taken for absent (R22).
+TEST_F(RocksLogStoreTest, DamageOfAnyFileIsFound) {
+  Fill();
+  ASSERT_TRUE(Open().ok());  // puts what is in the write-ahead log into a file
+  {
+    auto store = Open();
+    ASSERT_TRUE(store.ok());
+    Persist(**store, Append(11, 20));
+    Persist(**store, Append(21, 21));  // the last write, which can't be told from a torn one
+  }
+  const std::string good = folder_ / "good";
+  std::filesystem::copy(folder_ / "log", good, std::filesystem::copy_options::recursive);
+  size_t damaged = 0;
+  for (const auto& file : std::filesystem::directory_iterator(good + "/db")) {
+    const std::string name = file.path().filename().string();
+    if (!file.is_regular_file() || name == "LOCK" || name.starts_with("LOG") ||
+        name.starts_with("OPTIONS")) {
+      continue;
+    }
+    const std::string content = *base::ReadFile(file.path().string());
+    for (size_t at = 3; at < content.size(); at += content.size() / 8 + 1) {
+      std::string changed = content;
+      changed[at] ^= 0x40;
+      std::filesystem::remove_all(folder_ / "log");
+      std::filesystem::copy(good, folder_ / "log", std::filesystem::copy_options::recursive);
+      ASSERT_TRUE(base::WriteFileDurably(folder_ / ("log/db/" + name), changed).ok());
+      const auto store = Open();
+      if (!store.ok()) {
+        EXPECT_TRUE(absl::IsDataLoss(store.status())) << name << " " << store.status();
+        ++damaged;
+      } else {
+        EXPECT_GE((*store)->LastIndex(), LogIndex(20)) << name << " byte " << at;
+      }
+    }
+  }
+  EXPECT_GE(damaged, 8u);
+}
+
+TEST_F(RocksLogStoreTest, LostFileFailsTheOpen) {
+  Fill();
+  ASSERT_TRUE(Open().ok());
+  for (const auto& file : std::filesystem::directory_iterator(folder_ / "log/db")) {
+    if (file.path().extension() == ".sst") std::filesystem::remove(file.path());
+  }
+  const auto store = Open();
+  EXPECT_TRUE(absl::IsDataLoss(store.status())) << store.status();
+}
+
 TEST_F(RocksLogStoreTest, FolderInUseIsAClearError) {
   auto store = Open();
   ASSERT_TRUE(store.ok());
@@ -318,9 +393,19 @@ TEST_F(RocksLogStoreTest, FolderInUseIsAClearError) {
 TEST_F(RocksLogStoreTest, BelowTheReserveThereIsNoRoomToGrow) {
   auto store = Open(uint64_t{1} << 60);
   ASSERT_TRUE(store.ok());
-  const absl::Status room = (*store)->RoomToGrow();
-  EXPECT_TRUE(absl::IsResourceExhausted(room));
-  EXPECT_THAT(std::string(room.message()), HasSubstr(folder_ / "log"));
+  for (const EntryKind kind : {EntryKind::kGrowth, EntryKind::kUpkeep}) {
+    const absl::Status room = (*store)->RoomFor(kind);
+    EXPECT_TRUE(absl::IsResourceExhausted(room));
+    EXPECT_THAT(std::string(room.message()), HasSubstr(folder_ / "log"));
+  }
+}
+
+TEST_F(RocksLogStoreTest, UpkeepMayUseTheUpperHalfOfTheReserve) {
+  const uint64_t free_bytes = *base::FreeBytes(folder_.path());
+  auto store = Open(free_bytes + free_bytes / 2);
+  ASSERT_TRUE(store.ok());
+  EXPECT_FALSE((*store)->RoomFor(EntryKind::kGrowth).ok());
+  EXPECT_TRUE((*store)->RoomFor(EntryKind::kUpkeep).ok());
 }
 
 TEST_F(RocksLogStoreTest, SizeGrowsWithTheLog) {
