@@ -59,8 +59,13 @@ absl::Status CoordServer::OpenLog() {
   }
   replica_executor_ = std::make_unique<QueueExecutor>("replica", base::SystemClock());
   apply_executor_ = std::make_unique<base::ThreadExecutor>("apply");
+  snapshot_executor_ = std::make_unique<base::ThreadExecutor>("snapshot");
   ASSIGN_OR_RETURN(snapshot_folder_, base::OpenFolder(data_dir_->File("snapshots")));
   ASSIGN_OR_RETURN(snapshot_store_, FileSnapshotStore::Open({}, *snapshot_folder_));
+  for (const DamagedSnapshot& damaged : snapshot_store_->damaged()) {
+    LOG_ERROR("snapshot is damaged and set aside id={} index={} file={} reason=\"{}\"", options_.id,
+              damaged.index, damaged.path, damaged.why);
+  }
   const std::string folder = data_dir_->File("raft");
   auto log = OpenLogAt(folder);
   if (absl::IsDataLoss(log.status()) && Servers().size() > 1) {
@@ -122,9 +127,11 @@ void CoordServer::BuildReplica() {
   replica.election_timeout = options_.election_timeout * base::TimeScale();
   replica.heartbeat = replica.election_timeout / 3;
   replica.tick = replica.election_timeout / 15;
+  replica.snapshot_entries = options_.snapshot_entries;
   replica_ = std::make_unique<Replica>(
       replica, data_dir_->identity().ensemble_id,
       Replica::Dependencies{.log = *log_store_,
+                            .snapshots = *snapshot_store_,
                             .transport = peer_transport_ != nullptr
                                              ? static_cast<Transport&>(*peer_transport_)
                                              : *no_peers_,
@@ -132,6 +139,7 @@ void CoordServer::BuildReplica() {
                             .clock = base::SystemClock(),
                             .executor = *replica_executor_,
                             .apply_executor = *apply_executor_,
+                            .snapshot_executor = *snapshot_executor_,
                             .metrics = metrics_,
                             .seed = base::SystemRandom(),
                             .on_fatal = on_fatal_});
@@ -207,6 +215,7 @@ void CoordServer::Stop() {
   if (replica_ != nullptr) replica_->Stop();
   if (peer_transport_ != nullptr) peer_transport_->Stop();
   if (replica_executor_ != nullptr) replica_executor_->Stop();
+  if (snapshot_executor_ != nullptr) snapshot_executor_->Stop();
   if (apply_executor_ != nullptr) apply_executor_->Stop();
   for (const auto& executor : io_executors_) executor->Stop();
 }

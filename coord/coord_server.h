@@ -66,6 +66,7 @@ class CoordServer {
   std::vector<std::unique_ptr<base::ThreadExecutor>> io_executors_;
   std::unique_ptr<QueueExecutor> replica_executor_;
   std::unique_ptr<base::ThreadExecutor> apply_executor_;
+  std::unique_ptr<base::ThreadExecutor> snapshot_executor_;
   std::unique_ptr<base::Folder> snapshot_folder_;
   std::unique_ptr<FileSnapshotStore> snapshot_store_;
   std::unique_ptr<RocksLogStore> log_store_;

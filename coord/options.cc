@@ -123,6 +123,8 @@ void AddOptions(OptionTable& table, CoordServerOptions& options) {
                 KeepInteger(options.io_threads, 1, kIoThreadsMax));
   table.AddText("watch-ring-changes", "N", "newest changes that watches can resume from", "100000",
                 KeepInteger(options.watch_ring_changes, 1, 100'000'000));
+  table.AddText("snapshot-entries", "N", "log entries after which a snapshot is taken", "100000",
+                KeepInteger(options.snapshot_entries, 1, 1'000'000'000));
   table.AddText("log-level", "LEVEL", "trace, debug, info, warn or error", "info",
                 OptionTable::OneOf(options.log_level, {"trace", "debug", "info", "warn", "error"}));
   table.AddText("log-format", "FORMAT", "text or json, on stderr", "text",

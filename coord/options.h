@@ -25,6 +25,7 @@ struct CoordServerOptions {
   absl::Duration election_timeout;
   size_t io_threads = 1;
   size_t watch_ring_changes = 0;
+  uint64_t snapshot_entries = 0;
   std::string log_level;
   std::string log_format;
   bool allow_plaintext = false;

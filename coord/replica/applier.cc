@@ -22,6 +22,26 @@ void Applier::Add(std::vector<raft::EntryPtr> entries) {
   HandOver();
 }
 
+void Applier::BeginRestore(LogIndex index) {
+  waiting_.clear();
+  handed_over_ = index;
+}
+
+void Applier::Restore(LogIndex index, std::unique_ptr<SnapshotReader> reader) {
+  if (index != handed_over_) return;
+  apply_executor_.Post(
+      [context = context_, index, reader = std::move(reader)]() mutable {
+        absl::Status status = context->state_machine.RestoreSnapshot(index, *reader);
+        if (!status.ok()) context->fail(std::move(status));
+      });
+}
+
+void Applier::TakeSnapshot(absl::AnyInvocable<void(std::unique_ptr<StateSnapshot>)> done) {
+  apply_executor_.Post([context = context_, done = std::move(done)]() mutable {
+    done(context->state_machine.TakeSnapshot());
+  });
+}
+
 void Applier::OnApplied(LogIndex index) {
   applied_ = std::max(applied_, index);
   HandOver();

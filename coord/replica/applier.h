@@ -23,6 +23,16 @@ class Applier {
           absl::AnyInvocable<void(absl::Status)> fail);
 
   void Add(std::vector<raft::EntryPtr> entries);
+
+  // A snapshot takes the place of everything that was added and not handed over. What is added from
+  // now on waits until it is restored.
+  void BeginRestore(LogIndex index);
+  // Ignored unless `index` is that of the last BeginRestore.
+  void Restore(LogIndex index, std::unique_ptr<SnapshotReader> reader);
+
+  // `done` gets the state on the apply executor.
+  void TakeSnapshot(absl::AnyInvocable<void(std::unique_ptr<StateSnapshot>)> done);
+
   void OnApplied(LogIndex index);
 
   LogIndex applied() const { return applied_; }

@@ -58,7 +58,7 @@ void ReplicaDriver::BeginOrForm() {
   if (std::optional<raft::HardState> hard_state = deps_.log.InitialHardState()) {
     const bool voter = hard_state->standing == raft::Standing::kVoter;
     folder_ = voter ? FolderState::kMember : FolderState::kAwaiting;
-    return StartCore(*hard_state);
+    return PrepareLog(*hard_state);
   }
   if (!ensemble_id_.IsNil()) {
     if (peers_.empty()) {
@@ -95,13 +95,42 @@ void ReplicaDriver::JoinAs(raft::Standing standing) {
     self->folder_ = voter ? FolderState::kMember : FolderState::kAwaiting;
     LOG_INFO("{} id={}", voter ? "formed as a voter" : "awaits readmission to the ensemble",
              self->options_.id);
-    self->StartCore(hard_state);
+    self->PrepareLog(hard_state);
     if (self->running_) self->SayHello();
   });
 }
 
-void ReplicaDriver::StartCore(const raft::HardState& hard_state) {
+// The log may be from before the newest snapshot, when a crash came between the receipt of that and
+// its installation: then it is to begin behind the snapshot (R18).
+void ReplicaDriver::PrepareLog(const raft::HardState& hard_state) {
+  joining_ = true;
+  const std::optional<SnapshotInfo> newest = deps_.snapshots.Newest();
+  if (!newest.has_value()) return StartCore(hard_state, {});
+  const raft::SnapshotMeta& meta = newest->meta;
+  ShowSnapshot(*newest);
+  bool continues = deps_.log.FirstIndex() == meta.index + 1;
+  if (deps_.log.FirstIndex() <= meta.index && meta.index <= deps_.log.LastIndex()) {
+    const absl::StatusOr<Term> term = deps_.log.TermAt(meta.index);
+    if (!term.ok()) return Fail(term.status());
+    continues = *term == meta.term;
+  }
+  if (continues || deps_.log.FirstIndex() > meta.index + 1) return StartCore(hard_state, meta);
+  LOG_INFO("log begins anew behind the snapshot id={} snapshot={} log_last={}", options_.id,
+           meta.index, deps_.log.LastIndex());
+  PersistRequest request;
+  request.reset_to = meta.index;
+  deps_.log.Persist(std::move(request), [weak = weak_from_this(), hard_state,
+                                         meta](absl::Status status) {
+    std::shared_ptr<ReplicaDriver> self = weak.lock();
+    if (self == nullptr || !self->running_) return;
+    if (!status.ok()) return self->Fail(std::move(status));
+    self->StartCore(hard_state, meta);
+  });
+}
+
+void ReplicaDriver::StartCore(const raft::HardState& hard_state, raft::SnapshotMeta snapshot) {
   raft::Options options;
+  options.snapshot = std::move(snapshot);
   options.self = options_.id;
   for (const PeerAddress& server : options_.servers) {
     options.membership.members.push_back({server.id, server.address});
@@ -116,6 +145,9 @@ void ReplicaDriver::StartCore(const raft::HardState& hard_state) {
   auto core = raft::RaftCore::Create(options, hard_state, deps_.log, random_);
   if (!core.ok()) return Fail(core.status());
   core_ = *std::move(core);
+  if (options.snapshot.index != LogIndex()) {
+    RestoreState(options.snapshot.index, options.snapshot.term);
+  }
   RequestPump();
 }
 

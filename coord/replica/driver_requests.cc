@@ -365,6 +365,10 @@ void ReplicaDriver::OnMessage(ServerId from, PeerMessage message) {
     if (leadership_.role == Role::kLeader) {
       deps_.state_machine.OnNote(from, std::move(note->note));
     }
+  } else if (auto* wanted = std::get_if<SnapshotChunkRequest>(&message)) {
+    OnSnapshotChunkRequest(from, *wanted);
+  } else if (auto* chunk = std::get_if<SnapshotChunk>(&message)) {
+    OnSnapshotChunk(from, std::move(*chunk));
   } else if (auto* broadcast = std::get_if<coord::Broadcast>(&message)) {
     if (from == leadership_.leader) deps_.state_machine.OnBroadcast(std::move(broadcast->note));
   }

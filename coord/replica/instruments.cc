@@ -34,7 +34,19 @@ Instruments::Instruments(base::Metrics& metrics)
           "bell_raft_commit_seconds",
           "At the leader, from appending commands to their commit; sampled.")),
       apply_seconds(metrics.AddHistogram(
-          "bell_raft_apply_seconds", "From learning of a commit to having applied it; sampled.")) {}
+          "bell_raft_apply_seconds", "From learning of a commit to having applied it; sampled.")),
+      snapshots_taken(
+          metrics.AddCounter("bell_snapshots_taken_total", "Snapshots of the own state written.")),
+      snapshots_installed(metrics.AddCounter("bell_snapshots_installed_total",
+                                             "Snapshots of other servers installed.")),
+      snapshot_seconds(
+          metrics.AddHistogram("bell_snapshot_seconds", "From taking a snapshot to having it.")),
+      snapshot_index(
+          metrics.AddGauge("bell_snapshot_index", "Last log entry in the newest snapshot.")),
+      snapshot_bytes(metrics.AddGauge("bell_snapshot_bytes", "File size of the newest snapshot.")),
+      snapshot_received_bytes(metrics.AddGauge(
+          "bell_snapshot_received_bytes",
+          "Received so far of the snapshot being fetched from another server; 0: none is.")) {}
 
 void IndexTimer::Begin(raft::LogIndex index, absl::Duration now) {
   if (!begun_.has_value()) begun_ = Begun{index, now};

@@ -29,6 +29,12 @@ struct Instruments {
   base::Counter& appends_refused_disk;
   base::Histogram& commit_seconds;
   base::Histogram& apply_seconds;
+  base::Counter& snapshots_taken;
+  base::Counter& snapshots_installed;
+  base::Histogram& snapshot_seconds;
+  base::Gauge& snapshot_index;
+  base::Gauge& snapshot_bytes;
+  base::Gauge& snapshot_received_bytes;
 };
 
 // Measures how long it takes from when something was begun at a log index until it has got that far,

@@ -16,6 +16,8 @@
 #include "base/uuid.h"
 #include "coord/raft/types.h"
 #include "coord/replica/log_store.h"
+#include "coord/replica/snapshot_fetcher.h"
+#include "coord/replica/snapshot_store.h"
 #include "coord/replica/transport.h"
 
 namespace bellwether::coord {
@@ -38,6 +40,16 @@ struct CommittedBatch {
   std::vector<std::string> commands;
 };
 
+// The state machine as it was after one entry, to be written down while it goes on. May be used and
+// destroyed on any thread.
+class StateSnapshot {
+ public:
+  virtual ~StateSnapshot() = default;
+  virtual LogIndex index() const = 0;
+  // Every record of the state. Errors: the writer's.
+  virtual absl::Status WriteTo(SnapshotWriter& writer) const = 0;
+};
+
 // What the replicated log drives. The replica knows commands and notes as bytes only.
 class StateMachine {
  public:
@@ -50,6 +62,14 @@ class StateMachine {
   // On the replica's executor: what a command is that this state machine, here or on another server,
   // gave to Propose. Asked only while the disk is nearly full.
   virtual EntryKind KindOf(std::string_view command) const = 0;
+
+  // The state after all that was applied, in O(1). On the apply executor, between two Apply.
+  virtual std::unique_ptr<StateSnapshot> TakeSnapshot() = 0;
+
+  // Replaces the state by the one after the entry at `index`, which is above all that was applied;
+  // then reports OnApplied(index). On the apply executor. Errors: the reader's; DATA_LOSS and
+  // UNIMPLEMENTED for records that it can't take. After an error nothing is applied any more.
+  virtual absl::Status RestoreSnapshot(LogIndex index, SnapshotReader& reader) = 0;
 
   // On the replica's executor, after the change and before anything that follows from it.
   virtual void OnLeadership(const Leadership& leadership) = 0;
@@ -79,6 +99,11 @@ struct ReplicaOptions {
   size_t entry_bytes_max = 1 << 20;         // commands batched into one entry
   size_t uncommitted_bytes_max = 64 << 20;  // above it the leader refuses proposals
   size_t forward_bytes_max = 16 << 20;      // not yet answered by the leader; above it: refused
+  // A snapshot is taken when so much was applied since the one before; the log then keeps what
+  // follows that older one.
+  uint64_t snapshot_entries = 100'000;
+  uint64_t snapshot_log_bytes = 512 << 20;
+  SnapshotFetchOptions snapshot_fetch;
   bool check_invariants = false;            // of the core, after every round; for simulation
 };
 
@@ -90,6 +115,7 @@ struct ReplicaStatus {
   LogIndex applied_index;
   LogIndex last_index;
   uint64_t log_bytes = 0;
+  LogIndex snapshot_index;  // of the newest snapshot; 0 = none
   bool in_contact = false;  // has confirmed contact with a leader within two election timeouts
   std::string not_in_contact_reason;
   struct Peer {
@@ -107,8 +133,9 @@ class ReplicaDriver;
 // steps are the proof of order (persist before vote and acknowledgement, apply after commit). Also
 // forms the ensemble, forwards commands to the leader and asks it for read indexes. Must not know
 // what commands mean.
-// Owned by the server (coord_server); log, transport, clock, executors and state machine outlive it.
-// Threads: everything runs on `executor` (the replica's executor); Apply runs on `apply_executor`.
+// Owned by the server (coord_server); log, snapshots, transport, clock, executors and state machine
+// outlive it. Threads: everything runs on `executor` (the replica's executor); Apply runs on
+// `apply_executor`; snapshots are read and written on `snapshot_executor`.
 // Propose, RequestRead, SendNote and status may be called from any thread; their callbacks run on
 // the replica's executor.
 // Limits: ReplicaOptions; over a bound a proposal is rejected with RESOURCE_EXHAUSTED.
@@ -116,11 +143,13 @@ class Replica {
  public:
   struct Dependencies {
     LogStore& log;
+    SnapshotStore& snapshots;
     Transport& transport;
     StateMachine& state_machine;
     base::Clock& clock;
     base::Executor& executor;
     base::Executor& apply_executor;
+    base::Executor& snapshot_executor;  // where `snapshots` is used, which blocks
     base::Metrics& metrics;
     uint64_t seed = 0;  // of timeouts and stream ids
     // Called once when this server can't go on: the disk failed, or its folder or its list of
@@ -134,8 +163,8 @@ class Replica {
   // On the replica's executor, or after it and the transport stopped.
   ~Replica();
 
-  // Begins to talk, elect and apply. Entries already committed and stored are applied again, from
-  // the first (there are no snapshots yet).
+  // Begins to talk, elect and apply. The state machine, which must be new, gets the newest snapshot,
+  // then the entries behind it once more.
   void Start();
 
   // Stops timers and sends, soon; callbacks of what is outstanding get UNAVAILABLE with their

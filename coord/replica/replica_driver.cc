@@ -13,7 +13,6 @@ namespace {
 // The core's time never runs faster than this after the process was held up, so that messages that
 // came meanwhile are heard before it decides that nobody is there.
 constexpr int64_t kTicksAtOnceMax = 5;
-constexpr uint64_t kLogEntriesWarn = 1'000'000;
 // What was said may be lost, and a server that forms has nothing else that is said again.
 constexpr absl::Duration kFormingHelloInterval = absl::Milliseconds(500);
 constexpr absl::Duration kStatusInterval = absl::Seconds(1);
@@ -71,6 +70,9 @@ ReplicaDriver::ReplicaDriver(ReplicaOptions options, base::Uuid ensemble_id,
                [this](absl::Status status) {
                  PostSelf([status](ReplicaDriver& driver) { driver.Fail(status); });
                }),
+      fetcher_(options_.snapshot_fetch),
+      last_chunk_id_(process_id_),
+      stopped_(std::make_shared<std::atomic<bool>>(false)),
       append_timer_(deps_.metrics) {
   for (const PeerAddress& server : options_.servers) {
     if (server.id != options_.id) peers_[server.id].address = server;
@@ -97,6 +99,7 @@ void ReplicaDriver::Start() {
 void ReplicaDriver::Stop() {
   if (!running_) return;
   running_ = false;
+  *stopped_ = true;
   deps_.executor.Cancel(tick_timer_);
   FailAllRequests(absl::UnavailableError("this server is stopping"));
 }
@@ -105,6 +108,7 @@ void ReplicaDriver::Fail(absl::Status status) {
   if (std::exchange(failed_, true)) return;
   LOG_ERROR("replica stops id={} reason=\"{}\"", options_.id, status);
   running_ = false;
+  *stopped_ = true;
   deps_.executor.Cancel(tick_timer_);
   FailAllRequests(absl::UnavailableError("this server is stopping"));
   deps_.on_fatal(std::move(status));
@@ -139,6 +143,7 @@ void ReplicaDriver::Pump() {
       }
       core_->OnApplied(applied);
       applier_.OnApplied(applied);
+      if (SnapshotDue(deps_.clock.Monotonic())) TakeSnapshot();
     }
     // What is proposed next must go where the state machine believes that it goes.
     const bool leads = core_->role() == raft::Role::kLeader;
@@ -166,13 +171,17 @@ void ReplicaDriver::HandleReady() {
     SendAll(ready->messages);
     // 2. and 3. What promises something leaves when it is durable, and all before it.
     PersistReady(*ready);
-    // 4. What is committed is applied, in order, on the applier's own thread.
-    if (!ready->committed.empty()) HandOver(std::move(ready->committed));
-    // 5. Readers learn up to where they must wait.
+    // 4. and 5. What is committed is applied, in order, on the applier's own thread; a snapshot
+    // takes the place of what was committed before it.
+    if (ready->install.has_value()) InstallSnapshot(*ready->install);
+    if (!ready->committed.empty()) ApplyCommitted(std::move(ready->committed));
+    // 6. Readers learn up to where they must wait.
     for (const raft::ReadResult& read : ready->reads) FinishRead(read.id.value(), read.index);
     for (raft::ReadId id : ready->lost_reads) {
       FinishRead(id.value(), absl::UnavailableError("the leader changed; try again"));
     }
+    // 7. What the log can't give any more is fetched.
+    if (ready->wanted_snapshot.has_value()) OnWantedSnapshot(*std::move(ready->wanted_snapshot));
   }
   if (running_ && !core_->status().ok()) Fail(core_->status());
   if (running_ && options_.check_invariants) core_->CheckInvariants();
@@ -182,6 +191,7 @@ void ReplicaDriver::PersistReady(raft::Ready& ready) {
   if (MUTANT(29)) SendAll(ready.messages_after_persist);
   Unpersisted& pending = unpersisted_.emplace_back();
   pending.id = ready.id;
+  pending.since = deps_.clock.Monotonic();
   pending.messages_after = std::move(ready.messages_after_persist);
   if (!ready.NeedsPersist()) {
     pending.durable = true;
@@ -189,6 +199,7 @@ void ReplicaDriver::PersistReady(raft::Ready& ready) {
     return;
   }
   PersistRequest request;
+  if (ready.install.has_value()) request.reset_to = ready.install->index;
   request.truncate_from = ready.truncate_from;
   request.entries = std::move(ready.entries);
   request.hard_state = ready.hard_state;
@@ -219,9 +230,12 @@ void ReplicaDriver::ReleasePersisted() {
   if (last != raft::ReadyId()) core_->OnPersisted(last);
 }
 
-void ReplicaDriver::HandOver(std::vector<raft::EntryPtr> committed) {
+void ReplicaDriver::ApplyCommitted(std::vector<raft::EntryPtr> committed) {
   const absl::Duration now = deps_.clock.Monotonic();
   committed_ = committed.back()->index;
+  for (const raft::EntryPtr& entry : committed) {
+    log_bytes_since_snapshot_ += raft::EntryBytes(*entry);
+  }
   if (const auto took = commit_timer_.End(committed_, now)) {
     instruments_.commit_seconds.Observe(*took);
   }
@@ -309,6 +323,7 @@ void ReplicaDriver::Tick() {
   last_tick_ = now;
   ExpireRequests(now);
   CheckRefusals(now);
+  if (running_ && core_ != nullptr) TickSnapshots(now);
   if (!running_) return;
   if (leadership_.role == Role::kLeader && InContact(now)) {
     deps_.state_machine.OnTick(now - state_machine_tick_);
@@ -331,11 +346,6 @@ void ReplicaDriver::TickCore(absl::Duration since_last) {
     ReadTable::Round round;
     round.started = now;
     StartReadAsLeader(std::move(round));
-  }
-  if (!warned_of_log_size_ && core_->last_index().value() >= kLogEntriesWarn) {
-    warned_of_log_size_ = true;
-    LOG_WARN("log is long and is not compacted in this version id={} entries={} bytes={}",
-             options_.id, core_->last_index(), deps_.log.Bytes());
   }
 }
 
@@ -362,6 +372,7 @@ void ReplicaDriver::PublishStatus() {
   if (core_ != nullptr) {
     status.commit_index = core_->commit();
     status.last_index = core_->last_index();
+    status.snapshot_index = core_->snapshot().index;
   }
   status.applied_index = applier_.applied();
   status.in_contact = InContact(now);

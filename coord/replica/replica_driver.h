@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "coord/replica/instruments.h"
 #include "coord/replica/read_table.h"
 #include "coord/replica/replica.h"
+#include "coord/replica/snapshot_fetcher.h"
 
 namespace bellwether::coord {
 
@@ -60,6 +62,7 @@ class ReplicaDriver : public Transport::Handler,
   // A Ready whose writes, or those of one before it, are not yet durable.
   struct Unpersisted {
     raft::ReadyId id;
+    absl::Duration since;
     bool durable = false;
     std::vector<raft::Message> messages_after;
   };
@@ -89,7 +92,7 @@ class ReplicaDriver : public Transport::Handler,
   void PersistReady(raft::Ready& ready);
   void OnReadyPersisted(raft::ReadyId id);
   void ReleasePersisted();
-  void HandOver(std::vector<raft::EntryPtr> committed);
+  void ApplyCommitted(std::vector<raft::EntryPtr> committed);
   void SendAll(std::vector<raft::Message>& messages);
   void OnSoftState(const raft::SoftState& soft_state);
   void CountElections(const raft::SoftState& soft_state);
@@ -128,10 +131,34 @@ class ReplicaDriver : public Transport::Handler,
   void OnRaftMessage(ServerId from, raft::Message message);
   bool Reachable(ServerId server) const;
 
+  // driver_snapshots.cc: taking, installing, fetching and giving snapshots.
+  template <typename Result>
+  void OnSnapshotThread(absl::AnyInvocable<Result(SnapshotStore&)> work,
+                        absl::AnyInvocable<void(ReplicaDriver&, Result)> then);
+  void RestoreState(LogIndex index, Term term);
+  void InstallSnapshot(const raft::SnapshotMeta& snapshot);
+  void TickSnapshots(absl::Duration now);
+  bool SnapshotDue(absl::Duration now) const;
+  void TakeSnapshot();
+  void WriteSnapshot(std::unique_ptr<StateSnapshot> state, absl::Duration began);
+  void OnSnapshotWritten(const raft::SnapshotMeta& meta, absl::Duration began,
+                         absl::StatusOr<SnapshotInfo> written);
+  void CompactLog(LogIndex compact_to);
+  void OnWantedSnapshot(raft::WantedSnapshot wanted);
+  void FetchMore(absl::Duration now);
+  void StopFetching(std::string_view why);
+  void OnSnapshotChunk(ServerId from, SnapshotChunk chunk);
+  void OnPieceStored(uint64_t fetch, size_t bytes, absl::Status stored);
+  void OnSnapshotReceived(uint64_t fetch, absl::StatusOr<SnapshotInfo> received);
+  void OnSnapshotChunkRequest(ServerId from, SnapshotChunkRequest request);
+  bool FailUnlessTransient(const absl::Status& status);
+  void ShowSnapshot(const SnapshotInfo& newest);
+
   // driver_formation.cc: who this server is to the others.
   void BeginOrForm();
   void JoinAs(raft::Standing standing);
-  void StartCore(const raft::HardState& hard_state);
+  void PrepareLog(const raft::HardState& hard_state);
+  void StartCore(const raft::HardState& hard_state, raft::SnapshotMeta snapshot);
   void OnHello(const Hello& hello);
   void RememberFormation();
   void CheckRefusals(absl::Duration now);
@@ -167,12 +194,11 @@ class ReplicaDriver : public Transport::Handler,
   absl::Duration state_machine_tick_;  // when it, or the leadership, was told last
   absl::Duration log_measured_ = -absl::InfiniteDuration();
   uint64_t log_bytes_ = 0;
-  bool warned_of_log_size_ = false;
 
   base::Uuid ensemble_id_;
   FolderState folder_ = FolderState::kEmpty;
   Formation formation_;
-  bool joining_ = false;  // its first hard state is being written
+  bool joining_ = false;  // its part is decided; what its core begins with is being written
   std::vector<ServerId> told_heard_empty_;  // durable, so the others may know
   std::map<ServerId, Peer> peers_;
 
@@ -182,6 +208,20 @@ class ReplicaDriver : public Transport::Handler,
   Applier applier_;
   LogIndex applied_told_;  // to the core
   LogIndex committed_;     // highest handed out
+
+  // Snapshots.
+  bool taking_snapshot_ = false;
+  absl::Duration next_snapshot_ = -absl::InfiniteDuration();  // none before, after one failed
+  uint64_t log_bytes_since_snapshot_ = 0;
+  absl::Duration chunk_asked_ = -absl::InfiniteDuration();  // when another server wanted a piece
+  std::set<ServerId> being_served_;                         // a piece is being read for them
+  SnapshotFetcher fetcher_;
+  uint64_t fetch_ = 0;           // number of the fetch under way, or beginning
+  bool fetch_beginning_ = false;
+  absl::Duration next_fetch_ = -absl::InfiniteDuration();
+  uint64_t last_chunk_id_ = 0;
+  // Shared with what runs on the snapshot executor: nobody waits for that any more.
+  const std::shared_ptr<std::atomic<bool>> stopped_;
 
   // Samples for the histograms.
   AppendTimer append_timer_;

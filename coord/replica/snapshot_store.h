@@ -48,7 +48,7 @@ class SnapshotReader {
 // was begun is found as far as it got (received) or not at all (written). Damage is found by the
 // checksums and is an error, never a shorter snapshot.
 // Threads: every call blocks on the disk; all come from one executor, the snapshot executor, but
-// Newest from any thread.
+// Newest from any thread; a SnapshotReader may be used and destroyed on another one.
 class SnapshotStore {
  public:
   virtual ~SnapshotStore() = default;

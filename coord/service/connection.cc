@@ -44,12 +44,13 @@ Failure UnsettledWrites(const absl::Status& status) {
 
 Connection::Connection(Principal principal, const ServiceOptions& options,
                        ConnectionBackend& backend, base::Executor& executor,
-                       std::shared_ptr<StreamSink> sink)
+                       std::shared_ptr<StreamSink> sink, uint64_t serial)
     : principal_(std::move(principal)),
       options_(options),
       backend_(backend),
       executor_(executor),
-      sink_(std::move(sink)) {}
+      sink_(std::move(sink)),
+      serial_(serial) {}
 
 void Connection::Start() {
   executor_.Post([self = shared_from_this()] {

@@ -82,7 +82,7 @@ class Connection : public OneShotWatcher,
                    public std::enable_shared_from_this<Connection> {
  public:
   Connection(Principal principal, const ServiceOptions& options, ConnectionBackend& backend,
-             base::Executor& executor, std::shared_ptr<StreamSink> sink);
+             base::Executor& executor, std::shared_ptr<StreamSink> sink, uint64_t serial);
 
   // Posts the first step: the handshake's deadline.
   void Start();
@@ -117,6 +117,8 @@ class Connection : public OneShotWatcher,
   void PostWake() override;
 
   const Principal& principal() const { return principal_; }
+  // Connections of a server are numbered in the order in which they came.
+  uint64_t serial() const { return serial_; }
   // 0 before OnAttached, and when read-only.
   SessionId session() const;
   SessionGeneration generation() const;
@@ -176,6 +178,7 @@ class Connection : public OneShotWatcher,
   ConnectionBackend& backend_;
   base::Executor& executor_;
   const std::shared_ptr<StreamSink> sink_;
+  const uint64_t serial_;
 
   // Owned by the executor.
   Phase phase_ = Phase::kConnected;

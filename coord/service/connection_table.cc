@@ -8,8 +8,8 @@ namespace bellwether::coord {
 bool ConnectionTable::Add(std::shared_ptr<Connection> connection) {
   base::MutexLock lock(mutex_);
   if (all_.size() >= connections_max_) return false;
-  Connection* const key = connection.get();
-  all_.emplace(key, std::move(connection));
+  const uint64_t serial = connection->serial();
+  all_.emplace(serial, std::move(connection));
   return true;
 }
 
@@ -21,7 +21,7 @@ void ConnectionTable::Remove(Connection& connection) {
   }
   absl::erase_if(attaching_,
                  [&connection](const auto& entry) { return entry.second.get() == &connection; });
-  all_.erase(&connection);
+  all_.erase(connection.serial());
 }
 
 void ConnectionTable::AwaitAttach(uint64_t token, std::shared_ptr<Connection> connection) {
@@ -89,9 +89,16 @@ void ConnectionTable::DetachUnsettled(const Failure& failure) {
   for (const auto& connection : woken) connection->PostWake();
 }
 
+void ConnectionTable::DetachAll(const Failure& failure, WakeList& woken) {
+  base::MutexLock lock(mutex_);
+  attaching_.clear();
+  attached_.clear();
+  for (const auto& [serial, connection] : all_) Detach(*connection, failure, woken);
+}
+
 void ConnectionTable::DrainAll(const Failure& failure) {
   base::MutexLock lock(mutex_);
-  for (const auto& [key, connection] : all_) connection->Drain(failure);
+  for (const auto& [serial, connection] : all_) connection->Drain(failure);
 }
 
 size_t ConnectionTable::count() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -38,6 +39,8 @@ class ConnectionTable {
 
   // The leader changed: gives up connections that wait for the fate of a command.
   void DetachUnsettled(const Failure& failure);
+  // The state was replaced: gives up all, as nobody knows what became of their commands.
+  void DetachAll(const Failure& failure, WakeList& woken);
   // The server stops: every connection finishes what is in flight and is given up.
   void DrainAll(const Failure& failure);
 
@@ -49,7 +52,7 @@ class ConnectionTable {
   const size_t connections_max_;
   mutable base::Mutex mutex_;
   // Shared with the frontends' streams, which may end at any time.
-  absl::flat_hash_map<Connection*, std::shared_ptr<Connection>> all_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::shared_ptr<Connection>> all_ ABSL_GUARDED_BY(mutex_);  // by serial()
   absl::flat_hash_map<uint64_t, std::shared_ptr<Connection>> attaching_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<SessionId, std::shared_ptr<Connection>> attached_ ABSL_GUARDED_BY(mutex_);
 };

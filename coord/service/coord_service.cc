@@ -1,6 +1,7 @@
 #include "coord/service/coord_service.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/check.h"
@@ -123,13 +124,18 @@ void CoordService::Start(ReplicatedLog& log) {
 void CoordService::Stop() {
   stopped_ = true;
   connections_.DrainAll(Stopping());
-  std::vector<std::shared_ptr<Watch>> watches;
+  CloseWatches(Stopping());
+  feature_levels_.Stop();
+}
+
+void CoordService::CloseWatches(const Failure& failure) {
+  // In the order in which they came: a simulated run must be repeatable.
+  std::map<uint64_t, std::shared_ptr<Watch>> watches;
   {
     base::MutexLock lock(watches_mutex_);
-    for (const auto& [key, watch] : watches_) watches.push_back(watch);
+    for (const auto& [key, open] : watches_) watches.emplace(open.serial, open.watch);
   }
-  for (const auto& watch : watches) watch->Close(Stopping());
-  feature_levels_.Stop();
+  for (const auto& [serial, watch] : watches) watch->Close(failure);
 }
 
 base::Executor& CoordService::NextIoExecutor() {
@@ -148,7 +154,7 @@ absl::StatusOr<std::shared_ptr<Connection>> CoordService::OpenConnection(
   auto connection =
       std::make_shared<Connection>(std::move(principal), options_,
                                    static_cast<ConnectionBackend&>(*this), NextIoExecutor(),
-                                   std::move(sink));
+                                   std::move(sink), ++last_connection_);
   if (!connections_.Add(connection)) {
     streams_refused_.Add();
     return absl::ResourceExhaustedError(fmt::format(
@@ -177,7 +183,7 @@ absl::StatusOr<std::shared_ptr<Watch>> CoordService::OpenWatch(Principal princip
       return absl::ResourceExhaustedError(fmt::format(
           "this server has {} watches, its limit; use another server", options_.connections_max));
     }
-    watches_.emplace(watch.get(), watch);
+    watches_.emplace(watch.get(), OpenedWatch{++last_watch_, watch});
   }
   LOG_DEBUG("watch opened path={} client={}", watch->filter().Text(), principal.address);
   watch->Start();
@@ -225,6 +231,10 @@ ServiceStatus CoordService::Status() const {
 // ---- Driven by the replica ----
 
 void CoordService::Apply(std::vector<CommittedBatch> batches) { applier_.Apply(batches); }
+
+absl::Status CoordService::RestoreSnapshot(LogIndex index, SnapshotReader& reader) {
+  return applier_.RestoreSnapshot(index, reader);
+}
 
 void CoordService::OnLeadership(const Leadership& leadership) {
   const Leadership before = std::exchange(leadership_, leadership);
@@ -369,6 +379,26 @@ void CoordService::OnFeatureLevel(uint32_t level) {
 }
 
 void CoordService::OnEntryApplied(LogIndex index) { log_->OnApplied(index); }
+
+void CoordService::OnStateReplaced(const tree::StateView& state) {
+  CloseWatches(Unavailable(
+      "this server was far behind and continues from a snapshot; resume from the last zxid received"));
+  struct Session {
+    SessionId id;
+    tree::StateView::SessionView view;
+  };
+  std::vector<Session> sessions;
+  for (SessionId id : state.SessionIds()) sessions.push_back({id, *state.FindSession(id)});
+  deps_.replica_executor.Post([this, sessions = std::move(sessions)] {
+    tracker_.Clear();
+    for (const Session& session : sessions) {
+      tracker_.Attached(session.id, session.view.generation,
+                        absl::Milliseconds(session.view.timeout_ms));
+    }
+  });
+  if (!state.ensemble_id().IsNil()) OnEnsembleId(state.ensemble_id());
+  OnFeatureLevel(state.feature_level());
+}
 
 void CoordService::OnCannotGoOn(const absl::Status& status) {
   if (failed_.exchange(true)) return;

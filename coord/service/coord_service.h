@@ -103,6 +103,8 @@ class CoordService : public StateMachine,
 
   // StateMachine.
   void Apply(std::vector<CommittedBatch> batches) override;
+  std::unique_ptr<StateSnapshot> TakeSnapshot() override { return applier_.TakeSnapshot(); }
+  absl::Status RestoreSnapshot(LogIndex index, SnapshotReader& reader) override;
   void OnLeadership(const Leadership& leadership) override;
   bool OnNote(ServerId from, std::string note) override;
   void OnBroadcast(std::string note) override;
@@ -137,8 +139,10 @@ class CoordService : public StateMachine,
   void OnEnsembleId(base::Uuid ensemble_id) override;
   void OnFeatureLevel(uint32_t level) override;
   void OnEntryApplied(LogIndex index) override;
+  void OnStateReplaced(const tree::StateView& state) override;
   void OnCannotGoOn(const absl::Status& status) override;
 
+  void CloseWatches(const Failure& failure);
   absl::Status CheckOpen() const;
   uint64_t Random();
   base::Executor& NextIoExecutor();
@@ -157,6 +161,11 @@ class CoordService : public StateMachine,
   void ProposeEnsembleId();
   ProposedCommand MakeOwnCommand(tree::Operation operation);
   void RegisterMetrics(base::Metrics& metrics);
+
+  struct OpenedWatch {
+    uint64_t serial = 0;
+    std::shared_ptr<Watch> watch;
+  };
 
   const ServiceOptions options_;
   Dependencies deps_;
@@ -181,6 +190,7 @@ class CoordService : public StateMachine,
   std::atomic<bool> started_ = false;  // log_ and read_batchers_ are set
   std::atomic<bool> stopped_ = false;
   std::atomic<uint64_t> last_token_ = 0;
+  std::atomic<uint64_t> last_connection_ = 0;
   std::atomic<size_t> next_io_executor_ = 0;
   std::atomic<bool> ensemble_id_known_ = false;
   std::atomic<bool> failed_ = false;  // on_fatal was told
@@ -194,7 +204,8 @@ class CoordService : public StateMachine,
   base::Mutex random_mutex_;  // held for each call of deps_.random
 
   mutable base::Mutex watches_mutex_;  // before the hub and any watch
-  absl::flat_hash_map<Watch*, std::shared_ptr<Watch>> watches_ ABSL_GUARDED_BY(watches_mutex_);
+  uint64_t last_watch_ ABSL_GUARDED_BY(watches_mutex_) = 0;
+  absl::flat_hash_map<Watch*, OpenedWatch> watches_ ABSL_GUARDED_BY(watches_mutex_);
 };
 
 }  // namespace bellwether::coord

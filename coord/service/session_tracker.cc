@@ -30,6 +30,11 @@ void SessionTracker::Attached(SessionId session, SessionGeneration generation,
 
 void SessionTracker::Ended(SessionId session) { sessions_.erase(session); }
 
+void SessionTracker::Clear() {
+  sessions_.clear();
+  due_ = {};
+}
+
 void SessionTracker::RestartAll() {
   due_ = {};
   for (auto& [session, timer] : sessions_) {

@@ -29,6 +29,8 @@ class SessionTracker {
   // The session was created or attached: its timer starts afresh.
   void Attached(SessionId session, SessionGeneration generation, absl::Duration timeout);
   void Ended(SessionId session);
+  // There are no sessions, until they are told anew.
+  void Clear();
 
   // All timers start afresh, at full timeout: a new leader knows nothing of who was heard.
   void RestartAll();

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "coord/service/writes.h"
+#include "coord/tree/snapshot_codec.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -11,6 +12,38 @@ namespace {
 
 // Commands between two looks at the clock.
 constexpr size_t kCommandsPerClockRead = 16;
+
+// The state after one log entry.
+class TreeSnapshot : public StateSnapshot {
+ public:
+  TreeSnapshot(LogIndex index, tree::StateView state) : index_(index), state_(std::move(state)) {}
+
+  LogIndex index() const override { return index_; }
+  absl::Status WriteTo(SnapshotWriter& writer) const override {
+    return tree::WriteSnapshot(
+        state_, [&writer](std::string_view record) { return writer.Append(record); });
+  }
+
+ private:
+  const LogIndex index_;
+  const tree::StateView state_;
+};
+
+absl::StatusOr<std::unique_ptr<tree::StateMachine>> Load(SnapshotReader& reader) {
+  tree::SnapshotLoader loader;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<std::string_view> record, reader.Next());
+    if (!record.has_value()) return loader.Finish();
+    RETURN_IF_ERROR(loader.Add(*record));
+  }
+}
+
+Failure StateReplaced() {
+  return {absl::StatusCode::kUnavailable,
+          "this server was far behind and continues from a snapshot; attach again to learn which "
+          "commands took effect",
+          "", base::Outcome::kUnknown};
+}
 
 }  // namespace
 
@@ -156,6 +189,36 @@ void TreeApplier::FollowSession(const OpenedCommand& opened, const tree::Result&
   if (ended == SessionId(0)) return;
   deps_.connections.SessionEnded(ended, aftermath.woken);
   aftermath.ended.push_back(ended);
+}
+
+std::unique_ptr<StateSnapshot> TreeApplier::TakeSnapshot() const {
+  base::ReaderLock lock(deps_.state.mutex);
+  return std::make_unique<TreeSnapshot>(index_, deps_.state.tree.View());
+}
+
+// Nobody here knows what was skipped: whose command took effect, which watch should have fired. So
+// every connection is given up before anyone can read the new state through it (R38).
+absl::Status TreeApplier::RestoreSnapshot(LogIndex index, SnapshotReader& reader) {
+  if (stopped_) return absl::FailedPreconditionError("the server is stopping");
+  ASSIGN_OR_RETURN(const std::unique_ptr<tree::StateMachine> loaded, Load(reader));
+  RETURN_IF_ERROR(deps_.feature_levels.CheckSupported(loaded->feature_level()));
+  WakeList woken;
+  tree::StateView before;  // freed when nobody waits for it
+  {
+    base::WriterLock lock(deps_.state.mutex);
+    before = deps_.state.tree.View();
+    deps_.state.tree.Replace(loaded->View());
+    index_ = index;
+    deps_.state.SetApplied(index_);
+    deps_.digests.Restart({index_, deps_.state.applied_zxid, deps_.state.applied_digest});
+    deps_.hub.Restart(loaded->zxid());
+    deps_.connections.DetachAll(StateReplaced(), woken);
+  }
+  for (const auto& connection : woken) connection->PostWake();
+  deps_.listener.OnStateReplaced(*loaded);
+  deps_.waiters.Advance(index_, loaded->zxid());
+  deps_.listener.OnEntryApplied(index_);
+  return absl::OkStatus();
 }
 
 void TreeApplier::StopFor(const absl::Status& status) {

@@ -30,6 +30,8 @@ class ApplyListener {
   virtual void OnEnsembleId(base::Uuid ensemble_id) = 0;
   virtual void OnFeatureLevel(uint32_t level) = 0;
   virtual void OnEntryApplied(LogIndex index) = 0;
+  // A snapshot took the place of the state: no watch goes on, and only its sessions live.
+  virtual void OnStateReplaced(const tree::StateView& state) = 0;
   // A committed command can't be understood or followed by this build, or the state is not the leader's:
   // the server must stop.
   virtual void OnCannotGoOn(const absl::Status& status) = 0;
@@ -60,6 +62,10 @@ class TreeApplier {
   TreeApplier(const ServiceOptions& options, Dependencies deps);
 
   void Apply(const std::vector<CommittedBatch>& batches);
+
+  // As StateMachine's.
+  std::unique_ptr<StateSnapshot> TakeSnapshot() const;
+  absl::Status RestoreSnapshot(LogIndex index, SnapshotReader& reader);
 
  private:
   struct Opened {

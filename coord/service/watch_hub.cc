@@ -70,6 +70,13 @@ void WatchRing::Append(ChangeSetPtr set) {
   }
 }
 
+void WatchRing::Clear(Zxid zxid) {
+  sets_.clear();
+  changes_ = 0;
+  bytes_ = 0;
+  resumable_from_ = zxid;
+}
+
 void WatchRing::ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) const {
   CHECK(zxid >= resumable_from_);
   auto first = std::upper_bound(sets_.begin(), sets_.end(), zxid,
@@ -105,6 +112,16 @@ void WatchHub::Publish(Zxid zxid, std::vector<tree::Change> changes,
       Queue(recursive_, path, set, woken);
     }
   }
+}
+
+void WatchHub::Restart(Zxid zxid) {
+  base::MutexLock lock(mutex_);
+  ring_.Clear(zxid);
+  zxid_ = zxid;
+  exact_.clear();
+  recursive_.clear();
+  prompt_.clear();
+  count_ = 0;
 }
 
 WatchHub::Resumed WatchHub::Subscribe(std::shared_ptr<HubWatcher> watcher, Zxid from_zxid) {

@@ -50,6 +50,9 @@ class WatchRing {
 
   void Append(ChangeSetPtr set);
 
+  // Forgets all changes up to `zxid`, which may be above the newest.
+  void Clear(Zxid zxid);
+
   // Every change after this zxid is still here.
   Zxid resumable_from() const { return resumable_from_; }
 
@@ -95,6 +98,10 @@ class WatchHub {
   // before. Appends to `woken` who must be woken when the tree is released.
   void Publish(Zxid zxid, std::vector<tree::Change> changes,
                WakeList& woken);
+
+  // The applier, holding the tree exclusively: the state was replaced by that of `zxid`. Nobody can
+  // resume from before it, and all watchers are forgotten: what they missed is not known.
+  void Restart(Zxid zxid);
 
   struct Resumed {
     bool from_ring = false;  // else the changes after from_zxid are not all kept

@@ -39,6 +39,9 @@ class StateMachine : public StateView {
 
   ApplyOutcome Apply(const Command& command, const ApplyContext& context);
 
+  // Goes on from another state.
+  void Replace(StateView state) { StateView::operator=(std::move(state)); }
+
   // The state as it is now, in O(1). A const call: may run beside others.
   StateView View() const { return *this; }
 

@@ -1,6 +1,7 @@
 #include "tests/sim/committed_log.h"
 
 #include <algorithm>
+#include <span>
 
 namespace bellwether::sim {
 
@@ -27,6 +28,19 @@ void CommittedLog::OnApply(ServerId server, const coord::CommittedBatch& batch,
   newest_zxid_ = newest_zxid_ + static_cast<int64_t>(batch.commands.size());
 }
 
+void CommittedLog::OnRestored(ServerId server, LogIndex index) {
+  LogIndex& applied = applied_[server];
+  if (index <= applied) {
+    violations_.Add("apply order", "server {} went back to a snapshot of {} after {}", server, index,
+                    applied);
+  }
+  if (index.value() > entries_.size()) {
+    violations_.Add("apply order", "server {} has a snapshot of {}, beyond what was ever applied",
+                    server, index);
+  }
+  applied = index;
+}
+
 void CommittedLog::OnState(ServerId server, LogIndex index, uint64_t digest) {
   const auto [known, added] = digests_.emplace(index, digest);
   if (added || known->second == digest) return;
@@ -38,6 +52,7 @@ void CommittedLog::OnLeader(ServerId server, Term term, Term newest_term, coord:
   if (term < newest_term) return;
   for (const Entry& entry : entries_) {
     if (entry.term >= term) break;
+    if (entry.index < log.FirstIndex()) continue;  // compacted: its snapshot was compared
     if (entry.index <= log.LastIndex()) {
       const absl::StatusOr<Term> own = log.TermAt(entry.index);
       if (own.ok() && *own == entry.term) continue;
@@ -56,8 +71,14 @@ LogIndex CommittedLog::applied(ServerId server) const {
 
 namespace {
 
-void CompareLogs(ServerId a_id, const std::vector<coord::raft::EntryPtr>& a, ServerId b_id,
-                 const std::vector<coord::raft::EntryPtr>& b, Violations& violations) {
+// Both know where they begin: what was before is compacted.
+void CompareLogs(ServerId a_id, std::span<const coord::raft::EntryPtr> a, ServerId b_id,
+                 std::span<const coord::raft::EntryPtr> b, Violations& violations) {
+  if (a.empty() || b.empty()) return;
+  const LogIndex first = std::max(a.front()->index, b.front()->index);
+  if (a.back()->index < first || b.back()->index < first) return;
+  a = a.subspan(first.value() - a.front()->index.value());
+  b = b.subspan(first.value() - b.front()->index.value());
   size_t agreed = std::min(a.size(), b.size());
   while (agreed > 0 && a[agreed - 1]->term != b[agreed - 1]->term) --agreed;
   for (size_t i = 0; i < agreed; ++i) {
@@ -66,7 +87,7 @@ void CompareLogs(ServerId a_id, const std::vector<coord::raft::EntryPtr>& a, Ser
       continue;
     }
     violations.Add("log matching", "servers {} and {} agree on entry {}, and not on {} before it",
-                   a_id, b_id, agreed, i + 1);
+                   a_id, b_id, a[agreed - 1]->index, a[i]->index);
     return;
   }
 }

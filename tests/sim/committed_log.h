@@ -32,9 +32,11 @@ class CommittedLog {
 
   explicit CommittedLog(Violations& violations) : violations_(violations) {}
 
-  // A process of the server begins, and applies from the first entry.
+  // A process of the server begins, and applies from the first entry unless it is restored.
   void OnStart(ServerId server) { applied_[server] = LogIndex(); }
   void OnApply(ServerId server, const coord::CommittedBatch& batch, absl::Duration now);
+  // Continues behind a snapshot.
+  void OnRestored(ServerId server, LogIndex index);
   void OnState(ServerId server, LogIndex index, uint64_t digest);
   // `newest_term`: of any leader so far. A leader that hears late of its election may be behind.
   void OnLeader(ServerId server, Term term, Term newest_term, coord::LogStore& log);

@@ -25,6 +25,7 @@ struct Summary {
   uint64_t operations = 0;
   uint64_t acknowledged = 0;
   uint64_t elections = 0;
+  uint64_t snapshots = 0;
   uint64_t violations = 0;
   uint64_t trace_hash = 0;  // of all traces, in any order
   std::vector<uint64_t> failed;
@@ -36,6 +37,7 @@ struct Summary {
     operations += report.operations;
     acknowledged += report.acknowledged;
     elections += report.elections;
+    snapshots += report.snapshots;
     violations += report.violations;
     trace_hash += report.trace_hash;
     if (report.violations > 0) failed.push_back(report.seed);
@@ -66,9 +68,9 @@ struct Summary {
     if (!failed.empty()) fmt::print("failed seeds: {}\n", fmt::join(failed, " "));
     fmt::print(
         "bell-sim: seeds={} simulated_hours={:.2f} faults={} operations={} acked={} elections={} "
-        "snapshots=0 membership=0 violations={}\n",
+        "snapshots={} membership=0 violations={}\n",
         seeds, absl::ToDoubleHours(simulated), faults.Total(), operations, acknowledged, elections,
-        violations);
+        snapshots, violations);
   }
 };
 

@@ -106,6 +106,7 @@ Options Options::FromSeed(uint64_t seed) {
   options.break_chance = chance(Fault::kBreak, 0.001);
   options.kill_at_vote_chance = chance(Fault::kKillAtVote, 0.4);
   options.kill_at_ack_chance = chance(Fault::kKillAtAck, 0.004);
+  options.snapshot_entries = random.Chance(0.7) ? random.Between(5, 200) : random.Between(200, 2'000);
   return options;
 }
 
@@ -119,13 +120,13 @@ std::string Options::Describe() const {
   return fmt::format(
       "seed={} servers={} clients={} time_scale={} chaos_ms={} fault_interval_ms={} think_time_ms={} "
       "session_timeout_ms={} sync_max_us={} hunts_leaders={} outstanding_max={} "
-      "watch_ring_changes={} watch_window={} drop={} duplicate={} reorder={} break={} "
-      "kill_at_vote={} kill_at_ack={} faults={}",
+      "watch_ring_changes={} snapshot_entries={} watch_window={} drop={} duplicate={} reorder={} "
+      "break={} kill_at_vote={} kill_at_ack={} faults={}",
       seed, servers, clients, time_scale, absl::ToInt64Milliseconds(chaos),
       absl::ToInt64Milliseconds(fault_interval), absl::ToInt64Milliseconds(think_time),
       absl::ToInt64Milliseconds(session_timeout), absl::ToInt64Microseconds(sync_max),
-      hunts_leaders, outstanding_max, watch_ring_changes, watch_window, drop_chance,
-      duplicate_chance, reorder_chance, break_chance, kill_at_vote_chance, kill_at_ack_chance,
+      hunts_leaders, outstanding_max, watch_ring_changes, snapshot_entries, watch_window,
+      drop_chance, duplicate_chance, reorder_chance, break_chance, kill_at_vote_chance, kill_at_ack_chance,
       faults.empty() ? "none" : faults);
 }
 

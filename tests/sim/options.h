@@ -64,6 +64,7 @@ struct Options {
   bool hunts_leaders = false;      // whoever becomes leader is soon hit by a fault
   uint32_t outstanding_max = 1;    // requests of a client not yet answered
   uint32_t watch_ring_changes = 0;  // per server; small ones make watches resync
+  uint64_t snapshot_entries = 0;    // of a server's log between two snapshots
   uint32_t watch_window = 1;       // frames of a watch that a slow network holds
   double drop_chance = 0;          // per message between servers, as the two below
   double duplicate_chance = 0;

@@ -165,6 +165,7 @@ class Scenario {
     report.operations = world_.history.operations.size();
     report.acknowledged = world_.history.Count(Operation::Outcome::kOk);
     report.elections = world_.elections.elections();
+    report.snapshots = world_.snapshots;
     report.violations = world_.violations.count();
     report.trace_hash = world_.trace.hash();
     report.trace_lines = world_.trace.lines();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/check.h"
+
 namespace bellwether::sim {
 
 void Process::Observed::Apply(std::vector<coord::CommittedBatch> batches) {
@@ -11,6 +13,21 @@ void Process::Observed::Apply(std::vector<coord::CommittedBatch> batches) {
   process_.service_.Apply(std::move(batches));
   const coord::ServiceStatus status = process_.service_.Status();
   process_.observer_.OnState(process_.id_, status.applied_index, status.digest);
+}
+
+std::unique_ptr<coord::StateSnapshot> Process::Observed::TakeSnapshot() {
+  process_.observer_.OnSnapshotTaken(process_.id_);
+  return process_.service_.TakeSnapshot();
+}
+
+absl::Status Process::Observed::RestoreSnapshot(coord::LogIndex index,
+                                                coord::SnapshotReader& reader) {
+  absl::Status status = process_.service_.RestoreSnapshot(index, reader);
+  if (!status.ok()) return status;
+  process_.observer_.OnRestored(process_.id_, index);
+  const coord::ServiceStatus service = process_.service_.Status();
+  process_.observer_.OnState(process_.id_, service.applied_index, service.digest);
+  return absl::OkStatus();
 }
 
 void Process::Observed::OnLeadership(const coord::Leadership& leadership) {
@@ -37,6 +54,12 @@ namespace {
 // After a pause.
 constexpr absl::Duration kThreadsGoOnWithin = absl::Milliseconds(5);
 
+std::unique_ptr<coord::FileSnapshotStore> OpenSnapshots(SimFolder& folder) {
+  auto store = coord::FileSnapshotStore::Open({}, folder);
+  CHECK(store.ok(), "{}", store.status().ToString());
+  return *std::move(store);
+}
+
 coord::ServiceOptions ServiceOptionsOf(uint32_t server_id, const Options& options) {
   coord::ServiceOptions service;
   service.server_id = server_id;
@@ -59,21 +82,25 @@ Process::Process(const coord::ReplicaOptions& replica, base::Uuid ensemble_id,
       clock_(deps.scheduler),
       replica_executor_(deps.scheduler),
       apply_executor_(deps.scheduler),
+      snapshot_executor_(deps.scheduler),
       rpc_executor_(deps.scheduler),
       io_executor_a_(deps.scheduler),
       io_executor_b_(deps.scheduler),
       log_(deps.scheduler, deps.disk, replica_executor_),
+      snapshots_(OpenSnapshots(deps.snapshots)),
       transport_(deps.network, replica_executor_),
       service_(ServiceOptionsOf(replica.id.value(), options), ServiceDependencies(deps)),
       observed_(*this),
       replica_(replica, ensemble_id,
                coord::Replica::Dependencies{
                    .log = log_,
+                   .snapshots = *snapshots_,
                    .transport = transport_,
                    .state_machine = observed_,
                    .clock = clock_,
                    .executor = replica_executor_,
                    .apply_executor = apply_executor_,
+                   .snapshot_executor = snapshot_executor_,
                    .metrics = metrics_,
                    .seed = random_.Next(),
                    .on_fatal = [this](absl::Status status) { observer_.OnFatal(id_, status); }}),
@@ -100,7 +127,7 @@ Process::~Process() {
 }
 
 std::vector<SimExecutor*> Process::Executors() {
-  return {&replica_executor_, &apply_executor_, &rpc_executor_, &io_executor_a_, &io_executor_b_};
+  return {&replica_executor_, &apply_executor_, &snapshot_executor_, &rpc_executor_, &io_executor_a_, &io_executor_b_};
 }
 
 void Process::Pause() {

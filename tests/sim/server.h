@@ -11,8 +11,10 @@
 #include "coord/replica/replica.h"
 #include "coord/service/coord_service.h"
 #include "coord/service/replicated_log.h"
+#include "coord/storage/file_snapshot_store.h"
 #include "tests/sim/options.h"
 #include "tests/support/sim_executor.h"
+#include "tests/support/sim_folder.h"
 #include "tests/support/sim_log_store.h"
 #include "tests/support/sim_network.h"
 
@@ -27,6 +29,10 @@ class ServerObserver {
   virtual void OnLeadership(coord::ServerId server, const coord::Leadership& leadership,
                             coord::LogStore& log) = 0;
   virtual void OnApply(coord::ServerId server, const coord::CommittedBatch& batch) = 0;
+  virtual void OnSnapshotTaken(coord::ServerId server) = 0;
+  // The server's state is now that of a snapshot, of its own from an earlier run or of another server;
+  // OnState follows.
+  virtual void OnRestored(coord::ServerId server, coord::LogIndex index) = 0;
   // After it: the digest of the server's state.
   virtual void OnState(coord::ServerId server, coord::LogIndex index, uint64_t digest) = 0;
   // The server says that it can't go on.
@@ -41,6 +47,7 @@ class Process {
     SimScheduler& scheduler;
     coord::SimNetwork& network;
     coord::SimDisk& disk;
+    SimFolder& snapshots;
     ServerObserver& observer;
     std::function<void(base::Uuid)> on_ensemble_id;
   };
@@ -67,6 +74,8 @@ class Process {
    public:
     explicit Observed(Process& process) : process_(process) {}
     void Apply(std::vector<coord::CommittedBatch> batches) override;
+    std::unique_ptr<coord::StateSnapshot> TakeSnapshot() override;
+    absl::Status RestoreSnapshot(coord::LogIndex index, coord::SnapshotReader& reader) override;
     void OnLeadership(const coord::Leadership& leadership) override;
     bool OnNote(coord::ServerId from, std::string note) override;
     void OnBroadcast(std::string note) override;
@@ -87,11 +96,13 @@ class Process {
   SimClock clock_;
   SimExecutor replica_executor_;
   SimExecutor apply_executor_;
+  SimExecutor snapshot_executor_;
   SimExecutor rpc_executor_;
   SimExecutor io_executor_a_;
   SimExecutor io_executor_b_;
   base::Metrics metrics_;
   coord::SimLogStore log_;
+  std::unique_ptr<coord::FileSnapshotStore> snapshots_;
   coord::SimTransport transport_;
   coord::CoordService service_;
   Observed observed_;
@@ -104,11 +115,12 @@ class Process {
 
 // A server's machine: what outlives its processes.
 struct Machine {
-  explicit Machine(SimScheduler& scheduler) : disk(scheduler) {}
+  explicit Machine(SimScheduler& scheduler) : disk(scheduler), snapshots(scheduler.random()) {}
 
   coord::ReplicaOptions options;
   base::Uuid ensemble_id;  // of its identity file
   coord::SimDisk disk;
+  SimFolder snapshots;
   std::unique_ptr<Process> process;  // null while down
   uint64_t starts = 0;               // processes so far
   bool readmitting = false;          // was wiped, and has not yet been a voter since

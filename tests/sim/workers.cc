@@ -31,6 +31,7 @@ std::string Encode(const Report& report) {
       .Varint(report.operations)
       .Varint(report.acknowledged)
       .Varint(report.elections)
+      .Varint(report.snapshots)
       .Varint(report.violations)
       .Fixed64(report.trace_hash)
       .Varint(report.trace_lines);
@@ -47,6 +48,7 @@ Report Decode(std::string_view bytes) {
   report.operations = decoder.Varint();
   report.acknowledged = decoder.Varint();
   report.elections = decoder.Varint();
+  report.snapshots = decoder.Varint();
   report.violations = decoder.Varint();
   report.trace_hash = decoder.Fixed64();
   report.trace_lines = decoder.Varint();

@@ -53,6 +53,7 @@ World::World(const Options& options, bool print_trace)
     machine->options.tick *= options.time_scale;
     machine->options.heartbeat *= options.time_scale;
     machine->options.election_timeout *= options.time_scale;
+    machine->options.snapshot_entries = options.snapshot_entries;
     machine->options.grpc = ClientNetwork::AddressOf(id);
     machine->options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
     machine->disk.sync_last = options.sync_max;
@@ -80,7 +81,7 @@ void World::StartServer(uint32_t id) {
   ++machine.starts;
   machine.process = std::make_unique<Process>(
       machine.options, machine.ensemble_id, options_,
-      Process::Dependencies{scheduler, network, machine.disk, *this,
+      Process::Dependencies{scheduler, network, machine.disk, machine.snapshots, *this,
                             [&machine](base::Uuid id) { machine.ensemble_id = id; }});
 }
 
@@ -91,6 +92,7 @@ void World::CrashServer(uint32_t id) {
   machine.process.reset();
   const uint64_t lost_before = machine.disk.requests_lost();
   machine.disk.Crash();
+  machine.snapshots.Crash();
   const uint64_t lost = machine.disk.requests_lost() - lost_before;
   if (lost == 0) return;
   faults.Add(Fault::kLostWrites);
@@ -102,6 +104,7 @@ void World::WipeServer(uint32_t id) {
   CHECK(machine.process == nullptr);
   trace.Add("server {} is wiped", id);
   machine.disk.Wipe();
+  machine.snapshots.Wipe();
   machine.ensemble_id = base::Uuid();
   machine.options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
   machine.readmitting = true;
@@ -160,6 +163,16 @@ void World::OnLeadership(ServerId server, const coord::Leadership& leadership,
 
 void World::OnApply(ServerId server, const coord::CommittedBatch& batch) {
   log.OnApply(server, batch, scheduler.now());
+}
+
+void World::OnSnapshotTaken(ServerId server) {
+  ++snapshots;
+  trace.Add("server {} takes a snapshot", server);
+}
+
+void World::OnRestored(ServerId server, LogIndex index) {
+  trace.Add("server {} continues from the snapshot of {}", server, index);
+  log.OnRestored(server, index);
 }
 
 void World::OnState(ServerId server, LogIndex index, uint64_t digest) {

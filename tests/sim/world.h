@@ -33,6 +33,7 @@ class World : private ServerObserver {
   ElectionChecker elections;
   ClientNetwork client_network;
   FaultCounts faults;
+  uint64_t snapshots = 0;  // taken by servers
   std::function<void(uint32_t server)> on_leader;  // it believes to have become leader; may be null
 
   const Options& options() const { return options_; }
@@ -63,6 +64,8 @@ class World : private ServerObserver {
   void OnLeadership(ServerId server, const coord::Leadership& leadership,
                     coord::LogStore& log) override;
   void OnApply(ServerId server, const coord::CommittedBatch& batch) override;
+  void OnSnapshotTaken(ServerId server) override;
+  void OnRestored(ServerId server, LogIndex index) override;
   void OnState(ServerId server, LogIndex index, uint64_t digest) override;
   void OnFatal(ServerId server, const absl::Status& status) override;
 

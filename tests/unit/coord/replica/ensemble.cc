@@ -5,6 +5,53 @@
 #include "base/check.h"
 
 namespace bellwether::coord {
+namespace {
+
+std::unique_ptr<FileSnapshotStore> OpenSnapshots(SimFolder& folder) {
+  auto store = FileSnapshotStore::Open({}, folder);
+  CHECK(store.ok(), "{}", store.status().ToString());
+  return *std::move(store);
+}
+
+// One record per command.
+class RecordedCommands : public StateSnapshot {
+ public:
+  RecordedCommands(LogIndex index, std::vector<std::string> commands)
+      : index_(index), commands_(std::move(commands)) {}
+
+  LogIndex index() const override { return index_; }
+  absl::Status WriteTo(SnapshotWriter& writer) const override {
+    for (const std::string& command : commands_) {
+      if (absl::Status status = writer.Append(command); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const LogIndex index_;
+  const std::vector<std::string> commands_;
+};
+
+}  // namespace
+
+std::unique_ptr<StateSnapshot> RecordingStateMachine::TakeSnapshot() {
+  return std::make_unique<RecordedCommands>(applied, commands);
+}
+
+absl::Status RecordingStateMachine::RestoreSnapshot(LogIndex index, SnapshotReader& reader) {
+  CHECK(index > applied, "snapshot {} restored after {} was applied", index, applied);
+  commands.clear();
+  while (true) {
+    auto record = reader.Next();
+    if (!record.ok()) return record.status();
+    if (!record->has_value()) break;
+    commands.emplace_back(**record);
+  }
+  applied = index;
+  restored.push_back(index);
+  replica->OnApplied(applied);
+  return absl::OkStatus();
+}
 
 void RecordingStateMachine::Apply(std::vector<CommittedBatch> batches) {
   ++apply_calls;
@@ -17,20 +64,24 @@ void RecordingStateMachine::Apply(std::vector<CommittedBatch> batches) {
 }
 
 Process::Process(SimScheduler& scheduler, SimNetwork& network, SimDisk& disk,
-                 ReplicaOptions options, base::Uuid ensemble_id)
+                 SimFolder& snapshots_folder, ReplicaOptions options, base::Uuid ensemble_id)
     : clock(scheduler),
       executor(scheduler),
       apply_executor(scheduler),
+      snapshot_executor(scheduler),
       log(scheduler, disk, executor),
+      snapshots(OpenSnapshots(snapshots_folder)),
       transport(network, executor),
       replica(std::move(options), ensemble_id,
               Replica::Dependencies{
                   .log = log,
+                  .snapshots = *snapshots,
                   .transport = transport,
                   .state_machine = state_machine,
                   .clock = clock,
                   .executor = executor,
                   .apply_executor = apply_executor,
+                  .snapshot_executor = snapshot_executor,
                   .metrics = metrics,
                   .seed = scheduler.random().Next(),
                   .on_fatal = [this](absl::Status status) { fatal = std::move(status); }}) {
@@ -49,14 +100,15 @@ Ensemble::Ensemble(uint32_t servers, uint64_t seed) : scheduler(seed), network(s
     machine.options.grpc = "host" + std::to_string(id) + ":2191";
     machine.options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
     machine.disk = std::make_unique<SimDisk>(scheduler);
+    machine.snapshots = std::make_unique<SimFolder>(scheduler.random());
   }
 }
 
 void Ensemble::Start(uint32_t id) {
   Machine& machine = machines_.at(id);
   CHECK(machine.process == nullptr);
-  machine.process = std::make_unique<Process>(scheduler, network, *machine.disk, machine.options,
-                                              machine.ensemble_id);
+  machine.process = std::make_unique<Process>(scheduler, network, *machine.disk, *machine.snapshots,
+                                              machine.options, machine.ensemble_id);
   machine.process->replica.Start();
 }
 
@@ -70,12 +122,14 @@ void Ensemble::Crash(uint32_t id) {
   Machine& machine = machines_.at(id);
   machine.process.reset();
   machine.disk->Crash();
+  machine.snapshots->Crash();
 }
 
 void Ensemble::CrashAndWipe(uint32_t id) {
   Crash(id);
   Machine& machine = machines_.at(id);
   machine.disk->Wipe();
+  machine.snapshots->Wipe();
   machine.options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
 }
 

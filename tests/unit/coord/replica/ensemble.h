@@ -9,16 +9,21 @@
 #include "absl/status/status.h"
 #include "base/metrics.h"
 #include "coord/replica/replica.h"
+#include "coord/storage/file_snapshot_store.h"
 #include "tests/support/sim_executor.h"
+#include "tests/support/sim_folder.h"
 #include "tests/support/sim_log_store.h"
 #include "tests/support/sim_network.h"
 
 namespace bellwether::coord {
 
-// Remembers all that it is told. Applied commands are those of its process only.
+// Remembers all that it is told. Applied commands are those of its process, and of the snapshot that it
+// began with or installed.
 class RecordingStateMachine : public StateMachine {
  public:
   void Apply(std::vector<CommittedBatch> batches) override;
+  std::unique_ptr<StateSnapshot> TakeSnapshot() override;
+  absl::Status RestoreSnapshot(LogIndex index, SnapshotReader& reader) override;
   void OnLeadership(const Leadership& leadership) override { leaderships.push_back(leadership); }
   bool OnNote(ServerId from, std::string note) override {
     notes.emplace_back(from, note);
@@ -35,6 +40,7 @@ class RecordingStateMachine : public StateMachine {
   std::vector<std::string> commands;
   LogIndex applied;
   size_t apply_calls = 0;
+  std::vector<LogIndex> restored;  // snapshots
   std::vector<Leadership> leaderships;
   std::vector<std::pair<ServerId, std::string>> notes;
   std::vector<std::string> broadcasts;
@@ -44,14 +50,16 @@ class RecordingStateMachine : public StateMachine {
 
 // One run of a server.
 struct Process {
-  Process(SimScheduler& scheduler, SimNetwork& network, SimDisk& disk, ReplicaOptions options,
-          base::Uuid ensemble_id);
+  Process(SimScheduler& scheduler, SimNetwork& network, SimDisk& disk, SimFolder& snapshots_folder,
+          ReplicaOptions options, base::Uuid ensemble_id);
 
   SimClock clock;
   SimExecutor executor;
   SimExecutor apply_executor;
+  SimExecutor snapshot_executor;
   base::Metrics metrics;
   SimLogStore log;
+  std::unique_ptr<FileSnapshotStore> snapshots;
   SimTransport transport;
   RecordingStateMachine state_machine;
   std::optional<absl::Status> fatal;
@@ -66,6 +74,10 @@ class Ensemble {
   // The flags of a server, to be changed before it starts.
   ReplicaOptions& options(uint32_t id) { return machines_.at(id).options; }
   SimDisk& disk(uint32_t id) { return *machines_.at(id).disk; }
+  SimFolder& snapshots_folder(uint32_t id) { return *machines_.at(id).snapshots; }
+  uint64_t CounterOf(uint32_t id, std::string_view name) {
+    return at(id).metrics.AddCounter(name, "").value();
+  }
   // The id in its identity file.
   void SetEnsembleId(uint32_t id, base::Uuid ensemble_id) {
     machines_.at(id).ensemble_id = ensemble_id;
@@ -108,6 +120,7 @@ class Ensemble {
     ReplicaOptions options;
     base::Uuid ensemble_id;
     std::unique_ptr<SimDisk> disk;
+    std::unique_ptr<SimFolder> snapshots;
     std::unique_ptr<Process> process;
   };
   std::map<uint32_t, Machine> machines_;
