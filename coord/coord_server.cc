@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <memory>
 #include <utility>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "base/net/tcp.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -206,9 +208,32 @@ std::string CoordServer::Describe() const {
                      options_.data_dir, getpid());
 }
 
+// Before anybody is turned away, so that the others' clients hardly notice.
+void CoordServer::HandOverLeadership() {
+  struct Handed {
+    base::Mutex mutex;
+    base::CondVar changed;
+    bool done ABSL_GUARDED_BY(mutex) = false;
+  };
+  auto handed = std::make_shared<Handed>();  // shared with the callback, which may come too late
+  replica_->HandOver([handed] {
+    base::MutexLock lock(handed->mutex);
+    handed->done = true;
+    handed->changed.SignalAll();
+  });
+  const base::Clock& clock = base::SystemClock();
+  const absl::Duration deadline =
+      clock.Monotonic() + 2 * options_.election_timeout * base::TimeScale();
+  base::MutexLock lock(handed->mutex);
+  while (!handed->done && clock.Monotonic() < deadline) {
+    handed->changed.WaitFor(handed->mutex, deadline - clock.Monotonic());
+  }
+}
+
 // Clients first, while the log still commits what they have in flight; then the log; then the
 // threads, so that nothing runs any more when the parts are destroyed.
 void CoordServer::Stop() {
+  if (replica_ != nullptr && peer_transport_ != nullptr) HandOverLeadership();
   if (service_ != nullptr) service_->Stop();
   if (grpc_server_ != nullptr) grpc_server_->Shutdown(kStopGrace);
   http_server_.reset();

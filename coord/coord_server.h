@@ -51,6 +51,7 @@ class CoordServer {
   absl::Status Listen();
   absl::Status ListenForPeers();
   void BuildReplica();
+  void HandOverLeadership();
   void Stop();
 
   std::vector<PeerAddress> Servers() const;

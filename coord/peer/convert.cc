@@ -381,6 +381,9 @@ struct FrameFiller {
   void operator()(Broadcast broadcast) {
     frame.mutable_broadcast()->set_note(std::move(broadcast.note));
   }
+  void operator()(const HoldForwards& hold) {
+    frame.mutable_hold_forwards()->set_term(hold.term.value());
+  }
   void operator()(const SnapshotChunkRequest& request) {
     v1::SnapshotChunkRequest& out = *frame.mutable_snapshot_chunk_request();
     out.set_id(request.id);
@@ -425,6 +428,8 @@ absl::StatusOr<PeerMessage> FromFrame(v1::PeerFrame& frame) {
       return PeerMessage(Note{std::move(*frame.mutable_note()->mutable_note())});
     case v1::PeerFrame::kBroadcast:
       return PeerMessage(Broadcast{std::move(*frame.mutable_broadcast()->mutable_note())});
+    case v1::PeerFrame::kHoldForwards:
+      return PeerMessage(HoldForwards{Term(frame.hold_forwards().term())});
     case v1::PeerFrame::kSnapshotChunkRequest:
       return PeerMessage(FromProto(frame.snapshot_chunk_request()));
     case v1::PeerFrame::kSnapshotChunk:

@@ -64,7 +64,8 @@ void ReplicaDriver::Propose(std::vector<ProposedCommand> commands,
 }
 
 void ReplicaDriver::DrainProposals() {
-  std::vector<Proposal> proposals = proposal_inbox_.TakeAll();
+  std::vector<Proposal> proposals;
+  if (!HoldsProposals(deps_.clock.Monotonic())) proposals = proposal_inbox_.TakeAll();
   instruments_.proposals.Add(proposals.size());
   if (core_ != nullptr && leadership_.role == Role::kLeader) {
     for (Proposal& proposal : proposals) {
@@ -365,6 +366,8 @@ void ReplicaDriver::OnMessage(ServerId from, PeerMessage message) {
     if (leadership_.role == Role::kLeader) {
       deps_.state_machine.OnNote(from, std::move(note->note));
     }
+  } else if (auto* hold = std::get_if<HoldForwards>(&message)) {
+    OnHoldForwards(from, *hold);
   } else if (auto* wanted = std::get_if<SnapshotChunkRequest>(&message)) {
     OnSnapshotChunkRequest(from, *wanted);
   } else if (auto* chunk = std::get_if<SnapshotChunk>(&message)) {

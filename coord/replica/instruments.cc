@@ -20,6 +20,8 @@ Instruments::Instruments(base::Metrics& metrics)
                                        "Terms in which this server became the leader.")),
       leader_changes(metrics.AddCounter("bell_raft_leader_changes_total",
                                         "Leaders that this server has seen begin.")),
+      handovers(metrics.AddCounter("bell_raft_handovers_total",
+                                   "Times that this leader asked another server to lead.")),
       proposals(
           metrics.AddCounter("bell_raft_proposals_total", "Proposals made at this server.")),
       proposals_refused(metrics.AddCounter("bell_raft_proposals_refused_total",

@@ -23,6 +23,7 @@ struct Instruments {
   base::Counter& elections_started;
   base::Counter& elections_won;
   base::Counter& leader_changes;
+  base::Counter& handovers;
   base::Counter& proposals;
   base::Counter& proposals_refused;
   base::Counter& forwards_broken;

@@ -15,6 +15,12 @@ void Replica::Start() {
   driver_->PostSelf([](ReplicaDriver& driver) { driver.Start(); });
 }
 
+void Replica::HandOver(absl::AnyInvocable<void()> done) {
+  driver_->PostSelf([done = std::move(done)](ReplicaDriver& driver) mutable {
+    driver.HandOver(std::move(done));
+  });
+}
+
 void Replica::Stop() {
   driver_->PostSelf([](ReplicaDriver& driver) { driver.Stop(); });
 }

@@ -167,6 +167,11 @@ class Replica {
   // then the entries behind it once more.
   void Start();
 
+  // Lets another server lead, if this one does. `done` runs on the replica's executor: when another
+  // leader is known, or after an election timeout at the latest. Proposals made meanwhile, at any
+  // server, wait for the new leader; what was under way is committed before. From any thread.
+  void HandOver(absl::AnyInvocable<void()> done);
+
   // Stops timers and sends, soon; callbacks of what is outstanding get UNAVAILABLE with their
   // outcome, on the replica's executor. Start and Stop may be called from any thread.
   void Stop();

@@ -102,6 +102,7 @@ void ReplicaDriver::Stop() {
   *stopped_ = true;
   deps_.executor.Cancel(tick_timer_);
   FailAllRequests(absl::UnavailableError("this server is stopping"));
+  EndHandOver();
 }
 
 void ReplicaDriver::Fail(absl::Status status) {
@@ -111,6 +112,7 @@ void ReplicaDriver::Fail(absl::Status status) {
   *stopped_ = true;
   deps_.executor.Cancel(tick_timer_);
   FailAllRequests(absl::UnavailableError("this server is stopping"));
+  EndHandOver();
   deps_.on_fatal(std::move(status));
 }
 
@@ -157,6 +159,7 @@ void ReplicaDriver::Pump() {
   DrainProposals();
   DrainReads();
   if (core_ != nullptr) HandleReady();
+  CheckHandOver(deps_.clock.Monotonic());
 }
 
 // The proof of order: nothing else executes a Ready. The numbers are those of raft::Ready.
@@ -191,7 +194,6 @@ void ReplicaDriver::PersistReady(raft::Ready& ready) {
   if (MUTANT(29)) SendAll(ready.messages_after_persist);
   Unpersisted& pending = unpersisted_.emplace_back();
   pending.id = ready.id;
-  pending.since = deps_.clock.Monotonic();
   pending.messages_after = std::move(ready.messages_after_persist);
   if (!ready.NeedsPersist()) {
     pending.durable = true;
@@ -323,7 +325,10 @@ void ReplicaDriver::Tick() {
   last_tick_ = now;
   ExpireRequests(now);
   CheckRefusals(now);
-  if (running_ && core_ != nullptr) TickSnapshots(now);
+  if (running_ && core_ != nullptr) {
+    TickSnapshots(now);
+    CheckDisk();
+  }
   if (!running_) return;
   if (leadership_.role == Role::kLeader && InContact(now)) {
     deps_.state_machine.OnTick(now - state_machine_tick_);

@@ -40,6 +40,7 @@ class ReplicaDriver : public Transport::Handler,
 
   void Start();
   void Stop();
+  void HandOver(absl::AnyInvocable<void()> done);
   void SetEnsembleId(base::Uuid ensemble_id);
   void Broadcast(const std::string& note);
 
@@ -62,7 +63,6 @@ class ReplicaDriver : public Transport::Handler,
   // A Ready whose writes, or those of one before it, are not yet durable.
   struct Unpersisted {
     raft::ReadyId id;
-    absl::Duration since;
     bool durable = false;
     std::vector<raft::Message> messages_after;
   };
@@ -97,6 +97,15 @@ class ReplicaDriver : public Transport::Handler,
   void OnSoftState(const raft::SoftState& soft_state);
   void CountElections(const raft::SoftState& soft_state);
   void OnHardState(const raft::HardState& hard_state);
+
+  // driver_handover.cc: giving up leadership.
+  void OnHoldForwards(ServerId from, HoldForwards hold);
+  bool HoldsProposals(absl::Duration now) const;
+  void CheckHandOver(absl::Duration now);
+  void EndHandOver();
+  void CheckDisk();
+
+  // replica_driver.cc: time.
   void ScheduleTick();
   void Tick();
   void TickCore(absl::Duration since_last);
@@ -222,6 +231,17 @@ class ReplicaDriver : public Transport::Handler,
   uint64_t last_chunk_id_ = 0;
   // Shared with what runs on the snapshot executor: nobody waits for that any more.
   const std::shared_ptr<std::atomic<bool>> stopped_;
+
+  // Giving up leadership.
+  struct HandingOver {
+    absl::AnyInvocable<void()> done;
+    std::set<ServerId> awaited;  // have not yet said that they hold their forwards
+    absl::Duration deadline;
+    bool begun = false;  // the core hands over
+  };
+  std::optional<HandingOver> handing_over_;
+  Term held_in_;  // proposals wait for the leader of a later term
+  absl::Duration held_until_ = -absl::InfiniteDuration();
 
   // Samples for the histograms.
   AppendTimer append_timer_;

@@ -96,6 +96,12 @@ struct Broadcast {
   std::string note;
 };
 
+// From a leader that is about to hand over: forward nothing more in this term. The same back, when
+// what was forwarded before is on its way.
+struct HoldForwards {
+  Term term;
+};
+
 // Asks a server for a piece of the file of a snapshot that it has.
 struct SnapshotChunkRequest {
   uint64_t id = 0;  // unique within the asking process
@@ -115,7 +121,7 @@ struct SnapshotChunk {
 
 using PeerMessage = std::variant<Hello, raft::Message, Forward, ForwardReply, ReadIndexRequest,
                                  ReadIndexReply, Note, Broadcast, SnapshotChunkRequest,
-                                 SnapshotChunk>;
+                                 SnapshotChunk, HoldForwards>;
 
 // Whether a message is of the snapshots: they are large, and nothing else may wait behind them.
 inline bool IsOfSnapshots(const PeerMessage& message) {

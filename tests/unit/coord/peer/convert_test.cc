@@ -210,6 +210,7 @@ TEST(PeerConvert, CarriesRequestsToTheLeader) {
   EXPECT_TRUE(read_reply.ok);
   EXPECT_EQ(read_reply.index, LogIndex(8));
   EXPECT_EQ(CarryAs<Note>(Note{"n"}).note, "n");
+  EXPECT_EQ(CarryAs<HoldForwards>(HoldForwards{Term(7)}).term, Term(7));
   EXPECT_EQ(CarryAs<Broadcast>(Broadcast{"b"}).note, "b");
 }
 
