@@ -126,7 +126,7 @@ void Leadership::UpdatePeers() {
     }
   }
   for (ServerId server : membership().Servers()) {
-    if (server != options_.self) peers_.try_emplace(server, log_.last_index() + 1, ticks_);
+    if (server != options_.self) peers_.try_emplace(server, log_.last_index() + 1);
   }
 }
 

@@ -57,7 +57,7 @@ class Leadership {
 
  private:
   struct Peer {
-    Peer(LogIndex next, uint64_t now) : progress(next, now) {}
+    explicit Peer(LogIndex next) : progress(next) {}
 
     Progress progress;
     LogIndex removed_by;      // entry whose membership it is not in; 0 = it is a member

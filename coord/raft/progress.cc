@@ -19,7 +19,7 @@ bool Progress::Identify(const AppendResponse& response, LogIndex next) {
     return true;
   }
   if (!response.awaiting_readmission) return false;
-  *this = Progress(next, heard_at_);
+  *this = Progress(next);
   folder_id_ = response.folder_id;
   awaiting_ = true;
   return true;

@@ -25,8 +25,7 @@ class Progress {
  public:
   enum class State { kProbe, kReplicate, kSnapshot };
 
-  // `now`: tick of the leadership, from which on silence counts.
-  Progress(LogIndex next, uint64_t now) : next_(next), heard_at_(now) {}
+  explicit Progress(LogIndex next) : next_(next) {}
 
   // Whether an answer comes from the server as it is now. A folder that awaits readmission replaces
   // the one known before, and everything that was counted for that one is forgotten; an answer of a
@@ -75,7 +74,7 @@ class Progress {
   base::Uuid folder_id_;  // nil = it has not answered in this term
   bool awaiting_ = false;
   ReadRound round_;         // newest it answered
-  uint64_t heard_at_;       // tick of the leadership
+  uint64_t heard_at_ = 0;   // tick of the leadership
 };
 
 }  // namespace bellwether::coord::raft

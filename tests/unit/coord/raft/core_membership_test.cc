@@ -330,6 +330,17 @@ TEST_F(MembershipTest, RemovedServerIsToldAndStandsNoMore) {
   EXPECT_THAT(cluster_.TakeTrace(), Not(HasSubstr("1>3")));
 }
 
+TEST_F(MembershipTest, RemovedServerThatIsAwayIsForgotten) {
+  cluster_.Partition({{1, 2}, {3}});
+  ASSERT_TRUE(Change(1, {1, 2}).ok());
+  cluster_.TickAll(6);
+  EXPECT_THAT(cluster_.TakeTrace(), HasSubstr("1>3"));
+  cluster_.TickAll(15);
+  cluster_.TakeTrace();
+  cluster_.TickAll(15);
+  EXPECT_THAT(cluster_.TakeTrace(), Not(HasSubstr("1>3")));
+}
+
 // Thesis section 4.1: requests are answered whoever sends them, since the log may be behind.
 TEST_F(MembershipTest, Thesis41ServerVotesAndFollowsOutsideOfItsMembership) {
   ASSERT_TRUE(Change(1, {1, 2}).ok());

@@ -132,7 +132,12 @@ TEST(RaftTransfer, OnlyTheLeaderItFollowsMakesAServerStand) {
   cluster.core(2).Step(Message{ServerId(1), ServerId(2), Term(0), TimeoutNow{}});
   EXPECT_EQ(cluster.core(2).role(), Role::kFollower) << "of an older term";
   cluster.Wipe(2);
-  cluster.core(2).Step(Message{ServerId(1), ServerId(2), Term(0), TimeoutNow{}});
+  cluster.HoldDisk(1);
+  cluster.HoldDisk(3);
+  cluster.Tick(1, 5);
+  cluster.RunUntilQuiet();
+  ASSERT_EQ(cluster.core(2).leader(), ServerId(1));
+  cluster.core(2).Step(Message{ServerId(1), ServerId(2), Term(1), TimeoutNow{}});
   EXPECT_EQ(cluster.core(2).role(), Role::kFollower) << "awaits readmission";
   cluster.core(3).Step(Message{ServerId(1), ServerId(3), Term(1), TimeoutNow{}});
   EXPECT_EQ(cluster.core(3).role(), Role::kCandidate);

@@ -14,7 +14,7 @@ AppendResponse From(uint64_t folder, bool awaiting) {
 
 // Replicating, with `match` durable and everything below `next` sent.
 Progress Replicating(uint64_t match, uint64_t next) {
-  Progress progress(LogIndex(match + 1), /*now=*/0);
+  Progress progress(LogIndex(match + 1));
   progress.Identify(From(1, false), LogIndex(1));
   progress.OnAccepted(LogIndex(match), LogIndex(match));
   if (next > match + 1) progress.OnEntriesSent(LogIndex(next - 1), 100);
@@ -22,7 +22,7 @@ Progress Replicating(uint64_t match, uint64_t next) {
 }
 
 TEST(Progress, ProbesOnceAndReplicatesWhenTheLogsAgree) {
-  Progress progress(LogIndex(8), /*now=*/0);
+  Progress progress(LogIndex(8));
   EXPECT_TRUE(progress.NeedsProbe());
   EXPECT_EQ(progress.Room(10, 1000), 0u);
   progress.OnEmptySent();
@@ -37,7 +37,7 @@ TEST(Progress, ProbesOnceAndReplicatesWhenTheLogsAgree) {
 }
 
 TEST(Progress, StaleRefusalsChangeNothing) {
-  Progress probing(LogIndex(8), /*now=*/0);
+  Progress probing(LogIndex(8));
   probing.OnRejected(LogIndex(9), LogIndex(2));
   EXPECT_EQ(probing.next(), LogIndex(8));
   Progress replicating = Replicating(5, 9);
@@ -90,7 +90,7 @@ TEST(Progress, AnswersOfAReplacedFolderAreDropped) {
 }
 
 TEST(Progress, AReadmittedFolderCountsAndStaysReadmitted) {
-  Progress progress(LogIndex(6), /*now=*/0);
+  Progress progress(LogIndex(6));
   ASSERT_TRUE(progress.Identify(From(2, true), LogIndex(6)));
   progress.OnAccepted(LogIndex(5), LogIndex(5));
   EXPECT_EQ(progress.CountedMatch(), 0u);
@@ -98,6 +98,22 @@ TEST(Progress, AReadmittedFolderCountsAndStaysReadmitted) {
   EXPECT_EQ(progress.CountedMatch(), 5u);
   EXPECT_FALSE(progress.Identify(From(2, true), LogIndex(6))) << "sent before the readmission";
   EXPECT_TRUE(progress.Counts());
+}
+
+TEST(Progress, SnapshotEndsWithAgreementBeyondWhatWasMissing) {
+  Progress progress = Replicating(5, 9);
+  progress.OnCompacted();
+  EXPECT_EQ(progress.state(), Progress::State::kSnapshot);
+  EXPECT_TRUE(progress.NeedsProbe());
+  EXPECT_EQ(progress.Room(10, 1000), 0u);
+  progress.OnEmptySent();
+  EXPECT_FALSE(progress.NeedsProbe());
+  progress.OnRejected(LogIndex(20), LogIndex(0));
+  progress.OnAccepted(LogIndex(8), LogIndex(8));
+  EXPECT_EQ(progress.state(), Progress::State::kSnapshot) << "a late answer of what was known";
+  progress.OnAccepted(LogIndex(20), LogIndex(8));
+  EXPECT_EQ(progress.state(), Progress::State::kReplicate);
+  EXPECT_EQ(progress.next(), LogIndex(21)) << "it agrees there, durable or not";
 }
 
 }  // namespace
