@@ -97,12 +97,8 @@ void AddOptions(OptionTable& table, BrokerServerOptions& options) {
                 "how long one slice of the logs takes appends (default: 1/16 of the retention, at "
                 "least 1h)",
                 "", Keep(options.slice, ParseSlice));
-  table.AddText("log-level", "LEVEL", "trace, debug, info, warn or error", "info",
-                OptionTable::OneOf(options.log_level, {"trace", "debug", "info", "warn", "error"}));
-  table.AddText("log-format", "FORMAT", "text or json, on stderr", "text",
-                OptionTable::OneOf(options.log_format, {"text", "json"}));
-  table.AddSwitch("allow-plaintext", "listen on other than loopback addresses, unencrypted",
-                  options.allow_plaintext);
+  base::AddLogOptions(table, options.log_level, options.log_format);
+  base::AddPlaintextSwitch(table, options.allow_plaintext);
 }
 
 }  // namespace

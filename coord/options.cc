@@ -125,12 +125,8 @@ void AddOptions(OptionTable& table, CoordServerOptions& options) {
                 KeepInteger(options.watch_ring_changes, 1, 100'000'000));
   table.AddText("snapshot-entries", "N", "log entries after which a snapshot is taken", "100000",
                 KeepInteger(options.snapshot_entries, 1, 1'000'000'000));
-  table.AddText("log-level", "LEVEL", "trace, debug, info, warn or error", "info",
-                OptionTable::OneOf(options.log_level, {"trace", "debug", "info", "warn", "error"}));
-  table.AddText("log-format", "FORMAT", "text or json, on stderr", "text",
-                OptionTable::OneOf(options.log_format, {"text", "json"}));
-  table.AddSwitch("allow-plaintext", "listen on other than loopback addresses, unencrypted",
-                  options.allow_plaintext);
+  base::AddLogOptions(table, options.log_level, options.log_format);
+  base::AddPlaintextSwitch(table, options.allow_plaintext);
 }
 
 }  // namespace

@@ -15,6 +15,18 @@ OptionTable::Setter KeepAddressOrOff(std::optional<HostPort>& target) {
   };
 }
 
+void AddLogOptions(OptionTable& table, std::string& level, std::string& format) {
+  table.AddText("log-level", "LEVEL", "trace, debug, info, warn or error", "info",
+                OptionTable::OneOf(level, {"trace", "debug", "info", "warn", "error"}));
+  table.AddText("log-format", "FORMAT", "text or json, on stderr", "text",
+                OptionTable::OneOf(format, {"text", "json"}));
+}
+
+void AddPlaintextSwitch(OptionTable& table, bool& allowed) {
+  table.AddSwitch("allow-plaintext", "listen on other than loopback addresses, unencrypted",
+                  allowed);
+}
+
 absl::Status CheckPlaintext(std::string_view flag, const std::optional<HostPort>& address,
                             bool allowed) {
   if (allowed || !address.has_value() || address->IsLoopback()) return absl::OkStatus();

@@ -34,6 +34,12 @@ OptionTable::Setter KeepInteger(T& target, int64_t first, int64_t last) {
 // HOST:PORT, or "off" for none.
 OptionTable::Setter KeepAddressOrOff(std::optional<HostPort>& target);
 
+// --log-level and --log-format, as every server has them.
+void AddLogOptions(OptionTable& table, std::string& level, std::string& format);
+
+// --allow-plaintext, for CheckPlaintext.
+void AddPlaintextSwitch(OptionTable& table, bool& allowed);
+
 // Refuses an address that others can reach, unless `allowed`: connections aren't encrypted yet.
 absl::Status CheckPlaintext(std::string_view flag, const std::optional<HostPort>& address,
                             bool allowed);
