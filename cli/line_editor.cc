@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <clocale>
 #include <cstdio>
 #include <utility>
 
@@ -65,6 +66,8 @@ LineEditor::LineEditor(std::string prompt, std::string history_file, Completer c
   state_->prompt = std::move(prompt);
   state_->history_file = std::move(history_file);
   state_->completer = std::move(completer);
+  // Paths are UTF-8 whatever the environment says: in another locale libedit drops what is not ASCII.
+  std::setlocale(LC_CTYPE, "C.UTF-8");
   // Ctrl-C gives the line up, not the shell: without SA_RESTART it ends the read.
   struct sigaction action = {};
   action.sa_handler = IgnoreInterrupt;
@@ -100,9 +103,9 @@ std::optional<std::string> LineEditor::Read() {
   errno = 0;
   const char* const text = el_gets(state_->editor, &length);
   if (text == nullptr || length <= 0) {
-    if (errno != EINTR) return std::nullopt;
+    const bool given_up = errno == EINTR;
     std::fputc('\n', stdout);
-    return "";
+    return given_up ? std::optional<std::string>("") : std::nullopt;
   }
   std::string line(text, static_cast<size_t>(length));
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
