@@ -18,6 +18,7 @@ from cluster import BIN, Cluster, CommandFailed, check, wait_until  # noqa: E402
 
 SYNCS = "fsync,fdatasync"
 RENAMES = "rename,renameat,renameat2"
+SNAPSHOTS = ["--snapshot-entries", "100"]  # so that crashes meet them
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = struct.pack("I", 2)
 
@@ -122,7 +123,8 @@ class Load:
 
 class Ensemble(Cluster):
     """Servers coord-1 to coord-N with the addresses and folders of a `bell dev` cluster, but started
-    here, as children of this process. With a disk, a LoopDisk, all their folders are on it."""
+    here, with snapshots of their few entries, as children of this process. With a disk, a LoopDisk,
+    all their folders are on it."""
 
     def __init__(self, size, folder, disk=None):
         super().__init__(coords=size, brokers=0, dir_=disk.path if disk else folder)
@@ -138,7 +140,7 @@ class Ensemble(Cluster):
         super().__enter__()
         for name in self.names:
             words = pathlib.Path(f"/proc/{self.process(name)['pid']}/cmdline").read_bytes()
-            self.commands[name] = [word.decode() for word in words.split(b"\0")[:-1]]
+            self.commands[name] = [word.decode() for word in words.split(b"\0")[:-1]] + SNAPSHOTS
         for name in self.names:
             self.kill(name)
         return self
