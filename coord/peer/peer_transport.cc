@@ -403,6 +403,12 @@ absl::Status PeerTransport::Impl::CheckWho(const Exchange& exchange, const Hello
                     dialed->expected(), remotes_.at(dialed->expected()).address.address,
                     hello.server_id));
   }
+  if (dialed != nullptr && hello.for_snapshots != dialed->for_snapshots()) {
+    return absl::FailedPreconditionError(
+        fmt::format("server {} answers for another kind of stream than it was dialled for: it runs "
+                    "an older release, which must be upgraded",
+                    hello.server_id));
+  }
   if (hello.server_id == options_.id) {
     return absl::AlreadyExistsError(fmt::format(
         "this is server {}: another server must have an --id of its own", options_.id));

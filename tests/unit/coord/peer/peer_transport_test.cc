@@ -4,13 +4,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "bellwether/coord/v1/peer.grpc.pb.h"
+#include "fmt/format.h"
 #include "gmock/gmock.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
 #include "gtest/gtest.h"
 
 namespace bellwether::coord {
@@ -46,8 +51,8 @@ class Recorder : public Transport::Handler {
   bool WaitForEvents(size_t count) {
     return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return events_.size() >= count; });
   }
-  bool WaitForNotes(size_t count) {
-    return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return notes_.size() >= count; });
+  bool WaitForNotes(size_t count, absl::Duration patience = kPatience) {
+    return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return notes_.size() >= count; }, patience);
   }
   bool WaitForChunks(size_t count, absl::Duration patience) {
     return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return chunks_.size() >= count; },
@@ -119,6 +124,43 @@ struct End {
   QueueExecutor executor;
   Recorder recorder;
   std::unique_ptr<PeerTransport> transport;
+};
+
+// Server 1 of a release that knows one kind of stream only.
+class OneStreamPeer : public v1::Peer::Service {
+ public:
+  OneStreamPeer() {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+  }
+  ~OneStreamPeer() override { server_->Shutdown(std::chrono::system_clock::time_point::min()); }
+
+  grpc::Status Exchange(grpc::ServerContext*,
+                        grpc::ServerReaderWriter<v1::PeerBatch, v1::PeerBatch>* stream) override {
+    v1::PeerBatch batch;
+    if (!stream->Read(&batch)) return grpc::Status::OK;
+    batch.Clear();
+    v1::Hello& hello = *batch.add_frames()->mutable_hello();
+    hello.set_protocol_version(1);
+    hello.set_server_id(1);
+    hello.set_process_id(1);
+    hello.set_formation(v1::FORMATION_STATE_EMPTY);
+    stream->Write(batch);
+    ++greetings_;
+    while (stream->Read(&batch)) {
+    }
+    return grpc::Status::OK;
+  }
+
+  std::string address() const { return fmt::format("127.0.0.1:{}", port_); }
+  int greetings() const { return greetings_; }
+
+ private:
+  std::atomic<int> greetings_ = 0;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
 };
 
 std::vector<PeerAddress> ListOf(std::string first) {
@@ -219,6 +261,21 @@ TEST(PeerTransport, RefusesASecondProcessWithTheIdOfAConnectedOne) {
   ASSERT_TRUE(one.recorder.WaitForNotes(2));
   EXPECT_EQ(one.recorder.notes(), (std::vector<std::string>{"first", "second"}));
   EXPECT_EQ(one.recorder.events().size(), 1u);
+}
+
+TEST(PeerTransport, APeerThatKnowsNoStreamForSnapshotsIsAPeerAllTheSame) {
+  OneStreamPeer one;
+  {
+    End two(2, ListOf(one.address()));
+    ASSERT_TRUE(two.recorder.WaitForEvents(1));
+    // The second stream was refused when it is dialled anew.
+    const absl::Duration deadline = base::SystemClock().Monotonic() + kPatience;
+    while (one.greetings() < 3 && base::SystemClock().Monotonic() < deadline) {
+      two.recorder.WaitForNotes(1, absl::Milliseconds(10));
+    }
+    EXPECT_GE(one.greetings(), 3);
+    EXPECT_EQ(two.recorder.events(), std::vector<std::string>{"+1"});
+  }  // which ends
 }
 
 TEST(PeerTransport, AnotherProgramsBytesDisturbNobody) {
