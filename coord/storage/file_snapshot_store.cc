@@ -144,7 +144,6 @@ absl::StatusOr<SnapshotInfo> FileSnapshotStore::CheckSums(const Name& name) {
 absl::Status FileSnapshotStore::SetAside(const Name& name, const absl::Status& why) {
   const std::string aside = FileName(kDamaged, name);
   RETURN_IF_ERROR(folder_.Rename(FileName(kSnapshot, name), aside));
-  LOG_ERROR("a damaged snapshot was set aside path={} error=\"{}\"", folder_.Path(aside), why);
   damaged_.push_back({name.index, name.term, folder_.Path(aside), why});
   return absl::OkStatus();
 }

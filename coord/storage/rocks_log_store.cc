@@ -377,20 +377,28 @@ rocksdb::Status RocksLogStore::AddEntries(const PersistRequest& request,
   return status;
 }
 
+// One after the other, each of which takes some milliseconds, while nobody waits for a write.
+absl::Status RocksLogStore::DeleteCompactedFiles() {
+  while (files_first_index_ != written_first_index_) {
+    ASSIGN_OR_RETURN(const bool deleted, DeleteOldestFile());
+    if (!deleted) files_first_index_ = written_first_index_;
+    base::MutexLock lock(mutex_);
+    if (!queue_.empty()) break;
+  }
+  return absl::OkStatus();
+}
+
 // Only level 0 is in use and only its oldest file may go, so that no deletion of an entry is lost
 // while the entry is still there.
-absl::Status RocksLogStore::DeleteCompactedFiles() {
-  if (files_first_index_ == written_first_index_) return absl::OkStatus();
-  files_first_index_ = written_first_index_;
-  const std::string start = EncodeEntryKey(written_first_index_);
+absl::StatusOr<bool> RocksLogStore::DeleteOldestFile() {
   rocksdb::ColumnFamilyMetaData family;
   db_->GetColumnFamilyMetaData(entries_, &family);
   const auto& files = family.levels[0].files;  // newest first
-  for (auto oldest = files.rbegin(); oldest != files.rend(); ++oldest) {
-    if (oldest->largestkey >= start) break;
-    RETURN_IF_ERROR(FromRocks(db_->DeleteFile(oldest->name), "compact", options_.folder));
+  if (files.empty() || files.back().largestkey >= EncodeEntryKey(written_first_index_)) {
+    return false;
   }
-  return absl::OkStatus();
+  RETURN_IF_ERROR(FromRocks(db_->DeleteFile(files.back().name), "compact", options_.folder));
+  return true;
 }
 
 absl::Status RocksLogStore::RoomFor(EntryKind kind) const {

@@ -98,8 +98,10 @@ class RocksLogStore : public LogStore {
   absl::Status WriteAll(const std::vector<Write>& writes);
   rocksdb::Status AddToBatch(const PersistRequest& request, rocksdb::WriteBatch& batch);
   rocksdb::Status AddEntries(const PersistRequest& request, rocksdb::WriteBatch& batch);
-  // Frees the files whose entries the log no longer has.
+  // Frees files whose entries the log no longer has.
   absl::Status DeleteCompactedFiles();
+  // False when the oldest one holds an entry of the log.
+  absl::StatusOr<bool> DeleteOldestFile();
 
   // On the executor: what the request does to the log in memory.
   void Reset(raft::LogIndex to);
