@@ -14,7 +14,8 @@ void ReplicaDriver::HandOver(absl::AnyInvocable<void()> done) {
   const absl::Duration now = deps_.clock.Monotonic();
   const bool leads = running_ && core_ != nullptr && leadership_.role == Role::kLeader;
   if (!leads || peers_.empty() || handing_over_.has_value()) return done();
-  HandingOver& handing_over = handing_over_.emplace();
+  handing_over_ = HandingOver();
+  HandingOver& handing_over = *handing_over_;
   handing_over.done = std::move(done);
   handing_over.deadline = now + options_.election_timeout;
   held_in_ = leadership_.term;

@@ -10,7 +10,8 @@ namespace bellwether::coord {
 
 void SnapshotFetcher::Begin(ServerId from, raft::SnapshotMeta snapshot, uint64_t stored,
                             absl::Duration now) {
-  Job& job = job_.emplace();
+  job_ = Job();
+  Job& job = *job_;
   job.from = from;
   job.snapshot = std::move(snapshot);
   job.stored = stored;

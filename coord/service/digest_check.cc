@@ -73,8 +73,8 @@ const StatePoint& DigestCheck::Newest() const {
 }
 
 const StatePoint* DigestCheck::Find(LogIndex index) const {
-  const auto at = [this](size_t i) -> const StatePoint& {
-    return points_[(oldest_ + i) % points_.size()];
+  const auto at = [&points = points_, oldest = oldest_](size_t i) -> const StatePoint& {
+    return points[(oldest + i) % points.size()];
   };
   // The first point behind `index`, by bisection; the one before it holds.
   size_t begin = 0;
