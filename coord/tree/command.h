@@ -13,8 +13,8 @@
 
 namespace bellwether::coord::tree {
 
-// Opens a session at generation 1. Idempotent: while a session with this nonce lives, another
-// creation has no effect and answers with that session as it is, its own password included.
+// Opens a session at generation 1. While a session with this nonce lives, another creation raises
+// its generation, as an attach does, and answers with that session, its own password included.
 struct CreateSession {
   base::Uuid nonce;          // chosen by the client, random; not nil
   SessionPassword password;  // random, chosen by the server that proposes

@@ -56,7 +56,13 @@ SessionGrant Sessions::GrantOf(SessionId id) const {
 
 SessionId Sessions::Create(const CreateSession& operation, Zxid zxid) {
   const SessionId* const known = by_nonce_.Find(operation.nonce);
-  if (known != nullptr) return *known;
+  if (known != nullptr) {
+    Session& session = Mutable(*known);
+    digest_ -= Term(*known, session);
+    ++session.generation;
+    digest_ += Term(*known, session);
+    return *known;
+  }
   const SessionId id = MakeId(operation.server_id, zxid);
   CowPtr<Session> created(new Session());
   Session& session = created.Owned();

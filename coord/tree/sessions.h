@@ -45,7 +45,7 @@ class Sessions {
   // What the client of a session is told. Requires: it exists.
   SessionGrant GrantOf(SessionId id) const;
 
-  // The session of that nonce, or a new one at generation 1.
+  // The session of that nonce, its generation raised, or a new one at generation 1.
   // Requires: the operation's fields are valid.
   SessionId Create(const CreateSession& operation, Zxid zxid);
 

@@ -83,8 +83,10 @@ class ReferenceModel {
   }
 
   ResultCode Run(const Command&, const CreateSession& operation) {
-    for (const auto& [id, client] : clients) {
-      if (client.nonce == operation.nonce) return ResultCode::kOk;
+    for (auto& [id, client] : clients) {
+      if (client.nonce != operation.nonce) continue;
+      ++client.generation;
+      return ResultCode::kOk;
     }
     const uint64_t id = uint64_t{operation.server_id} << 56 | static_cast<uint64_t>(zxid);
     clients[id] = {operation.password, operation.nonce, operation.timeout_ms};

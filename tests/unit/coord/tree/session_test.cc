@@ -43,9 +43,19 @@ TEST(Session, CreationWithTheNonceOfALiveSessionReturnsThatSession) {
   EXPECT_EQ(again.code, ResultCode::kOk);
   EXPECT_EQ(again.session->session, id);
   EXPECT_EQ(again.session->password, Password(1));
-  EXPECT_EQ(again.session->generation, SessionGeneration(1));
+  EXPECT_EQ(again.session->generation, SessionGeneration(2));
   EXPECT_EQ(again.session->last_sequence, CommandSequence(1));
   EXPECT_EQ(machine.state.session_count(), sessions);
+}
+
+TEST(Session, AnExpiryOfBeforeItWasOpenedAgainHasNoEffect) {
+  Machine machine;
+  const SessionGrant first = *machine.Apply({}, Opening(1)).result.session;
+  machine.Apply({}, Opening(1));
+  const Result expired =
+      machine.Apply({}, ExpireSession{first.session, first.generation}).result;
+  EXPECT_EQ(expired.code, ResultCode::kStaleGeneration);
+  EXPECT_TRUE(machine.state.FindSession(first.session).has_value());
 }
 
 TEST(Session, CreationChecksItsArguments) {
