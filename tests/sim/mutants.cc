@@ -32,7 +32,7 @@ const std::vector<Mutant>& Mutants() {
       {15, 300, "an ephemeral whose deletion was rolled back outlives its session"},
       {16, 300, "a write of an older generation of its session takes effect"},
       {17, 300, "the sequence of a session's writes is not checked"},
-      {18, 300, "a session that was attached again is expired all the same"},
+      {18, 600, "a session that was attached again is expired all the same"},
       {19, 300, "a one-shot watch on children misses the deletion of their parent"},
       {20, 300, "a watch resumes although changes it needs have left the ring"},
       {21, 300, "a read is evaluated before its read index is applied"},

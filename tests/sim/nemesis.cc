@@ -142,6 +142,7 @@ bool Nemesis::Partition() {
 // Silently: it wakes up and hears of nothing that happened meanwhile.
 void Nemesis::Isolate(uint32_t server, absl::Duration length) {
   if (world_.options().servers == 1) return;
+  world_.trace.Add("fault: server {} is cut off, silently", server);
   world_.faults.Add(Fault::kPartition);
   for (uint32_t other = 1; other <= world_.options().servers; ++other) {
     if (other == server) continue;
@@ -235,7 +236,11 @@ void Nemesis::OnSend(ServerId from, ServerId to, const coord::PeerMessage& messa
   if (sent == nullptr || stopped_) return;
   if (const auto* vote = std::get_if<coord::raft::VoteResponse>(&sent->body)) {
     if (!vote->granted || vote->pre_vote) return;
-    if (random_.Chance(world_.options().kill_at_vote_chance)) KillSoon(Fault::kKillAtVote, {from});
+    if (!random_.Chance(world_.options().kill_at_vote_chance)) return;
+    KillSoon(Fault::kKillAtVote, {from});
+    // Whoever got the vote is then not heard of, so that others soon ask for one in the same term.
+    if (random_.Chance(0.5)) return;
+    UndoAfter(absl::Milliseconds(1), [this, to] { Isolate(to.value(), Between(500, 2'000)); });
   } else if (const auto* ack = std::get_if<coord::raft::AppendResponse>(&sent->body)) {
     if (ack->rejected || !random_.Chance(world_.options().kill_at_ack_chance)) return;
     const bool both = random_.Chance(0.5);
@@ -302,7 +307,7 @@ void Nemesis::Resume(uint32_t server) {
 }
 
 bool Nemesis::SlowDisk() {
-  const uint32_t server = AnyServer();
+  const uint32_t server = AnyServer(0.4);
   coord::SimDisk& disk = world_.machine(server).disk;
   disk.sync_last = Between(10, 300);
   world_.trace.Add("fault: syncs of server {} take up to {}", server,
@@ -386,14 +391,19 @@ bool Nemesis::PauseClient() {
   const uint32_t slot = AnyClient();
   SimClient* const client = world_.client(slot);
   if (client == nullptr) return false;
+  // Often so long that it is back just when its session expires.
+  const absl::Duration timeout = world_.options().session_timeout;
   const absl::Duration length =
-      world_.options().session_timeout * static_cast<double>(random_.Between(30, 200)) / 100;
+      random_.Chance(0.5) ? timeout * static_cast<double>(random_.Between(30, 200)) / 100
+                          : timeout - Between(0, 250) + Between(0, 500);
   world_.trace.Add("fault: client {} stands still for {}", client->serial(),
                    absl::FormatDuration(length));
   client->Pause();
-  UndoAfter(length, [this, slot, serial = client->serial()] {
+  UndoAfter(length, [this, slot, serial = client->serial(), breaks = random_.Chance(0.5)] {
     SimClient* const same = world_.client(slot);
-    if (same != nullptr && same->serial() == serial) same->Resume();
+    if (same == nullptr || same->serial() != serial) return;
+    if (breaks) world_.client_network.Break(slot);  // so that it attaches anew
+    same->Resume();
   });
   return true;
 }
