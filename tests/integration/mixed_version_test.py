@@ -7,6 +7,7 @@ the full hash of a commit of the main branch here, run this test, and say in the
 change of format made it necessary. The earlier program is built once per commit, below the build folder.
 """
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -24,8 +25,10 @@ SERVERS = ["coord-1", "coord-2", "coord-3"]
 
 
 def must(*words, cwd=ROOT):
+    # So that ccache, when there, takes what was compiled in other folders.
+    ccache = {"CCACHE_BASEDIR": str(cwd), "CCACHE_NOHASHDIR": "1", "CCACHE_SLOPPINESS": "time_macros"}
     done = subprocess.run(words, cwd=cwd, check=False, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
+                          stderr=subprocess.STDOUT, env={**os.environ, **ccache})
     check(done.returncode == 0, f"`{' '.join(map(str, words))}`:\n{done.stdout[-4000:]}")
 
 
@@ -35,6 +38,7 @@ def earlier_programs():
     programs = folder / "bin"
     if not (programs / "bell-coord").exists():
         source = folder / "source"
+        shutil.rmtree(source, ignore_errors=True)  # of a run that was interrupted
         must("git", "worktree", "prune")
         must("git", "worktree", "add", "--force", "--detach", source, EARLIER)
         must("cmake", "--preset", "release", cwd=source)
