@@ -241,7 +241,7 @@ void CoordService::OnLeadership(const Leadership& leadership) {
   const bool became_leader =
       leadership.role == Role::kLeader &&
       (before.role != Role::kLeader || before.term != leadership.term);
-  if (became_leader && !MUTANT(25)) tracker_.RestartAll();
+  if (became_leader) tracker_.RestartAll();
   const bool same_leader = leadership.leader == before.leader;
   const bool first_leader_of_term = before.leader == ServerId(0);
   if (leadership.term == before.term && (same_leader || first_leader_of_term)) return;

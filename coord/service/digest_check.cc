@@ -72,22 +72,23 @@ const StatePoint& DigestCheck::Newest() const {
                                       : points_[(oldest_ + points_max_ - 1) % points_max_];
 }
 
+const StatePoint& DigestCheck::At(size_t position) const {
+  return points_[(oldest_ + position) % points_.size()];
+}
+
 const StatePoint* DigestCheck::Find(LogIndex index) const {
-  const auto at = [&points = points_, oldest = oldest_](size_t i) -> const StatePoint& {
-    return points[(oldest + i) % points.size()];
-  };
   // The first point behind `index`, by bisection; the one before it holds.
   size_t begin = 0;
   size_t end = points_.size();
   while (begin < end) {
     const size_t middle = begin + (end - begin) / 2;
-    if (at(middle).index <= index) {
+    if (At(middle).index <= index) {
       begin = middle + 1;
     } else {
       end = middle;
     }
   }
-  return begin == 0 ? nullptr : &at(begin - 1);
+  return begin == 0 ? nullptr : &At(begin - 1);
 }
 
 void DigestCheck::Compare(const StatePoint& expected) {

@@ -54,6 +54,8 @@ class DigestCheck {
  private:
   // The state at `index`, while that is certain.
   const StatePoint* Find(LogIndex index) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // By age, the oldest at 0. Requires: position < the number of points.
+  const StatePoint& At(size_t position) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const StatePoint& Newest() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Compare(const StatePoint& expected) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
