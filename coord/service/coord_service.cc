@@ -245,7 +245,7 @@ void CoordService::OnLeadership(const Leadership& leadership) {
   const bool same_leader = leadership.leader == before.leader;
   const bool first_leader_of_term = before.leader == ServerId(0);
   if (leadership.term == before.term && (same_leader || first_leader_of_term)) return;
-  if (!MUTANT(24)) connections_.DetachUnsettled(LeaderChanged());
+  connections_.DetachUnsettled(LeaderChanged());
 }
 
 bool CoordService::OnNote(ServerId from, std::string note) {

@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/crash"))
 from ensemble import Load  # noqa: E402
 
-EARLIER = "614027ef626e58febeaf88befa3dee2f0a11ce1c"
+EARLIER = "d77e7b1c9a8896f2ba38554287824723cddd15b4"
 
 SERVERS = ["coord-1", "coord-2", "coord-3"]
 

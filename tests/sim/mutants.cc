@@ -38,7 +38,6 @@ const std::vector<Mutant>& Mutants() {
       {21, 300, "a read is evaluated before its read index is applied"},
       {22, 300, "a client sends a write again that took effect"},
       {23, 300, "writes sent again after a change of leader come behind later ones"},
-      {24, 300, "connections with writes in flight outlive a change of leader"},
       {26, 300, "a keepalive is answered although the leader could not confirm its term"},
       {27, 300, "a leader's window to a follower is never freed (R23)"},
       {28, 300, "a watch's mark of progress overtakes its changes"},
