@@ -35,7 +35,7 @@ endif()
 
 add_library(bellwether_flags INTERFACE)
 target_compile_options(bellwether_flags INTERFACE -Wall -Wextra -Wno-unused-parameter -Werror
-  -Wno-missing-field-initializers -msse4.2)
+  -Wno-missing-field-initializers -msse4.2 -pthread)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False positives of GCC 12 in inlined standard and abseil containers.
   target_compile_options(bellwether_flags INTERFACE -Wno-maybe-uninitialized -Wno-restrict
@@ -45,7 +45,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(bellwether_flags INTERFACE -Wthread-safety)
 endif()
 target_include_directories(bellwether_flags INTERFACE ${CMAKE_SOURCE_DIR})
-target_link_libraries(bellwether_flags INTERFACE Threads::Threads fmt::fmt)
+target_link_libraries(bellwether_flags INTERFACE fmt::fmt)
 if(BELLWETHER_SANITIZE)
   add_compile_options(-fsanitize=${BELLWETHER_SANITIZE} -fno-sanitize-recover=all
     -fno-omit-frame-pointer)
@@ -89,19 +89,21 @@ function(bellwether_left_out RESULT)
   endforeach()
 endfunction()
 
-# bellwether_library(NAME [DEPS ...] [EXCEPT ...]): a static library of every .cc file of the
-# calling folder, except those named main.cc or in EXCEPT.
+# bellwether_library(NAME [DEPS ...] [SOURCES ...] [EXCEPT ...]): a static library of SOURCES, or else of
+# every .cc file of the calling folder, except those named main.cc or in EXCEPT.
 function(bellwether_library NAME)
-  cmake_parse_arguments(ARG "" "" "DEPS;EXCEPT" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;SOURCES;EXCEPT" ${ARGN})
   bellwether_left_out(LEFT_OUT ${ARG_DEPS})
   if(LEFT_OUT)
     return()
   endif()
-  file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
-  foreach(FILE main.cc ${ARG_EXCEPT})
-    list(REMOVE_ITEM SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/${FILE})
-  endforeach()
-  add_library(${NAME} STATIC ${SOURCES})
+  if(NOT ARG_SOURCES)
+    file(GLOB ARG_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+    foreach(FILE main.cc ${ARG_EXCEPT})
+      list(REMOVE_ITEM ARG_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/${FILE})
+    endforeach()
+  endif()
+  add_library(${NAME} STATIC ${ARG_SOURCES})
   target_link_libraries(${NAME} PUBLIC bellwether_flags ${ARG_DEPS})
   target_precompile_headers(${NAME} REUSE_FROM bellwether_headers)
 endfunction()
