@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <clocale>
 #include <cstdio>
 #include <utility>
@@ -34,6 +33,7 @@ struct LineEditor::State {
   Completer completer;
   EditLine* editor = nullptr;
   History* history = nullptr;
+  bool given_up = false;  // the line that is read, by Ctrl-C
 
   static State& Of(EditLine* editor) {
     State* state = nullptr;
@@ -59,6 +59,11 @@ struct LineEditor::State {
     for (const std::string& word : words) std::printf("%s\n", word.c_str());
     return CC_REDISPLAY;
   }
+
+  static unsigned char GiveUp(EditLine* editor, int) {
+    Of(editor).given_up = true;
+    return CC_EOF;
+  }
 };
 
 LineEditor::LineEditor(std::string prompt, std::string history_file, Completer completer)
@@ -68,7 +73,8 @@ LineEditor::LineEditor(std::string prompt, std::string history_file, Completer c
   state_->completer = std::move(completer);
   // Paths are UTF-8 whatever the environment says: in another locale libedit drops what is not ASCII.
   std::setlocale(LC_CTYPE, "C.UTF-8");
-  // Ctrl-C gives the line up, not the shell: without SA_RESTART it ends the read.
+  // Ctrl-C gives the line up, not the shell. While a line is read it is a key: as a signal it would be
+  // lost between the prompt and the read. Only between two lines it is a signal, and does nothing.
   struct sigaction action = {};
   action.sa_handler = IgnoreInterrupt;
   ::sigaction(SIGINT, &action, nullptr);
@@ -87,6 +93,9 @@ LineEditor::LineEditor(std::string prompt, std::string history_file, Completer c
   el_set(state_->editor, EL_HIST, history, state_->history);
   el_set(state_->editor, EL_ADDFN, "bell-complete", "complete the word", &State::Complete);
   el_set(state_->editor, EL_BIND, "^I", "bell-complete", nullptr);
+  el_set(state_->editor, EL_ADDFN, "bell-give-up", "give the line up", &State::GiveUp);
+  el_set(state_->editor, EL_BIND, "^C", "bell-give-up", nullptr);
+  el_set(state_->editor, EL_SETTY, "-d", "-isig", nullptr);
 }
 
 LineEditor::~LineEditor() {
@@ -100,12 +109,12 @@ LineEditor::~LineEditor() {
 
 std::optional<std::string> LineEditor::Read() {
   int length = 0;
-  errno = 0;
+  state_->given_up = false;
+  el_set(state_->editor, EL_PREP_TERM, 1);  // before the prompt: keys are for this line from then on
   const char* const text = el_gets(state_->editor, &length);
   if (text == nullptr || length <= 0) {
-    const bool given_up = errno == EINTR;
     std::fputc('\n', stdout);
-    return given_up ? std::optional<std::string>("") : std::nullopt;
+    return state_->given_up ? std::optional<std::string>("") : std::nullopt;
   }
   std::string line(text, static_cast<size_t>(length));
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
