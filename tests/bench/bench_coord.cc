@@ -1,6 +1,9 @@
 // Load on an ensemble through the client that programs use: a fixed number of requests in flight
-// per connection. Prints one line of JSON; exit 1 when a request failed.
+// per connection, or at most that many at a fixed rate. Prints one line of JSON; exit 1 when a
+// request failed.
 //   bench_coord write|read --coord H:P[,H:P] [--connections C] [--in-flight N] [--seconds S]
+//     --rate R       R requests per second, however long the answers take
+//     --existing N   of any of the N znodes that `create` made with as many connections
 //   bench_coord create --coord H:P[,H:P] --operations N     makes N znodes
 //   bench_coord gap ...     writes, says so in a line of its own, and may have failures: somebody
 //                           kills a server meanwhile. Connection I begins at server I of --coord
@@ -37,15 +40,22 @@ struct Flags {
   int in_flight = 1;       // per connection
   int bytes = 100;         // of a znode's data
   double seconds = 3;      // measured, after the warm-up
-  int64_t operations = 0;  // of mode create: stop after that many
+  double rate = 0;         // per second, of all connections together; 0: as fast as it goes
+  int64_t operations = 0;  // of modes create and write: stop after that many; 0: after `seconds`
+  int64_t existing = 0;    // znodes that are there, of all connections together; 0: none
 };
 
 // When a pass over all connections measures and when it ends. Times are the clock's Monotonic.
 struct Pass {
   Kind kind = Kind::kSet;
+  absl::Duration start;
   absl::Duration measure_from;
   absl::Duration end = absl::InfiniteDuration();
   int64_t operations_max = 0;  // per connection; 0: until `end`
+  // Between the times at which two requests of a connection are due, from `start` on. One that has
+  // to wait until fewer are in flight was due all the same: its latency counts from then. Zero:
+  // each follows an answer.
+  absl::Duration interval;
 };
 
 // The longest time without an acknowledged write. Thread-safe.
@@ -85,7 +95,8 @@ class Connection {
         prefix_(fmt::format("{}/{}-", flags.root, index)),
         data_(static_cast<size_t>(flags.bytes), 'x'),
         coord_(std::move(coord)),
-        all_(all) {}
+        all_(all),
+        random_(static_cast<uint64_t>(index)) {}
 
   void Begin(const Pass& pass) {
     {
@@ -110,6 +121,9 @@ class Connection {
     while (running_ > 0) idle_.Wait(mutex_);
   }
 
+  // So that the session does not expire in the middle of another measurement.
+  void CloseSession() { coord_->CloseSession().IgnoreError(); }
+
   const std::string& server() const { return server_; }
   // Requires: Wait returned after the last Begin.
   const LatencyHistogram& latencies() const { return latencies_; }
@@ -126,37 +140,50 @@ class Connection {
 
   void Next(int slot) {
     const absl::Duration now = Now();
-    if (now >= pass_.end || (pass_.operations_max > 0 && started_ == pass_.operations_max)) {
+    const absl::Duration due =
+        pass_.interval > absl::ZeroDuration() ? pass_.start + started_ * pass_.interval : now;
+    if (due >= pass_.end || (pass_.operations_max > 0 && started_ == pass_.operations_max)) {
       base::MutexLock lock(mutex_);
       if (--running_ == 0) idle_.Signal();
       return;
     }
     ++started_;
+    if (due <= now) return Send(slot, due);
+    client_->executor().RunAfter(due - now, [this, slot, due] { Send(slot, due); });
+  }
+
+  void Send(int slot, absl::Duration due) {
     switch (pass_.kind) {
       case Kind::kCreate:
         client_->Create(prefix_ + std::to_string(created_++), data_,
                         client::CreateMode::kPersistent, {},
-                        OnAnswer<client::CreateResult>(slot, now));
+                        OnAnswer<client::CreateResult>(slot, due));
         break;
       case Kind::kSet:
-        client_->Set(prefix_ + std::to_string(slot), data_, client::kAnyVersion, {},
-                     OnAnswer<client::SetResult>(slot, now));
+        client_->Set(PathFor(slot), data_, client::kAnyVersion, {},
+                     OnAnswer<client::SetResult>(slot, due));
         break;
       case Kind::kGet:
-        client_->Get(prefix_ + std::to_string(slot), {}, OnAnswer<client::GetResult>(slot, now));
+        client_->Get(PathFor(slot), {}, OnAnswer<client::GetResult>(slot, due));
         break;
     }
   }
 
+  std::string PathFor(int slot) {
+    const int64_t own = flags_.existing / flags_.connections;
+    return prefix_ + std::to_string(own > 0 ? random_.Between(0, own - 1) : slot);
+  }
+
   template <typename Result>
-  client::Callback<Result> OnAnswer(int slot, absl::Duration sent) {
-    return [this, slot, sent](const absl::StatusOr<Result>& result) {
-      Count(result.status(), sent);
+  client::Callback<Result> OnAnswer(int slot, absl::Duration due) {
+    return [this, slot, due](const absl::StatusOr<Result>& result) {
+      Count(result.status(), due);
       Next(slot);
     };
   }
 
-  void Count(const absl::Status& status, absl::Duration sent) {
+  // At a fixed rate all that were due while it is measured count, however late the answer.
+  void Count(const absl::Status& status, absl::Duration due) {
     const absl::Duration now = Now();
     if (!status.ok()) {
       ++failures_;
@@ -166,8 +193,9 @@ class Connection {
     ++answered_;
     own_.Acknowledged(now);
     all_.Acknowledged(now);
-    if (now < pass_.measure_from || now > pass_.end) return;
-    latencies_.Record(now - sent);
+    const absl::Duration counted = pass_.interval > absl::ZeroDuration() ? due : now;
+    if (counted < pass_.measure_from || counted > pass_.end) return;
+    latencies_.Record(now - due);
   }
 
   const Flags& flags_;
@@ -176,6 +204,7 @@ class Connection {
   const std::string data_;
   const std::unique_ptr<client::Coord> coord_;
   GapMeter& all_;
+  base::Random random_;
 
   client::CoordClient* client_ = nullptr;
   Pass pass_;
@@ -253,6 +282,7 @@ nlohmann::ordered_json Report(Connections& connections, GapMeter& all, const Pas
   report["per_second"] = static_cast<double>(latencies.count()) / seconds;
   report["p50_us"] = absl::ToDoubleMicroseconds(latencies.Percentile(0.5));
   report["p99_us"] = absl::ToDoubleMicroseconds(latencies.Percentile(0.99));
+  report["p999_us"] = absl::ToDoubleMicroseconds(latencies.Percentile(0.999));
   report["generator_cpu_seconds"] = cpu_seconds;
   report["longest_gap_ms"] = absl::ToDoubleMilliseconds(all.longest());
   report["clients"] = std::move(clients);
@@ -266,16 +296,20 @@ absl::StatusOr<nlohmann::ordered_json> Run(const Flags& flags) {
   Connections& connections = *connected;
   const auto now = [] { return base::SystemClock().Monotonic(); };
   const bool create = flags.mode == "create";
-  if (!create) RunPass(connections, {.kind = Kind::kCreate, .operations_max = flags.in_flight});
+  if (!create && flags.existing == 0) {
+    RunPass(connections, {.kind = Kind::kCreate, .operations_max = flags.in_flight});
+  }
 
   Pass pass{.kind = create ? Kind::kCreate : flags.mode == "read" ? Kind::kGet : Kind::kSet};
+  const bool counted = create || flags.operations > 0;  // ends after so many, not at a time
   const double cpu_before = CpuSeconds();
-  const absl::Duration start = now();
-  all.Start(start);
-  if (create) {
+  pass.start = now();
+  all.Start(pass.start);
+  if (flags.rate > 0) pass.interval = absl::Seconds(flags.connections / flags.rate);
+  if (counted) {
     pass.operations_max = std::max<int64_t>(1, flags.operations / flags.connections);
   } else {
-    pass.measure_from = start + kWarmUp;
+    pass.measure_from = pass.start + kWarmUp;
     pass.end = pass.measure_from + absl::Seconds(flags.seconds);
   }
   if (flags.mode == "gap") {
@@ -283,8 +317,12 @@ absl::StatusOr<nlohmann::ordered_json> Run(const Flags& flags) {
     std::fflush(stdout);
   }
   RunPass(connections, pass);
-  const double took = create ? absl::ToDoubleMicroseconds(now() - start) / 1e6 : flags.seconds;
-  return Report(connections, all, pass, took, CpuSeconds() - cpu_before);
+  const double took = counted ? absl::ToDoubleSeconds(now() - pass.start) : flags.seconds;
+  auto report = Report(connections, all, pass, took, CpuSeconds() - cpu_before);
+  if (flags.mode != "gap") {
+    for (const auto& connection : connections) connection->CloseSession();
+  }
+  return report;
 }
 
 }  // namespace
@@ -303,7 +341,10 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 16000));
   app.add_option("--bytes", flags.bytes, "of a znode's data")->check(CLI::Range(0, 1 << 20));
   app.add_option("--seconds", flags.seconds, "measured")->check(CLI::PositiveNumber);
-  app.add_option("--operations", flags.operations, "of mode create: how many znodes");
+  app.add_option("--rate", flags.rate, "requests per second of all connections, whatever they take")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--operations", flags.operations, "how many; of mode create always");
+  app.add_option("--existing", flags.existing, "znodes that `create` made so");
   CLI11_PARSE(app, argc, argv);
 
   const auto report = bellwether::bench::Run(flags);

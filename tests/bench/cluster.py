@@ -98,4 +98,7 @@ class Cluster:
     def metric(self, server, name):
         with urllib.request.urlopen(f"http://{server['admin']}/metrics", timeout=10) as answer:
             text = answer.read().decode()
-        return int(float(re.search(rf"^{name} (\S+)", text, re.MULTILINE).group(1)))
+        found = re.search(rf"^{name} (\S+)", text, re.MULTILINE)
+        if not found:
+            raise NoResult(f"{server['name']} has no metric {name}")
+        return int(float(found.group(1)))
