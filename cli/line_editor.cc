@@ -3,7 +3,6 @@
 #include <histedit.h>
 #include <signal.h>
 
-#include <algorithm>
 #include <clocale>
 #include <cstdio>
 #include <utility>
@@ -12,16 +11,6 @@ namespace bellwether::cli {
 namespace {
 
 constexpr int kHistoryLinesMax = 1000;
-
-// The longest beginning that all words share.
-std::string CommonBeginning(const std::vector<std::string>& words) {
-  std::string common = words.front();
-  for (const std::string& word : words) {
-    const auto differ = std::mismatch(common.begin(), common.end(), word.begin(), word.end());
-    common.erase(differ.first, common.end());
-  }
-  return common;
-}
 
 void IgnoreInterrupt(int) {}
 
@@ -46,17 +35,14 @@ struct LineEditor::State {
   static unsigned char Complete(EditLine* editor, int) {
     const LineInfo* const info = el_line(editor);
     const std::string_view line(info->buffer, info->cursor - info->buffer);
-    const std::vector<std::string> words = Of(editor).completer(line);
-    if (words.empty()) return CC_ERROR;
-    const std::string_view typed = line.substr(line.rfind(' ') + 1);
-    std::string more = CommonBeginning(words).substr(typed.size());
-    if (words.size() == 1 && more.empty()) more = " ";
-    if (!more.empty()) {
-      el_insertstr(editor, more.c_str());
+    const Completion completion = Of(editor).completer(line);
+    if (completion.choices.empty()) return CC_ERROR;
+    if (!completion.more.empty()) {
+      el_insertstr(editor, completion.more.c_str());
       return CC_REFRESH;
     }
     std::fputc('\n', stdout);
-    for (const std::string& word : words) std::printf("%s\n", word.c_str());
+    for (const std::string& choice : completion.choices) std::printf("%s\n", choice.c_str());
     return CC_REDISPLAY;
   }
 

@@ -5,7 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "cli/shell_words.h"
 
 namespace bellwether::cli {
 
@@ -13,8 +14,8 @@ namespace bellwether::cli {
 // libedit. One thread.
 class LineEditor {
  public:
-  // Gives whole words that the last word of a line could become.
-  using Completer = std::function<std::vector<std::string>(std::string_view line)>;
+  // How the last word of a line could go on.
+  using Completer = std::function<Completion(std::string_view line)>;
 
   LineEditor(std::string prompt, std::string history_file, Completer completer);
   ~LineEditor();  // writes the history file

@@ -156,31 +156,30 @@ absl::Status ShellSession::Quit(const VerbArguments&) {
   return absl::OkStatus();
 }
 
-std::vector<std::string> ShellSession::Complete(std::string_view line) {
-  const size_t blank = line.rfind(' ');
-  std::vector<std::string> candidates;
-  if (blank == std::string_view::npos) {
+Completion ShellSession::Complete(std::string_view line) {
+  const LastWord word = FindLastWord(line);
+  std::vector<std::string> choices;
+  if (word.first) {
     for (const Verb& verb : Verbs()) {
-      if (verb.name.starts_with(line)) candidates.push_back(verb.name);
+      if (verb.name.starts_with(word.text)) choices.push_back(verb.name);
     }
-    return candidates;
+    return CompleteWord(word, std::move(choices));
   }
-  const std::string_view word = line.substr(blank + 1);
-  const size_t slash = word.rfind('/');
-  if (slash == std::string_view::npos) return candidates;
-  const std::string folder(word.substr(0, slash + 1));
-  const std::string_view start = word.substr(slash + 1);
+  const size_t slash = word.text.rfind('/');
+  if (slash == std::string::npos) return {};
+  const std::string folder = word.text.substr(0, slash + 1);
+  const std::string start = word.text.substr(slash + 1);
   client::ReadOptions options;
   options.timeout = kCompletionMax;
   options.stale_ok = true;
   const auto listed =
       coord_.List(slash == 0 ? "/" : folder.substr(0, slash), false, std::move(options));
-  if (!listed.ok()) return candidates;
+  if (!listed.ok()) return {};
   for (const std::string& name : listed->names) {
-    if (name.starts_with(start)) candidates.push_back(folder + name);
+    if (name.starts_with(start)) choices.push_back(folder + name);
   }
-  std::sort(candidates.begin(), candidates.end());
-  return candidates;
+  std::sort(choices.begin(), choices.end());
+  return CompleteWord(word, std::move(choices));
 }
 
 }  // namespace bellwether::cli

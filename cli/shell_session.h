@@ -22,8 +22,8 @@ class ShellSession {
   // After `quit`.
   bool done() const { return done_; }
 
-  // How the last word of the line could go on: whole words, sorted. Verbs, or paths.
-  std::vector<std::string> Complete(std::string_view line);
+  // How the last word of the line could go on: as a verb, or a path.
+  Completion Complete(std::string_view line);
 
  private:
   struct Verb;

@@ -71,6 +71,9 @@ def check_completion(terminal):
     listed = re.sub(r"\x1b\[[0-9]*[A-Z]", "", terminal.expect("bell> ls /ap"))
     check("/apple\r\n/apricot\r\n" in listed, f"the choices are not listed: {listed!r}")
     terminal.run("r" + TAB)
+    terminal.run("create '/two words' three")
+    check("three" in terminal.run("get \"/two w" + TAB + TAB), "a quoted path is not completed")
+    check("three" in terminal.run("get /tw" + TAB), "a completed path is not quoted")
 
 
 def main():
