@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/coding.h"
+#include "base/crc32c.h"
 #include "base/data_dir.h"
 #include "base/folder.h"
 #include "bellwether/coord/v1/peer.pb.h"
@@ -163,6 +164,9 @@ std::vector<std::pair<std::string, PeerMessage>> PeerMessages() {
       {"vote_response", message(raft::VoteResponse{true, Term(4), true})},
       {"append_request", message(append)},
       {"append_response", message(refusal)},
+      {"install_snapshot", message(raft::InstallSnapshot{
+                               {LogIndex(300), Term(3), JointMembership()}, raft::ReadRound(7)})},
+      {"timeout_now", message(raft::TimeoutNow{})},
       {"forward", Forward{5, 1, Term(3), {"one", "two"}, {"who", ""}}},
       {"forward_reply", ForwardReply{5, 1, absl::OkStatus(), Term(3), LogIndex(9)}},
       {"forward_refused",
@@ -170,6 +174,10 @@ std::vector<std::pair<std::string, PeerMessage>> PeerMessages() {
       {"read_index_request", ReadIndexRequest{8, {"note"}}},
       {"read_index_reply", ReadIndexReply{8, true, LogIndex(9)}},
       {"note", Note{"touched"}},
+      {"broadcast", Broadcast{"digest"}},
+      {"snapshot_chunk_request", SnapshotChunkRequest{4, LogIndex(300), Term(3), 1 << 20, 1 << 20}},
+      {"snapshot_chunk", SnapshotChunk{4, true, 3 << 20, "piece", base::Crc32c("piece")}},
+      {"hold_forwards", HoldForwards{}},
   };
 }
 
