@@ -566,16 +566,16 @@ void CoordService::OnConnectionClosed(Connection& connection) {
 
 // ---- What watches ask for ----
 
-absl::Status CoordService::CollectState(const tree::StateMachine& tree, const WatchFilter& filter,
+absl::Status CoordService::CollectState(const tree::StateView& state, const WatchFilter& filter,
                                         std::vector<WatchZnode>& znodes) const {
   size_t bytes = 0;
   for (const std::string& path : filter.paths) {
     if (!filter.recursive) {
-      auto znode = tree.Get(path);
+      auto znode = state.Get(path);
       if (znode.has_value()) znodes.push_back({path, std::move(znode->data), znode->stat});
       continue;
     }
-    tree.Subtree(path, [&](const tree::ZnodeVisit& visit) {
+    state.Subtree(path, [&](const tree::ZnodeVisit& visit) {
       bytes += kZnodeOverheadBytes + visit.path.size();
       znodes.push_back({std::string(visit.path), visit.data(), visit.stat()});
       return bytes <= options_.watch_state_bytes_max;
@@ -589,15 +589,20 @@ absl::Status CoordService::CollectState(const tree::StateMachine& tree, const Wa
 
 absl::Status CoordService::ArmWatch(std::shared_ptr<Watch> watch) {
   const WatchRequest& request = watch->request();
-  base::ReaderLock lock(state_.mutex);
-  if (!request.ensemble_id.IsNil() && request.ensemble_id != state_.tree.ensemble_id()) {
-    return OtherEnsemble(request.ensemble_id, state_.tree.ensemble_id());
+  tree::StateView state;
+  WatchHub::Resumed resumed;
+  {
+    base::ReaderLock lock(state_.mutex);
+    if (!request.ensemble_id.IsNil() && request.ensemble_id != state_.tree.ensemble_id()) {
+      return OtherEnsemble(request.ensemble_id, state_.tree.ensemble_id());
+    }
+    resumed = hub_.Subscribe(watch, request.from_zxid);
+    if (!resumed.from_ring) state = state_.tree.View();
   }
-  const WatchHub::Resumed resumed = hub_.Subscribe(watch, request.from_zxid);
   if (!resumed.from_ring) {
     if (request.from_zxid > Zxid(0)) watch->SetCompacted(resumed.resumable_from);
     std::vector<WatchZnode> znodes;
-    RETURN_IF_ERROR(CollectState(state_.tree, request.filter, znodes));
+    RETURN_IF_ERROR(CollectState(state, request.filter, znodes));
     watch->SetState(resumed.zxid, std::move(znodes));
   }
   watch->SetArmed(resumed.zxid);

@@ -150,7 +150,7 @@ class CoordService : public StateMachine,
   absl::Status CheckEnsemble(const AttachRequest& request) const;
   absl::StatusOr<tree::Command> AttachCommand(const AttachRequest& request);
   void FailAttach(uint64_t token, const Failure& failure);
-  absl::Status CollectState(const tree::StateMachine& tree, const WatchFilter& filter,
+  absl::Status CollectState(const tree::StateView& state, const WatchFilter& filter,
                             std::vector<WatchZnode>& znodes) const;
   void SetOneShotWatch(const std::shared_ptr<Connection>& connection, const Request& request,
                        Response& response);

@@ -126,7 +126,9 @@ void Watch::SetState(Zxid zxid, std::vector<WatchZnode> znodes) {
 
 void Watch::SetArmed(Zxid zxid) {
   base::MutexLock lock(mutex_);
-  if (!finished_) progress_ = last_progress_ = zxid;
+  armed_ = true;
+  last_progress_ = std::max(last_progress_, zxid);
+  if (!finished_) progress_ = std::max(last_progress_, last_queued_);
 }
 
 bool Watch::QueueChanges(const ChangeSetPtr& set) {
@@ -184,6 +186,7 @@ WatchChanges Watch::TakeChanges() {
 TakeResult Watch::Take(size_t bytes_max, std::vector<WatchFrame>& frames) {
   base::MutexLock lock(mutex_);
   if (finished_) return {true, failure_};
+  if (!armed_) return {};
   if (compacted_.has_value()) {
     frames.emplace_back(WatchCompacted{*compacted_});
     compacted_.reset();

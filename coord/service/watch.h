@@ -59,7 +59,7 @@ class WatchBackend {
   virtual void RequestReadIndex(base::Executor& executor,
                                 absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) = 0;
   virtual bool AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) = 0;
-  // Under one hold of the tree: subscribes and hands over state, if any is due, with Arm.
+  // Under one hold of the tree subscribes and takes a view; then hands over its state, if any is due.
   virtual absl::Status ArmWatch(std::shared_ptr<Watch> watch) = 0;
   // `failure`: why the watch ended, when not for the client's own reasons.
   virtual void OnWatchClosed(Watch& watch, const std::optional<Failure>& failure) = 0;
@@ -85,10 +85,11 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
 
   const WatchRequest& request() const { return request_; }
 
-  // What the watch starts with. Called from ArmWatch, under the tree's hold.
+  // What the watch starts with. Called from ArmWatch; changes may be queued meanwhile.
   void SetCompacted(Zxid resumable_from);
   void SetState(Zxid zxid, std::vector<WatchZnode> znodes);
-  // All up to `zxid` was handed over: the client is told after it has taken that.
+  // All up to `zxid` was handed over, and from now on it can be taken: the client is told how far it
+  // is after that.
   void SetArmed(Zxid zxid);
 
   // HubWatcher and ApplyWaiter.
@@ -125,6 +126,7 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   bool wake_posted_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<Failure> failure_ ABSL_GUARDED_BY(mutex_);
+  bool armed_ ABSL_GUARDED_BY(mutex_) = false;  // else there is nothing to take yet
   // In the order in which they are taken.
   std::optional<Zxid> compacted_ ABSL_GUARDED_BY(mutex_);
   std::optional<Zxid> state_zxid_ ABSL_GUARDED_BY(mutex_);  // while state is left to take

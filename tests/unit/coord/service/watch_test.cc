@@ -165,6 +165,26 @@ TEST_F(WatchTest, ASetQueuedAgainAfterItWasTakenIsDeliveredOnce) {
   EXPECT_EQ(watcher->All<WatchChanges>().size(), 1u);
 }
 
+// The state is read without the tree's lock, so that changes may come before it.
+TEST_F(WatchTest, NothingIsTakenBeforeTheState) {
+  const Zxid start = zxid();
+  auto watcher = WatchPath("/", true, start + 1000);  // not armed yet
+  std::vector<tree::Change> changes(1);
+  changes[0].path = "/a";
+  watcher->watch().QueueChanges(MakeChangeSet(start + 1, std::move(changes)));
+  watcher->watch().QueueProgress(start + 2, /*repeat=*/true);
+  watcher->watch().SetState(start, {{"/", {}, {}}});
+  watcher->OnOutput();
+  EXPECT_THAT(watcher->frames, IsEmpty());
+  watcher->watch().SetArmed(start);
+  watcher->OnOutput();
+  ASSERT_EQ(watcher->frames.size(), 3u);
+  EXPECT_TRUE(std::holds_alternative<WatchState>(watcher->frames[0]));
+  EXPECT_TRUE(std::holds_alternative<WatchChanges>(watcher->frames[1]));
+  ASSERT_TRUE(std::holds_alternative<WatchProgress>(watcher->frames[2]));
+  EXPECT_EQ(std::get<WatchProgress>(watcher->frames[2]).zxid, start + 2);
+}
+
 TEST_F(WatchTest, LargeStatesComeInChunks) {
   for (int i = 0; i < 5; ++i) {
     writer_->Create("/n" + std::to_string(i), std::string(600 << 10, 'x'));
