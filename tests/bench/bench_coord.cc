@@ -4,6 +4,7 @@
 //   bench_coord write|read --coord H:P[,H:P] [--connections C] [--in-flight N] [--seconds S]
 //     --rate R       R requests per second, however long the answers take
 //     --existing N   of any of the N znodes that `create` made with as many connections
+//     --operations N that many, whatever it takes: one whose outcome is unknown is made again
 //   bench_coord create --coord H:P[,H:P] --operations N     makes N znodes
 //   bench_coord gap ...     writes, says so in a line of its own, and may have failures: somebody
 //                           kills a server meanwhile. Connection I begins at server I of --coord
@@ -18,6 +19,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
+#include "base/status.h"
 #include "client/coord.h"
 #include "client/server_list.h"
 #include "fmt/format.h"
@@ -95,8 +97,10 @@ class Connection {
         prefix_(fmt::format("{}/{}-", flags.root, index)),
         data_(static_cast<size_t>(flags.bytes), 'x'),
         coord_(std::move(coord)),
+        phase_(static_cast<double>(index) / flags.connections),
         all_(all),
-        random_(static_cast<uint64_t>(index)) {}
+        random_(static_cast<uint64_t>(index)),
+        numbers_(static_cast<size_t>(flags.in_flight)) {}
 
   void Begin(const Pass& pass) {
     {
@@ -141,13 +145,15 @@ class Connection {
   void Next(int slot) {
     const absl::Duration now = Now();
     const absl::Duration due =
-        pass_.interval > absl::ZeroDuration() ? pass_.start + started_ * pass_.interval : now;
+        pass_.interval > absl::ZeroDuration()
+            ? pass_.start + pass_.interval * (static_cast<double>(started_) + phase_)
+            : now;
     if (due >= pass_.end || (pass_.operations_max > 0 && started_ == pass_.operations_max)) {
       base::MutexLock lock(mutex_);
       if (--running_ == 0) idle_.Signal();
       return;
     }
-    ++started_;
+    numbers_[static_cast<size_t>(slot)] = started_++;
     if (due <= now) return Send(slot, due);
     client_->executor().RunAfter(due - now, [this, slot, due] { Send(slot, due); });
   }
@@ -155,7 +161,7 @@ class Connection {
   void Send(int slot, absl::Duration due) {
     switch (pass_.kind) {
       case Kind::kCreate:
-        client_->Create(prefix_ + std::to_string(created_++), data_,
+        client_->Create(prefix_ + std::to_string(numbers_[static_cast<size_t>(slot)]), data_,
                         client::CreateMode::kPersistent, {},
                         OnAnswer<client::CreateResult>(slot, due));
         break;
@@ -177,7 +183,12 @@ class Connection {
   template <typename Result>
   client::Callback<Result> OnAnswer(int slot, absl::Duration due) {
     return [this, slot, due](const absl::StatusOr<Result>& result) {
-      Count(result.status(), due);
+      const absl::Status& status = result.status();
+      if (pass_.operations_max > 0 && base::OutcomeOf(status) == base::Outcome::kUnknown) {
+        return Send(slot, due);
+      }
+      const bool made = pass_.kind == Kind::kCreate && absl::IsAlreadyExists(status);
+      Count(made ? absl::OkStatus() : status, due);
       Next(slot);
     };
   }
@@ -203,13 +214,14 @@ class Connection {
   const std::string prefix_;
   const std::string data_;
   const std::unique_ptr<client::Coord> coord_;
+  const double phase_;  // of an interval: when requests are due, so that connections take turns
   GapMeter& all_;
   base::Random random_;
+  std::vector<int64_t> numbers_;  // by slot: which request of the pass it is at
 
   client::CoordClient* client_ = nullptr;
   Pass pass_;
   int64_t started_ = 0;
-  int64_t created_ = 0;
   int64_t answered_ = 0;  // without failure, the warm-up included
   int64_t failures_ = 0;
   std::string failure_;  // the last one
