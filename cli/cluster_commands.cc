@@ -63,6 +63,7 @@ void RegisterClusterCommands(CLI::App& app, Context& context) {
   status->callback([&context, check] {
     context.command = [&context, check] { return Status(context, *check); };
   });
+  RegisterMembershipCommands(*cluster, context);
   RegisterUpgradeCommand(*cluster, context);
 }
 

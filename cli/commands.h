@@ -16,8 +16,10 @@ void RegisterDevCommands(CLI::App& app, Context& context);
 void RegisterLockCommand(CLI::App& app, Context& context);
 void RegisterProduceCommand(CLI::App& app, Context& context);
 void RegisterShellCommand(CLI::App& app, Context& context);
+void RegisterSnapshotCommands(CLI::App& app, Context& context);
 void RegisterTopicCommands(CLI::App& app, Context& context);
 // Below `bell cluster`.
+void RegisterMembershipCommands(CLI::App& cluster, Context& context);
 void RegisterUpgradeCommand(CLI::App& cluster, Context& context);
 void RegisterZnodeCommands(CLI::App& app, Context& context);
 

@@ -82,6 +82,7 @@ int Main(int argc, char** argv) {
   RegisterLockCommand(app, context);
   RegisterProduceCommand(app, context);
   RegisterShellCommand(app, context);
+  RegisterSnapshotCommands(app, context);
   RegisterTopicCommands(app, context);
   RegisterZnodeCommands(app, context);
   try {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/status.h"
 #include "client/one_result.h"
 
 namespace bellwether::client {
@@ -126,6 +127,39 @@ absl::StatusOr<UpgradeStatus> Coord::Upgrade(bool finalize, absl::Duration timeo
   return Await<UpgradeStatus>([&](CoordClient& client, Callback<UpgradeStatus> done) {
     client.Upgrade(client.session().address, finalize, timeout, std::move(done));
   });
+}
+
+absl::StatusOr<MembershipStatus> Coord::Membership(MembershipChange change,
+                                                   absl::Duration timeout) {
+  return Await<MembershipStatus>([&](CoordClient& client, Callback<MembershipStatus> done) {
+    client.Membership(client.session().address, change, timeout, std::move(done));
+  });
+}
+
+absl::StatusOr<uint64_t> Coord::SaveSnapshot(
+    absl::FunctionRef<absl::Status(std::string_view piece)> sink, absl::Duration timeout) {
+  std::string address;
+  Run([&](CoordClient& client) { address = client.session().address; });
+  const auto read = [&](uint64_t index, uint64_t term,
+                        uint64_t offset) -> absl::StatusOr<SnapshotPiece> {
+    auto piece = Await<SnapshotPiece>([&](CoordClient& client, Callback<SnapshotPiece> done) {
+      client.SaveSnapshot(address, index, term, offset, timeout, std::move(done));
+    });
+    if (!absl::IsNotFound(piece.status())) return piece;
+    return absl::UnavailableError(piece.status().message());
+  };
+  ASSIGN_OR_RETURN(SnapshotPiece piece, read(0, 0, 0));
+  const uint64_t file_bytes = piece.file_bytes;
+  uint64_t received = 0;
+  while (!piece.bytes.empty()) {
+    received += piece.bytes.size();
+    RETURN_IF_ERROR(sink(piece.bytes));
+    if (received >= file_bytes) break;
+    ASSIGN_OR_RETURN(piece, read(piece.index, piece.term, received));
+  }
+  if (received == file_bytes) return file_bytes;
+  return absl::DataLossError(absl::StrCat("the server sent ", received, " bytes of a snapshot of ",
+                                          file_bytes, "; save it again"));
 }
 
 absl::StatusOr<ListResult> Coord::List(std::string path, bool recursive, ReadOptions options) {

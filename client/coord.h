@@ -4,7 +4,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -61,6 +63,17 @@ class Coord {
 
   // Asks the server attached to; see CoordClient::Upgrade.
   absl::StatusOr<UpgradeStatus> Upgrade(bool finalize, absl::Duration timeout);
+
+  // Asks the server attached to; see CoordClient::Membership.
+  absl::StatusOr<MembershipStatus> Membership(MembershipChange change, absl::Duration timeout);
+
+  // Gives `sink` the file of a snapshot of the state as of this call or later, in pieces of at most
+  // 1 MiB, from the server attached to. `timeout` is each piece's; taking a snapshot of a large
+  // state may need seconds. Returns the file's size. Errors: those of CoordClient::SaveSnapshot, but
+  // UNAVAILABLE when newer ones took its place meanwhile; and the sink's. What the sink got is then
+  // to be thrown away.
+  absl::StatusOr<uint64_t> SaveSnapshot(
+      absl::FunctionRef<absl::Status(std::string_view piece)> sink, absl::Duration timeout);
 
   // The state, then every change; see CoordWatch.
   std::unique_ptr<BlockingWatch> Watch(std::string path, WatchOptions options = {});

@@ -61,6 +61,16 @@ class CoordConnector {
   virtual void Upgrade(
       const std::string& address, coord::v1::UpgradeRequest request, absl::Duration timeout,
       absl::AnyInvocable<void(absl::StatusOr<coord::v1::UpgradeResponse>)> callback) = 0;
+
+  // One Coord.Membership call, likewise. A change without an answer of the server: unknown outcome.
+  virtual void Membership(
+      const std::string& address, coord::v1::MembershipRequest request, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::MembershipResponse>)> callback) = 0;
+
+  // One Coord.SaveSnapshot call, likewise.
+  virtual void SaveSnapshot(
+      const std::string& address, coord::v1::SaveSnapshotRequest request, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::SaveSnapshotResponse>)> callback) = 0;
 };
 
 }  // namespace bellwether::client

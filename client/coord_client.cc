@@ -22,6 +22,8 @@ absl::Duration AttachTimeout(absl::Duration session_timeout) {
 
 bool IsExpired(const absl::Status& error) { return ReasonOf(error) == "session_expired"; }
 
+bool IsOfAnotherEnsemble(const absl::Status& error) { return ReasonOf(error) == "other_ensemble"; }
+
 }  // namespace
 
 CoordClient::CoordClient(CoordOptions options, base::Executor& executor, base::Clock& clock,
@@ -108,7 +110,11 @@ void CoordClient::OnFrame(coord::v1::SessionResponse frame) {
 void CoordClient::OnAttached(const coord::v1::Attached& attached) {
   if (attached.has_error()) {
     const absl::Status why = FromWire(attached.error());
-    return IsExpired(why) ? Expire(why) : Disconnect(why);
+    // An ensemble that was restored is another one, and has no sessions of before. Until its
+    // deadline this one may be alive elsewhere, as when an address is wrong.
+    const bool is_gone = IsExpired(why) || (IsOfAnotherEnsemble(why) &&
+                                            state_ == SessionState::kPastDeadline);
+    return is_gone ? Expire(why) : Disconnect(why);
   }
   executor_.Cancel(std::exchange(connect_timer_, 0));
   attached_ = true;

@@ -114,6 +114,19 @@ class CoordClient {
   void Upgrade(const std::string& address, bool finalize, absl::Duration timeout,
                Callback<UpgradeStatus> callback);
 
+  // Asks one server who is in the ensemble, or to change it; answered when the change is complete. An
+  // error of unknown outcome may be followed by the same request. Errors: FAILED_PRECONDITION and
+  // NOT_FOUND that say what is in the way; UNAVAILABLE; of unknown outcome.
+  void Membership(const std::string& address, const MembershipChange& change,
+                  absl::Duration timeout, Callback<MembershipStatus> callback);
+
+  // A piece of a snapshot's file from one server. `index` 0: the first piece of a snapshot of the
+  // state as of this call or later; else index and term of that, and where the piece begins.
+  // Errors: UNAVAILABLE; RESOURCE_EXHAUSTED; NOT_FOUND: newer ones took its place; DATA_LOSS:
+  // damaged on its way.
+  void SaveSnapshot(const std::string& address, uint64_t index, uint64_t term, uint64_t offset,
+                    absl::Duration timeout, Callback<SnapshotPiece> callback);
+
   // Called at every change of state(), until removed. Removing inside a listener is allowed.
   ListenerId AddStateListener(StateListener listener);
   void RemoveStateListener(ListenerId id);

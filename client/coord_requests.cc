@@ -282,4 +282,31 @@ void CoordClient::Upgrade(const std::string& address, bool finalize, absl::Durat
                      });
 }
 
+void CoordClient::Membership(const std::string& address, const MembershipChange& change,
+                             absl::Duration timeout, Callback<MembershipStatus> callback) {
+  connector_.Membership(address, ToWire(change), timeout,
+                        [alive = alive_, callback = std::move(callback)](
+                            absl::StatusOr<coord::v1::MembershipResponse> response) mutable {
+                          if (!*alive) return;
+                          if (!response.ok()) return callback(std::move(response).status());
+                          callback(FromWire(*response));
+                        });
+}
+
+void CoordClient::SaveSnapshot(const std::string& address, uint64_t index, uint64_t term,
+                               uint64_t offset, absl::Duration timeout,
+                               Callback<SnapshotPiece> callback) {
+  coord::v1::SaveSnapshotRequest request;
+  request.set_index(index);
+  request.set_term(term);
+  request.set_offset(offset);
+  connector_.SaveSnapshot(address, std::move(request), timeout,
+                          [alive = alive_, callback = std::move(callback)](
+                              absl::StatusOr<coord::v1::SaveSnapshotResponse> response) mutable {
+                            if (!*alive) return;
+                            if (!response.ok()) return callback(std::move(response).status());
+                            callback(SnapshotPieceOf(*std::move(response)));
+                          });
+}
+
 }  // namespace bellwether::client

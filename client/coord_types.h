@@ -252,6 +252,14 @@ struct ServerStatus {
   uint64_t disk_free_bytes = 0;     // free for it on the disk of its data folder
 };
 
+// A piece of a snapshot's file.
+struct SnapshotPiece {
+  uint64_t index = 0;       // names the snapshot: the Raft index it ends with
+  uint64_t term = 0;        // and that entry's term
+  uint64_t file_bytes = 0;  // of the whole; only in the first piece
+  std::string bytes;        // empty: the file has ended
+};
+
 // How far an ensemble is with an upgrade, as one server sees it.
 struct UpgradeStatus {
   // The levels that one server supports.
@@ -265,6 +273,43 @@ struct UpgradeStatus {
   uint32_t target = 0;  // the highest that any server supports: what finalizing leads to
   std::vector<Server> servers;         // all of the ensemble
   std::vector<std::string> obstacles;  // why the target can't be finalized now; sentences
+};
+
+// What is asked about who is in an ensemble. Asking again for what is so already changes nothing.
+struct MembershipChange {
+  enum class Kind {
+    kNone,      // only tell who is
+    kAdd,       // `server` joins, without a vote
+    kPromote,   // it gets its vote
+    kRemove,    // it leaves
+    kTransfer,  // it leads; 0: the voter that has most of the log
+  };
+  Kind kind = Kind::kNone;
+  uint32_t server = 0;
+  std::string address;  // kAdd: "host:port" of its peer listener
+};
+
+// Who is in an ensemble, as its leader sees it.
+struct MembershipStatus {
+  struct Member {
+    uint32_t id = 0;            // 1 to 254
+    std::string peer;           // address for peers
+    std::string grpc;           // address for clients; empty when never heard
+    bool voter = false;         // else a learner; while a change is under way: what it is to be
+    bool leaving = false;       // a change under way removes it
+    bool active = false;        // has answered the leader within the last election timeout
+    bool awaiting_readmission = false;  // its data folder is new or was emptied, and does not count yet
+    bool needs_snapshot = false;        // what it lacks is no longer in the log
+    uint64_t match_index = 0;           // the last log entry that is durable there
+  };
+  uint64_t term = 0;
+  uint32_t leader_id = 0;   // 0: not known yet
+  // Of the entry that says who is in, or of the snapshot that the leader started from when that is
+  // newer; 0: as it was formed.
+  uint64_t index = 0;
+  uint64_t last_index = 0;  // of the leader's log
+  bool changing = false;    // a change is under way
+  std::vector<Member> members;  // ascending by id
 };
 
 // Where a client stands. Past the deadline it must act as if the session, with its ephemeral

@@ -5,12 +5,17 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "bellwether/coord/v1/coord.grpc.pb.h"
+#include "client/errors.h"
 #include "client/grpc_stream.h"
 
 namespace bellwether::client {
 namespace {
 
 using coord::v1::Coord;
+using coord::v1::MembershipRequest;
+using coord::v1::MembershipResponse;
+using coord::v1::SaveSnapshotRequest;
+using coord::v1::SaveSnapshotResponse;
 using coord::v1::SessionRequest;
 using coord::v1::SessionResponse;
 using coord::v1::StatusRequest;
@@ -170,7 +175,7 @@ std::unique_ptr<WatchCall> GrpcConnector::OpenWatch(const std::string& address,
 template <typename Request, typename Response, typename Start>
 void GrpcConnector::CallOnce(const std::string& address, Request request, absl::Duration timeout,
                              absl::AnyInvocable<void(absl::StatusOr<Response>)> callback,
-                             Start start) {
+                             Start start, bool changes) {
   // Shared by gRPC's callback and the posted task.
   auto call = std::make_shared<UnaryCall<Request, Response>>();
   call->request = std::move(request);
@@ -178,12 +183,15 @@ void GrpcConnector::CallOnce(const std::string& address, Request request, absl::
   call->context.set_deadline(absl::ToChronoTime(base::SystemClock().Wall() + timeout));
   state_->outstanding.Add(call->context);
   start(*state_->StubOf(address).async(), &call->context, &call->request, &call->response,
-        [this, call, peer = absl::StrCat("coord ", address)](grpc::Status status) mutable {
+        [this, call, changes,
+         peer = absl::StrCat("coord ", address)](grpc::Status status) mutable {
           grpc::ClientContext& context = call->context;
           state_->outstanding.Finish(
-              context, state_->executor, [call = std::move(call), status, peer] {
-                if (!status.ok()) return call->callback(FromGrpc(status, peer));
-                call->callback(std::move(call->response));
+              context, state_->executor, [call = std::move(call), status, peer, changes] {
+                if (status.ok()) return call->callback(std::move(call->response));
+                const absl::Status error = FromGrpc(status, peer);
+                const bool answered = !status.error_details().empty();
+                call->callback(changes && !answered ? AsUnknown(error) : error);
               });
         });
 }
@@ -201,6 +209,23 @@ void GrpcConnector::Upgrade(const std::string& address, UpgradeRequest request,
   CallOnce<UpgradeRequest, UpgradeResponse>(
       address, std::move(request), timeout, std::move(callback),
       [](auto& stub, auto... call) { stub.Upgrade(call...); });
+}
+
+void GrpcConnector::Membership(
+    const std::string& address, MembershipRequest request, absl::Duration timeout,
+    absl::AnyInvocable<void(absl::StatusOr<MembershipResponse>)> callback) {
+  const bool changes = request.operation_case() != MembershipRequest::OPERATION_NOT_SET;
+  CallOnce<MembershipRequest, MembershipResponse>(
+      address, std::move(request), timeout, std::move(callback),
+      [](auto& stub, auto... call) { stub.Membership(call...); }, changes);
+}
+
+void GrpcConnector::SaveSnapshot(
+    const std::string& address, SaveSnapshotRequest request, absl::Duration timeout,
+    absl::AnyInvocable<void(absl::StatusOr<SaveSnapshotResponse>)> callback) {
+  CallOnce<SaveSnapshotRequest, SaveSnapshotResponse>(
+      address, std::move(request), timeout, std::move(callback),
+      [](auto& stub, auto... call) { stub.SaveSnapshot(call...); });
 }
 
 }  // namespace bellwether::client

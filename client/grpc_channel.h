@@ -32,13 +32,23 @@ class GrpcConnector : public CoordConnector {
   void Upgrade(
       const std::string& address, coord::v1::UpgradeRequest request, absl::Duration timeout,
       absl::AnyInvocable<void(absl::StatusOr<coord::v1::UpgradeResponse>)> callback) override;
+  // Likewise.
+  void Membership(
+      const std::string& address, coord::v1::MembershipRequest request, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::MembershipResponse>)> callback) override;
+  // Likewise.
+  void SaveSnapshot(
+      const std::string& address, coord::v1::SaveSnapshotRequest request, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::SaveSnapshotResponse>)> callback) override;
 
  private:
   struct State;  // what gRPC's headers are needed for
 
+  // A call that `changes` something and has no answer of the server itself fails with unknown outcome.
   template <typename Request, typename Response, typename Start>
   void CallOnce(const std::string& address, Request request, absl::Duration timeout,
-                absl::AnyInvocable<void(absl::StatusOr<Response>)> callback, Start start);
+                absl::AnyInvocable<void(absl::StatusOr<Response>)> callback, Start start,
+                bool changes = false);
 
   const std::unique_ptr<State> state_;
 };

@@ -1,5 +1,6 @@
 #include "client/grpc_status.h"
 
+#include "client/errors.h"
 #include "fmt/format.h"
 
 namespace bellwether::client {
@@ -9,9 +10,13 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& peer) {
     return absl::UnavailableError(fmt::format("{} ended the connection", peer));
   }
   const int code = status.error_code();
-  return absl::Status(code > 0 && code <= 16 ? static_cast<absl::StatusCode>(code)
-                                             : absl::StatusCode::kUnknown,
-                      fmt::format("{}: {}", peer, status.error_message()));
+  absl::Status error(code > 0 && code <= 16 ? static_cast<absl::StatusCode>(code)
+                                            : absl::StatusCode::kUnknown,
+                     fmt::format("{}: {}", peer, status.error_message()));
+  common::v1::Error details;
+  const bool unknown = details.ParseFromString(status.error_details()) &&
+                       details.outcome() == common::v1::OUTCOME_UNKNOWN;
+  return unknown ? AsUnknown(error) : error;
 }
 
 }  // namespace bellwether::client

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/crc32c.h"
 #include "base/status.h"
 #include "client/errors.h"
 
@@ -138,6 +139,18 @@ ServerStatus FromWire(const coord::v1::StatusResponse& response) {
   return status;
 }
 
+absl::StatusOr<SnapshotPiece> SnapshotPieceOf(coord::v1::SaveSnapshotResponse response) {
+  if (base::Crc32c(response.data()) != response.crc32c()) {
+    return absl::DataLossError("a piece of the snapshot was damaged on its way; save it again");
+  }
+  SnapshotPiece piece;
+  piece.index = response.index();
+  piece.term = response.term();
+  piece.file_bytes = response.file_bytes();
+  piece.bytes = std::move(*response.mutable_data());
+  return piece;
+}
+
 UpgradeStatus FromWire(const coord::v1::UpgradeResponse& response) {
   UpgradeStatus status;
   status.level = response.level();
@@ -147,6 +160,43 @@ UpgradeStatus FromWire(const coord::v1::UpgradeResponse& response) {
   }
   status.obstacles.assign(response.obstacles().begin(), response.obstacles().end());
   return status;
+}
+
+MembershipStatus FromWire(const coord::v1::MembershipResponse& response) {
+  MembershipStatus status;
+  status.term = response.term();
+  status.leader_id = response.leader_id();
+  status.index = response.index();
+  status.last_index = response.last_index();
+  status.changing = response.changing();
+  for (const coord::v1::Member& member : response.members()) {
+    status.members.push_back({member.id(), member.peer(), member.grpc(), member.voter(),
+                              member.leaving(), member.active(), member.awaiting_readmission(),
+                              member.needs_snapshot(), member.match_index()});
+  }
+  return status;
+}
+
+coord::v1::MembershipRequest ToWire(const MembershipChange& change) {
+  coord::v1::MembershipRequest request;
+  switch (change.kind) {
+    case MembershipChange::Kind::kNone:
+      break;
+    case MembershipChange::Kind::kAdd:
+      request.mutable_add()->set_id(change.server);
+      request.mutable_add()->set_address(change.address);
+      break;
+    case MembershipChange::Kind::kPromote:
+      request.mutable_promote()->set_id(change.server);
+      break;
+    case MembershipChange::Kind::kRemove:
+      request.mutable_remove()->set_id(change.server);
+      break;
+    case MembershipChange::Kind::kTransfer:
+      request.mutable_transfer()->set_id(change.server);
+      break;
+  }
+  return request;
 }
 
 absl::StatusOr<CreateResult> CreateResultOf(coord::v1::Response response) {

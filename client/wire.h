@@ -14,6 +14,10 @@ WatchChange FromWire(coord::v1::Znode znode);
 WatchChange FromWire(coord::v1::Change change);
 ServerStatus FromWire(const coord::v1::StatusResponse& response);
 UpgradeStatus FromWire(const coord::v1::UpgradeResponse& response);
+MembershipStatus FromWire(const coord::v1::MembershipResponse& response);
+
+// DATA_LOSS when its checksum is wrong.
+absl::StatusOr<SnapshotPiece> SnapshotPieceOf(coord::v1::SaveSnapshotResponse response);
 
 // A result of another kind than the request's gives INTERNAL.
 absl::StatusOr<CreateResult> CreateResultOf(coord::v1::Response response);
@@ -24,6 +28,7 @@ absl::StatusOr<StatResult> StatResultOf(const coord::v1::Response& response);
 absl::StatusOr<TransactionResult> TransactionResultOf(coord::v1::Response response);
 
 coord::v1::CreateRequest ToWire(CreateOperation operation);
+coord::v1::MembershipRequest ToWire(const MembershipChange& change);
 coord::v1::SetDataRequest ToWire(SetOperation operation);
 coord::v1::DeleteRequest ToWire(DeleteOperation operation);
 coord::v1::TransactionRequest ToWire(Transaction transaction);

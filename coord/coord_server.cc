@@ -11,6 +11,7 @@
 #include "base/net/tcp.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "coord/restore.h"
 #include "coord/storage/set_aside.h"
 #include "fmt/format.h"
 
@@ -24,6 +25,7 @@ constexpr absl::Duration kStopGrace = absl::Seconds(2);
 class NoPeers : public Transport {
  public:
   void Start(Hello, Handler&) override {}
+  void SetServers(std::vector<PeerAddress>) override {}
   void UpdateHello(Hello) override {}
   void Send(ServerId, PeerMessage) override {}
 };
@@ -52,6 +54,7 @@ CoordServer::~CoordServer() { Stop(); }
 
 absl::Status CoordServer::OpenData() {
   ASSIGN_OR_RETURN(data_dir_, base::DataDir::Open(options_.data_dir, "coord", options_.id));
+  RETURN_IF_ERROR(CheckNotRestoring(*data_dir_));
   return absl::OkStatus();
 }
 
@@ -70,7 +73,7 @@ absl::Status CoordServer::OpenLog() {
   }
   const std::string folder = data_dir_->File("raft");
   auto log = OpenLogAt(folder);
-  if (absl::IsDataLoss(log.status()) && Servers().size() > 1) {
+  if (absl::IsDataLoss(log.status()) && options_.Servers().size() > 1) {
     log = ReplaceLog(folder, log.status());
   }
   RETURN_IF_ERROR(log.status());
@@ -121,7 +124,7 @@ void CoordServer::BuildService() {
 void CoordServer::BuildReplica() {
   ReplicaOptions replica;
   replica.id = ServerId(options_.id);
-  replica.servers = Servers();
+  replica.servers = options_.Servers();
   replica.grpc =
       options_.advertise.empty() ? grpc_server_->address().ToString() : options_.advertise;
   replica.folder_id = data_dir_->identity().folder_id;
@@ -148,11 +151,6 @@ void CoordServer::BuildReplica() {
   replicated_log_ = std::make_unique<ReplicaLog>(*replica_);
 }
 
-std::vector<PeerAddress> CoordServer::Servers() const {
-  if (!options_.peers.empty()) return options_.peers;
-  return {{ServerId(options_.id), ""}};  // a single server has no address for peers
-}
-
 absl::Status CoordServer::ListenForPeers() {
   if (!options_.listen_peer.has_value()) {
     no_peers_ = std::make_unique<NoPeers>();
@@ -160,7 +158,7 @@ absl::Status CoordServer::ListenForPeers() {
   }
   PeerTransportOptions peers;
   peers.id = ServerId(options_.id);
-  peers.servers = Servers();
+  peers.servers = options_.Servers();
   peers.listen = options_.listen_peer->ToString();
   auto transport =
       PeerTransport::Listen(peers, *replica_executor_, base::SystemClock(), metrics_);

@@ -54,7 +54,6 @@ class CoordServer {
   void HandOverLeadership();
   void Stop();
 
-  std::vector<PeerAddress> Servers() const;
   void OnEnsembleId(base::Uuid ensemble_id);
   std::vector<base::HealthCheck> HealthChecks() const;
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "base/options/setters.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr int64_t kServerIdLast = 254;
 constexpr size_t kPeersMax = 9;
 constexpr int64_t kIoThreadsMax = 64;
+constexpr std::string_view kRestoreWord = "restore";
 
 using base::CheckPlaintext;
 using base::HostPort;
@@ -83,6 +85,10 @@ absl::Status Check(CoordServerOptions& options) {
     return absl::InvalidArgumentError(
         "--listen-peer: a single server has no peers; give --peer once per server, or omit it");
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckAddresses(const CoordServerOptions& options) {
   RETURN_IF_ERROR(CheckPlaintext("listen", options.listen, options.allow_plaintext));
   RETURN_IF_ERROR(CheckPlaintext("listen-peer", options.listen_peer, options.allow_plaintext));
   return CheckPlaintext("listen-admin", options.listen_admin, options.allow_plaintext);
@@ -131,12 +137,48 @@ void AddOptions(OptionTable& table, CoordServerOptions& options) {
 
 }  // namespace
 
+std::vector<PeerAddress> CoordServerOptions::Servers() const {
+  if (!peers.empty()) return peers;
+  return {{ServerId(id), ""}};
+}
+
 absl::StatusOr<ParsedCoordOptions> ParseCoordOptions(int argc, const char* const* argv) {
   ParsedCoordOptions result;
-  OptionTable table("bell-coord", "One server of the Bellwether coordination service.");
+  OptionTable table("bell-coord",
+                    "One server of the Bellwether coordination service. `bell-coord restore FILE` "
+                    "makes its data folder of a snapshot.");
   AddOptions(table, result.options);
   ASSIGN_OR_RETURN(result.parsed, table.Parse(argc, argv));
-  if (result.parsed.action != OptionTable::Action::kExit) RETURN_IF_ERROR(Check(result.options));
+  if (result.parsed.action == OptionTable::Action::kExit) return result;
+  RETURN_IF_ERROR(Check(result.options));
+  RETURN_IF_ERROR(CheckAddresses(result.options));
+  return result;
+}
+
+bool IsRestore(int argc, const char* const* argv) {
+  return argc > 1 && std::string_view(argv[1]) == kRestoreWord;
+}
+
+absl::StatusOr<ParsedRestoreOptions> ParseRestoreOptions(int argc, const char* const* argv) {
+  ParsedRestoreOptions result;
+  std::vector<const char*> flags = {argv[0]};
+  int next = 2;
+  if (next < argc && argv[next][0] != '-') result.file = argv[next++];
+  flags.insert(flags.end(), argv + next, argv + argc);
+  OptionTable table("bell-coord restore FILE",
+                    "Makes a server's data folder of the snapshot in FILE. The flags are those of "
+                    "the server; --id, --data-dir and --peer count.");
+  AddOptions(table, result.server.options);
+  absl::StatusOr<OptionTable::Parsed> parsed =
+      table.Parse(static_cast<int>(flags.size()), flags.data());
+  const bool is_help = parsed.ok() && parsed->action == OptionTable::Action::kExit;
+  if (result.file.empty() && !is_help) {
+    return absl::InvalidArgumentError(
+        "restore: FILE is missing; write it first: bell-coord restore FILE --id N --data-dir DIR");
+  }
+  ASSIGN_OR_RETURN(result.server.parsed, std::move(parsed));
+  if (is_help) return result;
+  RETURN_IF_ERROR(Check(result.server.options));
   return result;
 }
 

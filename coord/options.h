@@ -29,6 +29,9 @@ struct CoordServerOptions {
   std::string log_level;
   std::string log_format;
   bool allow_plaintext = false;
+
+  // The ensemble; a single server has no address for peers.
+  std::vector<PeerAddress> Servers() const;
 };
 
 struct ParsedCoordOptions {
@@ -38,5 +41,17 @@ struct ParsedCoordOptions {
 
 // Errors: INVALID_ARGUMENT, for exit code 2.
 absl::StatusOr<ParsedCoordOptions> ParseCoordOptions(int argc, const char* const* argv);
+
+// Whether the command line is `bell-coord restore ...`.
+bool IsRestore(int argc, const char* const* argv);
+
+struct ParsedRestoreOptions {
+  ParsedCoordOptions server;  // that the folder is for: only --id, --data-dir and --peer count
+  std::string file;           // empty when the action is kExit
+};
+
+// `bell-coord restore FILE FLAGS`, where the flags, and --config, are those of the server.
+// Errors: INVALID_ARGUMENT, for exit code 2.
+absl::StatusOr<ParsedRestoreOptions> ParseRestoreOptions(int argc, const char* const* argv);
 
 }  // namespace bellwether::coord

@@ -33,6 +33,9 @@ class ServerMain {
 
   explicit ServerMain(std::string program) : program_(std::move(program)) {}
 
+  // "PROGRAM: error: ..." on stderr; returns the exit code.
+  int Fail(int exit_code, const absl::Status& status) const;
+
   // The exit code for a command line that can't be used, or that only asks for something.
   int FailUsage(const absl::Status& status) const;
   int Print(const OptionTable::Parsed& parsed) const;
@@ -46,7 +49,6 @@ class ServerMain {
   void PrintReady(const std::string& description) const;
 
  private:
-  int Fail(int exit_code, const absl::Status& status) const;
   [[noreturn]] void Die(const absl::Status& status) const;
 
   const std::string program_;

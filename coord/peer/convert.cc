@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "bellwether/coord/v1/peer.pb.h"
+#include "coord/peer/membership_convert.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -44,6 +45,8 @@ v1::FormationState ToProto(FolderState state) {
       return v1::FORMATION_STATE_MEMBER;
     case FolderState::kAwaiting:
       return v1::FORMATION_STATE_AWAITING_READMISSION;
+    case FolderState::kRestored:
+      return v1::FORMATION_STATE_RESTORED;
   }
   return v1::FORMATION_STATE_UNSPECIFIED;
 }
@@ -56,9 +59,29 @@ absl::StatusOr<FolderState> FromProto(v1::FormationState state) {
       return FolderState::kMember;
     case v1::FORMATION_STATE_AWAITING_READMISSION:
       return FolderState::kAwaiting;
+    case v1::FORMATION_STATE_RESTORED:
+      return FolderState::kRestored;
     default:
       return Invalid("formation");
   }
+}
+
+void ToProto(PeerAddress server, v1::PeerAddress& out) {
+  out.set_id(server.id.value());
+  out.set_address(std::move(server.address));
+}
+
+using PeerAddresses = google::protobuf::RepeatedPtrField<v1::PeerAddress>;
+
+absl::StatusOr<std::vector<PeerAddress>> FromProto(PeerAddresses& in, std::string_view field) {
+  if (in.size() > static_cast<int>(kServerIdMax)) return Invalid(field);
+  std::vector<PeerAddress> servers;
+  for (v1::PeerAddress& address : in) {
+    PeerAddress& server = servers.emplace_back();
+    ASSIGN_OR_RETURN(server.id, ServerIdFrom(address.id(), field));
+    server.address = std::move(*address.mutable_address());
+  }
+  return servers;
 }
 
 void ToProto(Hello hello, v1::Hello& out) {
@@ -67,17 +90,16 @@ void ToProto(Hello hello, v1::Hello& out) {
   out.set_server_id(hello.server_id.value());
   out.set_folder_id(BytesOf(hello.folder_id));
   out.set_process_id(hello.process_id);
-  for (PeerAddress& server : hello.servers) {
-    v1::PeerAddress& address = *out.add_servers();
-    address.set_id(server.id.value());
-    address.set_address(std::move(server.address));
-  }
+  for (PeerAddress& server : hello.servers) ToProto(std::move(server), *out.add_servers());
   out.set_grpc(std::move(hello.grpc));
   out.set_formation(ToProto(hello.folder));
   for (ServerId server : hello.heard_empty) out.add_heard_empty(server.value());
   out.set_for_snapshots(hello.for_snapshots);
   out.set_feature_level_min(hello.feature_levels.min);
   out.set_feature_level_max(hello.feature_levels.max);
+  for (PeerAddress& server : hello.members) ToProto(std::move(server), *out.add_members());
+  out.set_members_index(hello.members_index.value());
+  out.set_restore_id(BytesOf(hello.restore_id));
 }
 
 absl::StatusOr<PeerMessage> FromProto(v1::Hello& in) {
@@ -92,12 +114,7 @@ absl::StatusOr<PeerMessage> FromProto(v1::Hello& in) {
   ASSIGN_OR_RETURN(hello.server_id, ServerIdFrom(in.server_id(), "server_id"));
   ASSIGN_OR_RETURN(hello.folder_id, UuidFrom(in.folder_id(), "folder_id"));
   hello.process_id = in.process_id();
-  if (in.servers_size() > static_cast<int>(kServerIdMax)) return Invalid("servers");
-  for (v1::PeerAddress& address : *in.mutable_servers()) {
-    PeerAddress& server = hello.servers.emplace_back();
-    ASSIGN_OR_RETURN(server.id, ServerIdFrom(address.id(), "servers.id"));
-    server.address = std::move(*address.mutable_address());
-  }
+  ASSIGN_OR_RETURN(hello.servers, FromProto(*in.mutable_servers(), "servers"));
   hello.grpc = std::move(*in.mutable_grpc());
   ASSIGN_OR_RETURN(hello.folder, FromProto(in.formation()));
   if (in.heard_empty_size() > static_cast<int>(kServerIdMax)) return Invalid("heard_empty");
@@ -108,6 +125,12 @@ absl::StatusOr<PeerMessage> FromProto(v1::Hello& in) {
   hello.feature_levels.min = std::max<uint32_t>(in.feature_level_min(), 1);
   hello.feature_levels.max = std::max<uint32_t>(in.feature_level_max(), 1);
   if (hello.feature_levels.min > hello.feature_levels.max) return Invalid("feature_level_min");
+  ASSIGN_OR_RETURN(hello.members, FromProto(*in.mutable_members(), "members"));
+  hello.members_index = LogIndex(in.members_index());
+  ASSIGN_OR_RETURN(hello.restore_id, UuidFrom(in.restore_id(), "restore_id"));
+  if (hello.restore_id.IsNil() == (hello.folder == FolderState::kRestored)) {
+    return Invalid("restore_id");
+  }
   return PeerMessage(std::move(hello));
 }
 
@@ -328,6 +351,41 @@ absl::StatusOr<PeerMessage> FromProto(const v1::ForwardReply& in) {
   return PeerMessage(std::move(reply));
 }
 
+void ToProto(const MembershipReply& reply, v1::ForwardedMembershipReply& out) {
+  out.set_id(reply.id);
+  if (reply.view.ok()) {
+    *out.mutable_response() = coord::ToProto(*reply.view);
+    return;
+  }
+  const absl::Status& status = reply.view.status();
+  ::bellwether::common::v1::Error& error = *out.mutable_error();
+  error.set_code(static_cast<int32_t>(status.code()));
+  error.set_message(std::string(status.message()));
+  error.set_outcome(base::OutcomeOf(status) == base::Outcome::kUnknown
+                        ? ::bellwether::common::v1::OUTCOME_UNKNOWN
+                        : ::bellwether::common::v1::OUTCOME_REJECTED);
+}
+
+absl::StatusOr<PeerMessage> FromProto(const v1::ForwardedMembershipReply& in) {
+  MembershipReply reply;
+  reply.id = in.id();
+  if (!in.has_error()) {
+    reply.view = coord::FromProto(in.response());
+    return PeerMessage(std::move(reply));
+  }
+  const int32_t code = in.error().code();
+  if (code <= 0 || code > static_cast<int32_t>(absl::StatusCode::kUnauthenticated)) {
+    return Invalid("membership_reply.error.code");
+  }
+  const auto status_code = static_cast<absl::StatusCode>(code);
+  if (in.error().outcome() == ::bellwether::common::v1::OUTCOME_UNKNOWN) {
+    reply.view = base::UnknownOutcome(status_code, in.error().message());
+  } else {
+    reply.view = absl::Status(status_code, in.error().message());
+  }
+  return PeerMessage(std::move(reply));
+}
+
 ReadIndexRequest FromProto(v1::ReadIndexRequest& in) {
   ReadIndexRequest request;
   request.id = in.id();
@@ -384,6 +442,13 @@ struct FrameFiller {
   void operator()(const HoldForwards& hold) {
     frame.mutable_hold_forwards()->set_term(hold.term.value());
   }
+  void operator()(const MembershipRequest& request) {
+    frame.mutable_membership_request()->set_id(request.id);
+    *frame.mutable_membership_request()->mutable_request() = coord::ToProto(request.change);
+  }
+  void operator()(const MembershipReply& reply) {
+    ToProto(reply, *frame.mutable_membership_reply());
+  }
   void operator()(const SnapshotChunkRequest& request) {
     v1::SnapshotChunkRequest& out = *frame.mutable_snapshot_chunk_request();
     out.set_id(request.id);
@@ -430,6 +495,12 @@ absl::StatusOr<PeerMessage> FromFrame(v1::PeerFrame& frame) {
       return PeerMessage(Broadcast{std::move(*frame.mutable_broadcast()->mutable_note())});
     case v1::PeerFrame::kHoldForwards:
       return PeerMessage(HoldForwards{Term(frame.hold_forwards().term())});
+    case v1::PeerFrame::kMembershipRequest: {
+      const v1::ForwardedMembershipRequest& request = frame.membership_request();
+      return PeerMessage(MembershipRequest{request.id(), coord::FromProto(request.request())});
+    }
+    case v1::PeerFrame::kMembershipReply:
+      return FromProto(frame.membership_reply());
     case v1::PeerFrame::kSnapshotChunkRequest:
       return PeerMessage(FromProto(frame.snapshot_chunk_request()));
     case v1::PeerFrame::kSnapshotChunk:

@@ -132,6 +132,7 @@ class PeerTransport::Impl : public Exchange::Owner {
 
   absl::Status Listen();
   void Start(Hello hello, Handler& handler);
+  void SetServers(std::vector<PeerAddress> servers);
   void UpdateHello(Hello hello);
   void Send(ServerId to, PeerMessage message);
   void Stop();
@@ -149,7 +150,7 @@ class PeerTransport::Impl : public Exchange::Owner {
  private:
   // One of the two streams with a peer.
   struct Lane {
-    // When this server dials; owned by the executor.
+    // When this server dials or probes; owned by the executor.
     std::unique_ptr<v1::Peer::Stub> stub;
     std::shared_ptr<DialedExchange> dialed;
     absl::Duration next_dial;
@@ -164,6 +165,7 @@ class PeerTransport::Impl : public Exchange::Owner {
     Lane main;
     Lane snapshots;
     uint64_t process_id = 0;  // guarded by mutex_
+    bool only_probed = false;  // it dials this server
     base::Counter* sent = nullptr;
     base::Counter* dropped = nullptr;
 
@@ -175,13 +177,18 @@ class PeerTransport::Impl : public Exchange::Owner {
     absl::Duration deadline;
   };
 
+  void AddRemote(const PeerAddress& server);
   void RunAccepting();
   void Maintain();
   void ScheduleMaintenance();
   void Accept();
   void Dial(const Remote& remote, Lane& lane, bool for_snapshots);
+  bool IsConnected(const Lane& lane);
   void ExpectHello(const std::shared_ptr<Exchange>& exchange);
-  absl::Status CheckWho(const Exchange& exchange, const Hello& hello) const;
+  absl::Status CheckWho(const Exchange& exchange, const Hello& hello);
+  absl::Status NotListed(ServerId server);
+  // Whether it is another reason than the last time.
+  bool LogsRefusal(ServerId peer, const absl::Status& why);
   absl::Status TakeStream(const std::shared_ptr<Exchange>& exchange, const Hello& hello,
                           std::shared_ptr<Exchange>& replaced);
   Remote* FindRemote(ServerId id);
@@ -189,6 +196,7 @@ class PeerTransport::Impl : public Exchange::Owner {
   const PeerTransportOptions options_;
   QueueExecutor& executor_;
   base::Clock& clock_;
+  base::Metrics& metrics_;
 
   v1::Peer::AsyncService service_;
   std::unique_ptr<grpc::ServerCompletionQueue> accept_queue_;
@@ -197,7 +205,8 @@ class PeerTransport::Impl : public Exchange::Owner {
 
   // Owned by the executor once started.
   Handler* handler_ = nullptr;
-  std::map<ServerId, Remote> remotes_;  // fields guarded by mutex_ as said there
+  std::map<ServerId, Remote> remotes_;  // changed under mutex_; fields guarded as said there
+  std::map<ServerId, std::string> refusals_;  // since each was last connected
   std::vector<Greeting> greetings_;
   grpc::Alarm alarm_;
   CompletionTag alarm_tag_;
@@ -216,26 +225,57 @@ PeerTransport::Impl::Impl(const PeerTransportOptions& options, QueueExecutor& ex
     : options_(options),
       executor_(executor),
       clock_(clock),
+      metrics_(metrics),
       alarm_tag_([this](bool) { Maintain(); }) {
   for (const PeerAddress& server : options_.servers) {
-    if (server.id == options_.id) continue;
-    Remote& remote = remotes_[server.id];
-    remote.address = server;
-    const std::string label = fmt::format("peer=\"{}\"", server.id);
-    remote.sent = &metrics.AddCounter("bell_peer_messages_sent_total",
-                                      "Messages queued to a peer.", label);
-    remote.dropped = &metrics.AddCounter(
-        "bell_peer_messages_dropped_total",
-        "Messages to a peer lost: not connected, queue full, too large.", label);
-    for (Lane* lane : remote.Lanes()) {
-      lane->backoff = options_.redial_first;
-      // A channel each, and thus a connection each: see GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL.
-      if (server.id < options_.id) {
-        lane->stub = v1::Peer::NewStub(grpc::CreateCustomChannel(
-            server.address, grpc::InsecureChannelCredentials(), ChannelArguments(options_)));
+    if (server.id != options_.id) AddRemote(server);
+  }
+}
+
+void PeerTransport::Impl::AddRemote(const PeerAddress& server) {
+  Remote& remote = remotes_[server.id];
+  remote.address = server;
+  remote.only_probed = server.id > options_.id;
+  const std::string label = fmt::format("peer=\"{}\"", server.id);
+  remote.sent =
+      &metrics_.AddCounter("bell_peer_messages_sent_total", "Messages queued to a peer.", label);
+  remote.dropped = &metrics_.AddCounter(
+      "bell_peer_messages_dropped_total",
+      "Messages to a peer lost: not connected, queue full, too large.", label);
+  for (Lane* lane : remote.Lanes()) {
+    lane->backoff = options_.redial_first;
+    if (server.address.empty()) continue;
+    if (remote.only_probed) {
+      if (lane == &remote.snapshots) continue;
+      lane->next_dial = clock_.Monotonic() + options_.probe_after;
+    }
+    // A channel each, and thus a connection each: see GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL.
+    lane->stub = v1::Peer::NewStub(grpc::CreateCustomChannel(
+        server.address, grpc::InsecureChannelCredentials(), ChannelArguments(options_)));
+  }
+}
+
+void PeerTransport::Impl::SetServers(std::vector<PeerAddress> servers) {
+  std::vector<std::shared_ptr<Exchange>> closed;
+  {
+    base::MutexLock lock(mutex_);
+    if (stopping_) return;
+    for (auto remote = remotes_.begin(); remote != remotes_.end();) {
+      if (std::find(servers.begin(), servers.end(), remote->second.address) != servers.end()) {
+        ++remote;
+        continue;
       }
+      for (Lane* lane : remote->second.Lanes()) {
+        if (lane->dialed != nullptr) closed.push_back(lane->dialed);
+        if (lane->current != nullptr) closed.push_back(lane->current);
+      }
+      remote = remotes_.erase(remote);
+    }
+    for (const PeerAddress& server : servers) {
+      if (server.id != options_.id && !remotes_.contains(server.id)) AddRemote(server);
     }
   }
+  for (const std::shared_ptr<Exchange>& exchange : closed) exchange->Close();
 }
 
 // --- Start and stop
@@ -347,13 +387,17 @@ void PeerTransport::Impl::Maintain() {
   greetings_ = std::move(waiting);
   for (auto& [id, remote] : remotes_) {
     for (Lane* lane : remote.Lanes()) {
-      if (!stopping && lane->stub != nullptr && lane->dialed == nullptr &&
-          now >= lane->next_dial) {
-        Dial(remote, *lane, lane == &remote.snapshots);
-      }
+      if (stopping || lane->stub == nullptr || lane->dialed != nullptr) continue;
+      if (remote.only_probed && IsConnected(*lane)) lane->next_dial = now + options_.probe_after;
+      if (now >= lane->next_dial) Dial(remote, *lane, lane == &remote.snapshots);
     }
   }
   ScheduleMaintenance();
+}
+
+bool PeerTransport::Impl::IsConnected(const Lane& lane) {
+  base::MutexLock lock(mutex_);
+  return lane.current != nullptr;
 }
 
 void PeerTransport::Impl::ExpectHello(const std::shared_ptr<Exchange>& exchange) {
@@ -394,8 +438,11 @@ PeerTransport::Impl::Remote* PeerTransport::Impl::FindRemote(ServerId id) {
   return found == remotes_.end() ? nullptr : &found->second;
 }
 
-absl::Status PeerTransport::Impl::CheckWho(const Exchange& exchange, const Hello& hello) const {
+absl::Status PeerTransport::Impl::CheckWho(const Exchange& exchange, const Hello& hello) {
   const auto* dialed = dynamic_cast<const DialedExchange*>(&exchange);
+  if (dialed != nullptr && !remotes_.contains(dialed->expected())) {
+    return absl::CancelledError("no longer in the ensemble");
+  }
   if (dialed != nullptr && hello.server_id != dialed->expected()) {
     return absl::FailedPreconditionError(
         fmt::format("server {} was expected at {}, server {} answers; check the --peer flags of "
@@ -414,17 +461,34 @@ absl::Status PeerTransport::Impl::CheckWho(const Exchange& exchange, const Hello
         "this is server {}: another server must have an --id of its own", options_.id));
   }
   if (!remotes_.contains(hello.server_id)) {
-    return absl::FailedPreconditionError(
-        fmt::format("server {} is not in the ensemble list of server {}; give all servers the same "
-                    "--peer flags",
-                    hello.server_id, options_.id));
+    return NotListed(hello.server_id);
   }
   if (dialed == nullptr && hello.server_id < options_.id) {
-    return absl::FailedPreconditionError(
+    return absl::CancelledError(  // a probe, and that is its answer
         fmt::format("server {} is dialled by server {}, not the other way", hello.server_id,
                     options_.id));
   }
   return absl::OkStatus();
+}
+
+// While an ensemble forms, both sides see each other's lists, and who is wrong stops.
+absl::Status PeerTransport::Impl::NotListed(ServerId server) {
+  base::MutexLock lock(mutex_);
+  if (IsForming(hello_.folder)) {
+    return absl::FailedPreconditionError(
+        fmt::format("server {} is not in the ensemble list of server {}; give all servers the same "
+                    "--peer flags",
+                    server, options_.id));
+  }
+  return absl::NotFoundError(
+      fmt::format("server {} is not in the ensemble, as server {} knows it; add it with `bell "
+                  "cluster add {}=HOST:PORT`, or stop it",
+                  server, options_.id, server));
+}
+
+bool PeerTransport::Impl::LogsRefusal(ServerId peer, const absl::Status& why) {
+  std::string text = why.ToString();
+  return std::exchange(refusals_[peer], text) != text;
 }
 
 // Makes `exchange` the stream of its kind with the peer.
@@ -449,13 +513,16 @@ absl::Status PeerTransport::Impl::TakeStream(const std::shared_ptr<Exchange>& ex
 absl::Status PeerTransport::Impl::OnHello(const std::shared_ptr<Exchange>& exchange, Hello hello) {
   const ServerId peer = hello.server_id;
   if (absl::Status who = CheckWho(*exchange, hello); !who.ok()) {
-    LOG_WARN("peer refused peer={} reason=\"{}\"", peer, who);
+    if (!absl::IsCancelled(who) && LogsRefusal(peer, who)) {
+      LOG_WARN("peer refused peer={} reason=\"{}\"", peer, who);
+    }
     return who;
   }
   const bool for_snapshots = hello.for_snapshots;
   exchange->set_for_snapshots(for_snapshots);
   std::shared_ptr<Exchange> replaced;
   RETURN_IF_ERROR(TakeStream(exchange, hello, replaced));
+  refusals_.erase(peer);
   exchange->set_peer(peer);
   Lane& lane = FindRemote(peer)->LaneFor(for_snapshots);
   lane.connected_at = clock_.Monotonic();
@@ -472,7 +539,9 @@ void PeerTransport::Impl::OnEnded(const std::shared_ptr<Exchange>& exchange) {
   const ServerId peer = exchange->peer();
   {
     base::MutexLock lock(mutex_);
-    Lane& lane = FindRemote(peer)->LaneFor(exchange->for_snapshots());
+    Remote* const remote = FindRemote(peer);
+    if (remote == nullptr) return;  // no longer a server
+    Lane& lane = remote->LaneFor(exchange->for_snapshots());
     if (lane.current != exchange) return;  // replaced, and said so
     lane.current = nullptr;
   }
@@ -483,7 +552,9 @@ void PeerTransport::Impl::OnFinished(const std::shared_ptr<Exchange>& exchange,
                                      const absl::Status& status) {
   auto* dialed = dynamic_cast<DialedExchange*>(exchange.get());
   if (dialed == nullptr) return;
-  Remote& remote = *FindRemote(dialed->expected());
+  Remote* const found = FindRemote(dialed->expected());
+  if (found == nullptr) return;  // no longer a server
+  Remote& remote = *found;
   Lane& lane = remote.LaneFor(exchange->for_snapshots());
   if (lane.dialed != exchange) return;
   lane.dialed = nullptr;
@@ -492,12 +563,16 @@ void PeerTransport::Impl::OnFinished(const std::shared_ptr<Exchange>& exchange,
   lane.connected_at = absl::InfiniteDuration();
   lane.next_dial = now + lane.backoff;
   lane.backoff = std::min(lane.backoff * 2, options_.redial_last);
+  if (remote.only_probed) lane.next_dial = now + options_.probe_after;
   const std::string error(status.message());
   {
     base::MutexLock lock(mutex_);
-    if (stopping_ || error == lane.last_error) return;
+    if (stopping_) return;
   }
-  lane.last_error = error;
+  if (absl::IsNotFound(status) && !exchange->for_snapshots()) {
+    handler_->OnRefused(remote.address.id);
+  }
+  if (error == std::exchange(lane.last_error, error) || remote.only_probed) return;
   if (exchange->for_snapshots()) return;  // the other stream says it
   LOG_WARN("peer not connected peer={} address={} reason=\"{}\"", dialed->expected(),
            remote.address.address, error);
@@ -550,8 +625,9 @@ void PeerTransport::Impl::OnMessages(const std::shared_ptr<Exchange>& exchange,
     if (IsOfSnapshots(message) != for_snapshots) continue;  // its place is the other stream
     {
       base::MutexLock lock(mutex_);
-      Lane& lane = FindRemote(exchange->peer())->LaneFor(for_snapshots);
-      if (lane.current != exchange) return;  // replaced, or stopping
+      Remote* const remote = FindRemote(exchange->peer());
+      if (remote == nullptr) return;  // no longer a server
+      if (remote->LaneFor(for_snapshots).current != exchange) return;  // replaced, or stopping
     }
     handler_->OnMessage(exchange->peer(), std::move(message));
   }
@@ -573,6 +649,9 @@ absl::StatusOr<std::unique_ptr<PeerTransport>> PeerTransport::Listen(
 
 uint16_t PeerTransport::port() const { return impl_->port(); }
 void PeerTransport::Start(Hello hello, Handler& handler) { impl_->Start(std::move(hello), handler); }
+void PeerTransport::SetServers(std::vector<PeerAddress> servers) {
+  impl_->SetServers(std::move(servers));
+}
 void PeerTransport::UpdateHello(Hello hello) { impl_->UpdateHello(std::move(hello)); }
 void PeerTransport::Send(ServerId to, PeerMessage message) { impl_->Send(to, std::move(message)); }
 void PeerTransport::Stop() { impl_->Stop(); }

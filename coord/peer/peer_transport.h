@@ -16,16 +16,18 @@ namespace bellwether::coord {
 
 struct PeerTransportOptions {
   ServerId id;
-  std::vector<PeerAddress> servers;  // all of the ensemble, itself included
+  std::vector<PeerAddress> servers;  // to begin with, itself included; then SetServers says
   std::string listen;                // "host:port"; port 0: any free one
   absl::Duration redial_first = absl::Milliseconds(50);  // doubles up to redial_last
   absl::Duration redial_last = absl::Milliseconds(250);
+  absl::Duration probe_after = absl::Seconds(3);  // see PeerTransport
   absl::Duration hello_timeout = absl::Seconds(5);  // until the other side has said Hello
 };
 
 // The Transport over gRPC (peer.proto): a server of its own on the peer listener, and two streams
 // with each peer, dialled by the server with the higher id: one for snapshots, on a connection of its
-// own, one for all else. Must not know what messages mean.
+// own, one for all else. A server that one with a higher id does not dial for `probe_after` dials it
+// by itself, only to learn whether it is refused there. Must not know what messages mean.
 // Owned by the server; outlives the replica's use of it.
 // Threads: everything on `executor`, the replica's, which also completes the streams' operations; a
 // thread of its own only accepts. Stop from any other thread, before the executor's.
@@ -44,6 +46,7 @@ class PeerTransport : public Transport {
   uint16_t port() const;
 
   void Start(Hello hello, Handler& handler) override;
+  void SetServers(std::vector<PeerAddress> servers) override;
   void UpdateHello(Hello hello) override;
   void Send(ServerId to, PeerMessage message) override;
 

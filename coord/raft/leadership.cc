@@ -73,7 +73,7 @@ absl::StatusOr<Proposed> Leadership::ProposeMembership(std::vector<Member> membe
   RETURN_IF_ERROR(CheckNotHandingOver());
   RETURN_IF_ERROR(CheckMayChange(members));
   Membership changed{members, {}};
-  if (VoterSet(changed).members() != voters().members()) {
+  if (VoterSet(changed).members() != voters().members() && !MUTANT(37)) {
     changed = Membership{membership().members, std::move(members)};
   }
   AppendMembership(changed);
@@ -83,11 +83,11 @@ absl::StatusOr<Proposed> Leadership::ProposeMembership(std::vector<Member> membe
 absl::Status Leadership::CheckMayChange(const std::vector<Member>& members) const {
   // The change of an earlier leader may still come to light, and two changes begun from the same
   // membership have quorums that don't meet (R5).
-  if (!committed_own_entry_) {
+  if (!committed_own_entry_ && !MUTANT(37)) {
     return absl::UnavailableError("this leader has not committed an entry yet; try again");
   }
   const MembershipLog& memberships = log_.memberships();
-  if (membership().IsJoint() || memberships.newest_index() > log_.commit()) {  // R6
+  if (membership() != memberships.At(log_.commit()) || membership().IsJoint()) {  // R6
     return absl::FailedPreconditionError(
         fmt::format("a change of membership (entry {}) is under way; wait until it is complete",
                     memberships.newest_index()));
@@ -274,6 +274,11 @@ void Leadership::ReadmitCaughtUp() {
     const Progress& progress = peer.progress;
     if (!IsReadmissionDue(peer)) continue;
     peer.readmission = progress.folder_id();
+    // What the log of an emptied server begins with, only its flags say; before it counts, an entry
+    // says who is in.
+    if (!log_.memberships().newest_is_entry()) {
+      Append(EntryType::kMembership, Encode(membership()));
+    }
     Append(EntryType::kReadmit, Encode(Readmission{server, progress.folder_id()}));
     peer.readmission_index = log_.last_index();
     peer.readmission_at = ticks_;

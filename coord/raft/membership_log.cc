@@ -8,7 +8,7 @@
 namespace bellwether::coord::raft {
 
 MembershipLog::MembershipLog(LogIndex index, Membership membership)
-    : items_{Item{index, std::move(membership)}}, voters_(newest()) {}
+    : items_{Item{index, std::move(membership), /*is_entry=*/false}}, voters_(newest()) {}
 
 const Membership& MembershipLog::At(LogIndex index) const {
   auto in_force = std::find_if(items_.rbegin(), items_.rend(),

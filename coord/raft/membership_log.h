@@ -20,6 +20,8 @@ class MembershipLog {
   const VoterSet& voters() const { return voters_; }  // of newest()
   // Index of the entry that set newest(), or of what the log began with.
   LogIndex newest_index() const { return items_.back().index; }
+  // Whether an entry set newest(), and not what the log began with.
+  bool newest_is_entry() const { return items_.back().is_entry; }
 
   // In force at `index`. Requires: not below what the log began with, or was compacted to.
   const Membership& At(LogIndex index) const;
@@ -39,6 +41,7 @@ class MembershipLog {
   struct Item {
     LogIndex index;
     Membership membership;
+    bool is_entry = true;
   };
   std::deque<Item> items_;  // never empty; indexes rise
   VoterSet voters_;

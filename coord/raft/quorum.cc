@@ -4,6 +4,8 @@
 #include <functional>
 #include <limits>
 
+#include "base/mutant.h"
+
 namespace bellwether::coord::raft {
 namespace {
 
@@ -26,7 +28,7 @@ size_t CountIn(const std::vector<ServerId>& half, const std::vector<ServerId>& s
 }  // namespace
 
 VoterSet::VoterSet(const Membership& membership) {
-  halves_.push_back(VotersOf(membership.members));
+  if (!membership.IsJoint() || !MUTANT(38)) halves_.push_back(VotersOf(membership.members));
   if (membership.IsJoint()) halves_.push_back(VotersOf(membership.next));
   for (ServerId server : membership.Servers()) {
     if (membership.IsVoter(server)) members_.push_back(server);

@@ -151,7 +151,7 @@ class RaftCore {
 
   // Who is in the ensemble by the newest entry of this log, committed or not (thesis section 4.1).
   const Membership& membership() const { return log_.memberships().newest(); }
-  // The entry that set it; 0 = it is that of the options.
+  // The entry that set it, or Options::snapshot's index; 0 = it is that of the options.
   LogIndex membership_index() const { return log_.memberships().newest_index(); }
   // By the newest entry at or below `index`. Requires: snapshot().index <= index <= last_index().
   const Membership& MembershipAt(LogIndex index) const { return log_.memberships().At(index); }

@@ -14,6 +14,25 @@ namespace {
 // Election timeouts that a server that disagrees with its peers has to find a quorum that agrees.
 constexpr int kDisagreementElections = 10;
 
+// A folder into which a state was restored names the servers that it was restored for: with another
+// list its server could form an ensemble without the others.
+absl::Status CheckRestoredFor(const std::vector<PeerAddress>& servers,
+                              const std::optional<SnapshotInfo>& snapshot) {
+  if (!snapshot.has_value()) {
+    return absl::DataLossError(
+        "the snapshot that was restored into this folder is gone; empty the folder and restore "
+        "again");
+  }
+  std::vector<PeerAddress> restored_for;
+  for (const raft::Member& member : snapshot->meta.membership.members) {
+    restored_for.push_back({member.id, member.address});
+  }
+  if (restored_for == servers) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "this folder was restored for other servers than --peer lists now; give the --peer flags of "
+      "the restore, or empty the folder and restore again with these");
+}
+
 }  // namespace
 
 const ReplicaDriver::Peer* ReplicaDriver::FindPeer(ServerId server) const {
@@ -36,7 +55,14 @@ Hello ReplicaDriver::MakeHello() const {
   hello.grpc = options_.grpc;
   hello.folder = folder_;
   hello.heard_empty = told_heard_empty_;
+  if (folder_ == FolderState::kRestored) hello.restore_id = formation_.restore_id();
   hello.feature_levels = options_.feature_levels;
+  if (core_ != nullptr) {
+    for (ServerId server : core_->membership().Servers()) {
+      hello.members.push_back({server, core_->membership().Find(server)->address});
+    }
+    hello.members_index = core_->membership_index();
+  }
   return hello;
 }
 
@@ -73,6 +99,13 @@ void ReplicaDriver::BeginOrForm() {
     return Fail(std::move(status));
   }
   told_heard_empty_ = formation_.heard_empty();
+  if (!formation_.restore_id().IsNil()) {
+    folder_ = FolderState::kRestored;
+    if (absl::Status status = CheckRestoredFor(options_.servers, deps_.snapshots.Newest());
+        !status.ok()) {
+      return Fail(std::move(status));
+    }
+  }
   if (formation_.verdict() == Formation::Verdict::kVoter) {
     JoinAs(raft::Standing::kVoter);
   } else {
@@ -86,6 +119,7 @@ void ReplicaDriver::JoinAs(raft::Standing standing) {
   const raft::HardState hard_state{Term(), ServerId(), standing};
   PersistRequest request;
   request.hard_state = hard_state;
+  if (standing == raft::Standing::kVoter) request.formation = formation_.EncodeFormed();
   deps_.log.Persist(std::move(request),
                     [weak = weak_from_this(), hard_state](absl::Status status) {
     std::shared_ptr<ReplicaDriver> self = weak.lock();
@@ -128,15 +162,33 @@ void ReplicaDriver::PrepareLog(const raft::HardState& hard_state) {
   });
 }
 
+// Who formed the ensemble, until its log says who is in it: what the folder remembers, since flags may
+// have changed since.
+std::vector<raft::Member> ReplicaDriver::FirstMembers() const {
+  std::vector<raft::Member> members;
+  for (const PeerAddress& server : options_.servers) members.push_back({server.id, server.address});
+  if (const auto others = Formation::FormedWith(deps_.log.InitialFormation())) {
+    std::erase_if(members, [&](const raft::Member& member) {
+      return member.id != options_.id &&
+             std::find(others->begin(), others->end(), member.id) == others->end();
+    });
+    for (ServerId other : *others) {
+      const bool known = std::any_of(members.begin(), members.end(), [&](const raft::Member& member) {
+        return member.id == other;
+      });
+      if (!known) members.push_back({other, ""});  // learned from the others, when they are met
+    }
+  }
+  std::sort(members.begin(), members.end(),
+            [](const raft::Member& a, const raft::Member& b) { return a.id < b.id; });
+  return members;
+}
+
 void ReplicaDriver::StartCore(const raft::HardState& hard_state, raft::SnapshotMeta snapshot) {
   raft::Options options;
   options.snapshot = std::move(snapshot);
   options.self = options_.id;
-  for (const PeerAddress& server : options_.servers) {
-    options.membership.members.push_back({server.id, server.address});
-  }
-  std::sort(options.membership.members.begin(), options.membership.members.end(),
-            [](const raft::Member& a, const raft::Member& b) { return a.id < b.id; });
+  options.membership.members = FirstMembers();
   options.folder_id = options_.folder_id;
   options.election_timeout_ticks =
       static_cast<uint32_t>(options_.election_timeout / options_.tick);
@@ -195,6 +247,9 @@ void ReplicaDriver::OnHello(const Hello& hello) {
     return;
   }
   peer->refused = absl::OkStatus();
+  if (refused_by_ == hello.server_id) refused_by_ = ServerId();
+  servers_due_ = true;  // it may name some that this one does not know
+  RequestPump();
   if (!was_reachable && hello.server_id == leadership_.leader) OpenForwardStream();
   if (core_ != nullptr || joining_) return;
   const bool more = formation_.OnHello(hello);
@@ -215,6 +270,7 @@ void ReplicaDriver::OnDisconnected(ServerId server) {
   if (server == forward_sender_.leader()) {
     BreakForwardStream("the connection to the leader broke");
   }
+  if (server == leadership_.leader) BreakAsks("the connection to the leader broke");
 }
 
 // A server that disagrees with its peers gives them time to show that it is they who are wrong.

@@ -10,12 +10,13 @@ namespace bellwether::coord {
 
 // First everybody holds what they would propose, then what is under way is committed and applied,
 // then the core hands over: so no command's fate depends on who leads.
-void ReplicaDriver::HandOver(absl::AnyInvocable<void()> done) {
+void ReplicaDriver::HandOver(ServerId to, absl::AnyInvocable<void()> done) {
   const absl::Duration now = deps_.clock.Monotonic();
   const bool leads = running_ && core_ != nullptr && leadership_.role == Role::kLeader;
   if (!leads || peers_.empty() || handing_over_.has_value()) return done();
   handing_over_ = HandingOver();
   HandingOver& handing_over = *handing_over_;
+  handing_over.to = to;
   handing_over.done = std::move(done);
   handing_over.deadline = now + options_.election_timeout;
   held_in_ = leadership_.term;
@@ -58,7 +59,7 @@ void ReplicaDriver::CheckHandOver(absl::Duration now) {
   const bool held = handing_over_->awaited.empty() ||
                     handing_over_->deadline - now < options_.election_timeout / 2;
   if (handing_over_->begun || !held || applied_told_ < core_->last_index()) return;
-  if (absl::Status status = core_->TransferLeadership(ServerId()); !status.ok()) {
+  if (absl::Status status = core_->TransferLeadership(handing_over_->to); !status.ok()) {
     LOG_INFO("leadership is not handed over id={} reason=\"{}\"", options_.id, status);
     return EndHandOver();
   }

@@ -348,7 +348,7 @@ void ReplicaDriver::OnMessage(ServerId from, PeerMessage message) {
   if (const Hello* hello = std::get_if<Hello>(&message)) {
     OnHello(*hello);
     // It asks who is there: it still forms, this server does not.
-    if (hello->folder == FolderState::kEmpty && folder_ != FolderState::kEmpty) SayHello();
+    if (IsForming(hello->folder) && !IsForming(folder_)) SayHello();
     return;
   }
   if (core_ == nullptr || !Reachable(from)) return;
@@ -366,6 +366,10 @@ void ReplicaDriver::OnMessage(ServerId from, PeerMessage message) {
     if (leadership_.role == Role::kLeader) {
       deps_.state_machine.OnNote(from, std::move(note->note));
     }
+  } else if (auto* request = std::get_if<MembershipRequest>(&message)) {
+    OnMembershipRequest(from, std::move(*request));
+  } else if (auto* reply = std::get_if<MembershipReply>(&message)) {
+    OnMembershipReply(from, std::move(*reply));
   } else if (auto* hold = std::get_if<HoldForwards>(&message)) {
     OnHoldForwards(from, *hold);
   } else if (auto* wanted = std::get_if<SnapshotChunkRequest>(&message)) {
@@ -410,6 +414,7 @@ void ReplicaDriver::ExpireRequests(absl::Duration now) {
 }
 
 void ReplicaDriver::FailAllRequests(const absl::Status& rejected) {
+  FailAsks(rejected);
   proposal_inbox_.Close();
   read_inbox_.Close();
   note_inbox_.Close();
@@ -423,6 +428,7 @@ void ReplicaDriver::FailAllRequests(const absl::Status& rejected) {
   std::move(waiting_readers_.begin(), waiting_readers_.end(), std::back_inserter(readers));
   waiting_readers_.clear();
   for (ReadCaller& reader : readers) reader.done(rejected);
+  FailSnapshotCallers(rejected);
 }
 
 }  // namespace bellwether::coord

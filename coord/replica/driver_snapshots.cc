@@ -5,6 +5,7 @@
 
 #include "base/crc32c.h"
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "coord/replica/replica_driver.h"
 
@@ -117,6 +118,7 @@ void ReplicaDriver::InstallSnapshot(const raft::SnapshotMeta& snapshot) {
 
 void ReplicaDriver::TickSnapshots(absl::Duration now) {
   if (SnapshotDue(now)) TakeSnapshot();
+  ExpireSnapshotCallers(now);
   FetchMore(now);
 }
 
@@ -145,11 +147,13 @@ void ReplicaDriver::WriteSnapshot(std::unique_ptr<StateSnapshot> state, absl::Du
   const std::optional<Term> term = core_->TermAt(meta.index);
   if (meta.index <= core_->snapshot().index || !term.has_value()) {
     taking_snapshot_ = false;  // another server's was installed meanwhile
+    ServeSnapshotCallers();
     return;
   }
   meta.term = *term;
   meta.membership = core_->MembershipAt(meta.index);
   log_bytes_since_snapshot_ = 0;
+  if (MUTANT(35)) CompactLog(meta.index);
   OnSnapshotThread<absl::StatusOr<SnapshotInfo>>(
       [meta, state = std::move(state), stopped = stopped_](SnapshotStore& store) {
         return Write(store, meta, *state, *stopped);
@@ -170,6 +174,7 @@ void ReplicaDriver::OnSnapshotWritten(const raft::SnapshotMeta& meta, absl::Dura
     LOG_WARN("no snapshot could be taken id={} index={} reason=\"{}\"", options_.id, meta.index,
              written.status());
     next_snapshot_ = now + kRetryInterval;
+    FailSnapshotCallers(written.status());
     return;
   }
   LOG_INFO("snapshot taken id={} index={} bytes={} seconds={:.3f}", options_.id, meta.index,
@@ -177,10 +182,12 @@ void ReplicaDriver::OnSnapshotWritten(const raft::SnapshotMeta& meta, absl::Dura
   instruments_.snapshots_taken.Add();
   instruments_.snapshot_seconds.Observe(now - began);
   const LogIndex older = core_->snapshot().index;
-  if (meta.index <= older) return;
-  ShowSnapshot(*written);
-  core_->OnSnapshotTaken(meta, older);
-  if (older != LogIndex()) CompactLog(older);
+  if (meta.index > older) {
+    ShowSnapshot(*written);
+    core_->OnSnapshotTaken(meta, older);
+    if (older != LogIndex()) CompactLog(older);
+  }
+  ServeSnapshotCallers();
 }
 
 void ReplicaDriver::CompactLog(LogIndex compact_to) {

@@ -17,7 +17,7 @@ void Replica::Start() {
 
 void Replica::HandOver(absl::AnyInvocable<void()> done) {
   driver_->PostSelf([done = std::move(done)](ReplicaDriver& driver) mutable {
-    driver.HandOver(std::move(done));
+    driver.HandOver(ServerId(), std::move(done));
   });
 }
 
@@ -33,6 +33,23 @@ void Replica::Propose(std::vector<ProposedCommand> commands,
 void Replica::RequestRead(std::string note,
                           absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) {
   driver_->RequestRead(std::move(note), std::move(done));
+}
+
+void Replica::AskMembership(MembershipChange change,
+                            absl::AnyInvocable<void(absl::StatusOr<MembershipView>)> done) {
+  driver_->PostSelf([change = std::move(change),
+                     done = std::move(done)](ReplicaDriver& driver) mutable {
+    driver.AskMembership(std::move(change), std::move(done));
+  });
+}
+
+void Replica::SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done) {
+  driver_->SaveSnapshot(std::move(done));
+}
+
+void Replica::ReadSnapshot(LogIndex index, Term term, uint64_t offset,
+                           absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) {
+  driver_->ReadSnapshot(index, term, offset, std::move(done));
 }
 
 void Replica::SendNote(std::string note) { driver_->SendNote(std::move(note)); }

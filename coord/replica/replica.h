@@ -89,7 +89,9 @@ class StateMachine {
 
 struct ReplicaOptions {
   ServerId id;
-  std::vector<PeerAddress> servers;  // all of the ensemble, itself included; sorted by id
+  // Itself and who it meets first, sorted by id. They form a new ensemble together; of one that
+  // exists, its log says who is in it.
+  std::vector<PeerAddress> servers;
   std::string grpc;                  // advertised address for clients
   base::Uuid folder_id;
   FeatureLevelRange feature_levels;  // that this build supports: said to peers
@@ -118,10 +120,12 @@ struct ReplicaStatus {
   LogIndex snapshot_index;  // of the newest snapshot; 0 = none
   bool in_contact = false;  // has confirmed contact with a leader within two election timeouts
   std::string not_in_contact_reason;
+  bool is_member = true;  // false: it was removed, or is not added yet; the reason says so
   struct Peer {
     PeerAddress address;
     std::string grpc;  // empty: never heard
     bool connected = false;
+    bool voter = true;  // else a learner, or no member (any more)
     std::optional<FeatureLevelRange> feature_levels;  // as last heard
   };
   std::vector<Peer> servers;
@@ -188,6 +192,25 @@ class Replica {
   // that wait for the same round share it. Errors: UNAVAILABLE without a leader, or when it could
   // not be confirmed within two election timeouts; RESOURCE_EXHAUSTED; all rejected.
   void RequestRead(std::string note, absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done);
+
+  // Asks the leader who is in the ensemble, or to change it; answered when the change is complete.
+  // Asking again is safe. Errors: those of MembersAfter, CheckSafe and CheckTransfer; FAILED_PRECONDITION
+  // (another change is under way); UNAVAILABLE (no leader, or it is too new); UNAVAILABLE and
+  // DEADLINE_EXCEEDED of unknown outcome (the leader changed, or no quorum answered in time).
+  void AskMembership(MembershipChange change,
+                     absl::AnyInvocable<void(absl::StatusOr<MembershipView>)> done);
+
+  // A snapshot, whole and durable, of the state as of this call or later: the newest one when
+  // nothing was committed since, else a new one. Errors: those of RequestRead; UNAVAILABLE when
+  // this server is too far behind; RESOURCE_EXHAUSTED: no room on the disk, or too many callers.
+  // All rejected.
+  void SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done);
+
+  // A piece of a snapshot's file, at most 1 MiB; empty: its end. The answers to all callers
+  // together are held down to 64 MiB/s, and while they come no newer snapshot is taken for a while.
+  // Errors: NOT_FOUND: no longer kept; RESOURCE_EXHAUSTED: too many callers; UNAVAILABLE: stopping.
+  void ReadSnapshot(LogIndex index, Term term, uint64_t offset,
+                    absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
 
   // Reaches the leader's OnNote, or is lost.
   void SendNote(std::string note);

@@ -24,11 +24,10 @@ std::vector<ServerId> IdsOf(const std::vector<PeerAddress>& servers) {
   return ids;
 }
 
-Role RoleOf(const raft::SoftState& soft_state, raft::Standing standing) {
-  if (standing == raft::Standing::kAwaitingReadmission) return Role::kLearner;
-  switch (soft_state.role) {
+Role RoleOf(raft::Role role, bool votes) {
+  switch (role) {
     case raft::Role::kFollower:
-      return Role::kFollower;
+      return votes ? Role::kFollower : Role::kLearner;
     case raft::Role::kPreCandidate:
     case raft::Role::kCandidate:
       return Role::kCandidate;
@@ -74,7 +73,8 @@ ReplicaDriver::ReplicaDriver(ReplicaOptions options, base::Uuid ensemble_id,
       last_chunk_id_(process_id_),
       stopped_(std::make_shared<std::atomic<bool>>(false)),
       append_timer_(deps_.metrics) {
-  for (const PeerAddress& server : options_.servers) {
+  servers_ = options_.servers;
+  for (const PeerAddress& server : servers_) {
     if (server.id != options_.id) peers_[server.id].address = server;
   }
 }
@@ -146,6 +146,7 @@ void ReplicaDriver::Pump() {
       core_->OnApplied(applied);
       applier_.OnApplied(applied);
       if (SnapshotDue(deps_.clock.Monotonic())) TakeSnapshot();
+      ServeSnapshotCallers();
     }
     // What is proposed next must go where the state machine believes that it goes.
     const bool leads = core_->role() == raft::Role::kLeader;
@@ -159,6 +160,8 @@ void ReplicaDriver::Pump() {
   DrainProposals();
   DrainReads();
   if (core_ != nullptr) HandleReady();
+  if (!running_) return;
+  CheckMembership(deps_.clock.Monotonic());
   CheckHandOver(deps_.clock.Monotonic());
 }
 
@@ -262,12 +265,23 @@ void ReplicaDriver::OnHardState(const raft::HardState& hard_state) {
     LOG_INFO("readmitted to the ensemble id={} term={}", options_.id, hard_state.term);
     folder_ = FolderState::kMember;
     SayHello();
-    if (leadership_.role == Role::kLearner) {
-      leadership_.role = Role::kFollower;
-      deps_.state_machine.OnLeadership(leadership_);
-      PublishStatus();
-    }
+    UpdateRole();
   }
+}
+
+bool ReplicaDriver::Votes() const {
+  return core_->standing() == raft::Standing::kVoter &&
+         core_->membership().IsVoter(options_.id);
+}
+
+// A server gets its vote, or loses it, without a change of leader.
+void ReplicaDriver::UpdateRole() {
+  const Role role = RoleOf(raft::Role::kFollower, Votes());
+  const bool follows = leadership_.role == Role::kFollower || leadership_.role == Role::kLearner;
+  if (!follows || leadership_.role == role) return;
+  leadership_.role = role;
+  deps_.state_machine.OnLeadership(leadership_);
+  PublishStatus();
 }
 
 void ReplicaDriver::CountElections(const raft::SoftState& soft_state) {
@@ -284,7 +298,7 @@ void ReplicaDriver::OnSoftState(const raft::SoftState& soft_state) {
   Leadership now;
   now.term = soft_state.term;
   now.leader = soft_state.leader;
-  now.role = RoleOf(soft_state, core_->standing());
+  now.role = RoleOf(soft_state.role, Votes());
   if (now == leadership_) return;
   const bool same_leader = now.term == leadership_.term && now.leader == leadership_.leader;
   LOG_INFO("raft state id={} role={} term={} leader={}", options_.id, NameOf(now.role), now.term,
@@ -303,6 +317,7 @@ void ReplicaDriver::OnSoftState(const raft::SoftState& soft_state) {
   for (ReadTable::Round& round : reads_.TakeAll()) {
     AnswerRound(std::move(round), absl::UnavailableError("the leader changed; try again"));
   }
+  if (!same_leader) BreakAsks("the leader changed");
   PublishStatus();
 }
 
@@ -323,6 +338,7 @@ void ReplicaDriver::Tick() {
     SayHello();
   }
   last_tick_ = now;
+  servers_due_ = true;  // who was removed is told so for a while only
   ExpireRequests(now);
   CheckRefusals(now);
   if (running_ && core_ != nullptr) {
@@ -357,11 +373,12 @@ void ReplicaDriver::TickCore(absl::Duration since_last) {
 void ReplicaDriver::NoteContact(absl::Duration when) { contact_ = std::max(contact_, when); }
 
 bool ReplicaDriver::InContact(absl::Duration now) const {
-  return core_ != nullptr && leadership_.leader != ServerId() &&
+  return core_ != nullptr && leadership_.leader != ServerId() && !Removed() &&
          now - contact_ <= 2 * options_.election_timeout;
 }
 
 std::string ReplicaDriver::NotInContactReason() const {
+  if (std::string reason = NotAMemberReason(); !reason.empty()) return reason;
   if (core_ == nullptr) return formation_.WaitingFor();
   size_t connected = 0;
   for (const auto& [id, peer] : peers_) connected += peer.hello.has_value() ? 1 : 0;
@@ -381,13 +398,17 @@ void ReplicaDriver::PublishStatus() {
   }
   status.applied_index = applier_.applied();
   status.in_contact = InContact(now);
-  if (!status.in_contact) status.not_in_contact_reason = NotInContactReason();
-  for (const PeerAddress& server : options_.servers) {
+  if (!status.in_contact) {
+    status.not_in_contact_reason = NotInContactReason();
+    status.is_member = NotAMemberReason().empty();
+  }
+  for (const PeerAddress& server : servers_) {
     const Peer* peer = FindPeer(server.id);
     ReplicaStatus::Peer& said = status.servers.emplace_back();
     said.address = server;
     said.grpc = peer == nullptr ? options_.grpc : peer->grpc;
     said.connected = peer == nullptr || peer->hello.has_value();
+    said.voter = core_ == nullptr || core_->membership().IsVoter(server.id);
     said.feature_levels = peer == nullptr ? options_.feature_levels : peer->feature_levels;
   }
   if (now - log_measured_ >= kStatusInterval) {

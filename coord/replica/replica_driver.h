@@ -38,15 +38,22 @@ class ReplicaDriver : public Transport::Handler,
  public:
   ReplicaDriver(ReplicaOptions options, base::Uuid ensemble_id, Replica::Dependencies deps);
 
+  using MembershipDone = absl::AnyInvocable<void(absl::StatusOr<MembershipView>)>;
+
   void Start();
   void Stop();
-  void HandOver(absl::AnyInvocable<void()> done);
+  // `to` 0: to the voter that has most of the log.
+  void HandOver(ServerId to, absl::AnyInvocable<void()> done);
+  void AskMembership(MembershipChange change, MembershipDone done);
   void SetEnsembleId(base::Uuid ensemble_id);
   void Broadcast(const std::string& note);
 
   // From any thread.
   void Propose(std::vector<ProposedCommand> commands, absl::AnyInvocable<void(absl::Status)> done);
   void RequestRead(std::string note, absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done);
+  void SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done);
+  void ReadSnapshot(LogIndex index, Term term, uint64_t offset,
+                    absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
   void SendNote(std::string note);
   void OnApplied(LogIndex index);
   ReplicaStatus status() const;
@@ -58,6 +65,7 @@ class ReplicaDriver : public Transport::Handler,
   void OnConnected(const Hello& hello) override;
   void OnDisconnected(ServerId peer) override;
   void OnMessage(ServerId from, PeerMessage message) override;
+  void OnRefused(ServerId peer) override;
 
  private:
   // A Ready whose writes, or those of one before it, are not yet durable.
@@ -73,6 +81,23 @@ class ReplicaDriver : public Transport::Handler,
     ServerId asker;       // 0, or the server that forwarded
     uint64_t stream_id = 0;
     uint64_t position = 0;
+  };
+
+  // Of this server's caller, or of another server that waits for the answer.
+  struct MembershipAsk {
+    MembershipChange change;
+    MembershipDone done;
+    ServerId asker;  // 0: this server's own
+    uint64_t asker_id = 0;
+    ServerId asked_of;  // when this server asked: the leader of then
+    absl::Duration deadline;
+  };
+
+  // Wants a snapshot of a state that has applied `at_least`.
+  struct SnapshotCaller {
+    LogIndex at_least;
+    absl::Duration deadline;  // to have applied that
+    absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done;
   };
 
   struct Peer {
@@ -97,6 +122,8 @@ class ReplicaDriver : public Transport::Handler,
   void OnSoftState(const raft::SoftState& soft_state);
   void CountElections(const raft::SoftState& soft_state);
   void OnHardState(const raft::HardState& hard_state);
+  bool Votes() const;
+  void UpdateRole();
 
   // driver_handover.cc: giving up leadership.
   void OnHoldForwards(ServerId from, HoldForwards hold);
@@ -161,12 +188,20 @@ class ReplicaDriver : public Transport::Handler,
   void OnSnapshotReceived(uint64_t fetch, absl::StatusOr<SnapshotInfo> received);
   void OnSnapshotChunkRequest(ServerId from, SnapshotChunkRequest request);
   bool FailUnlessTransient(const absl::Status& status);
+
+  // driver_saves.cc: snapshots for clients.
+  void ServeSnapshotCallers();
+  void FailSnapshotCallers(const absl::Status& status);
+  void ExpireSnapshotCallers(absl::Duration now);
+  void AnswerPiece(absl::StatusOr<std::string> piece,
+                   absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
   void ShowSnapshot(const SnapshotInfo& newest);
 
   // driver_formation.cc: who this server is to the others.
   void BeginOrForm();
   void JoinAs(raft::Standing standing);
   void PrepareLog(const raft::HardState& hard_state);
+  std::vector<raft::Member> FirstMembers() const;
   void StartCore(const raft::HardState& hard_state, raft::SnapshotMeta snapshot);
   void OnHello(const Hello& hello);
   void RememberFormation();
@@ -176,6 +211,32 @@ class ReplicaDriver : public Transport::Handler,
   void SayHello();
   Peer* FindPeer(ServerId server);
   const Peer* FindPeer(ServerId server) const;
+
+  // driver_membership.cc: who is in the ensemble.
+  void CheckMembership(absl::Duration now);
+  void AnswerLate(absl::Duration now);
+  std::vector<PeerAddress> WantedServers(absl::Duration now);
+  void UpdateServers(absl::Duration now);
+  void DropPeer(ServerId server);
+  void SayMembership();
+  bool Removed() const;
+  std::string NotAMemberReason() const;
+  bool ChangeComplete() const;
+  MembershipView ViewAsLeader() const;  // elsewhere, nothing is known of who is up and how far
+  std::string OwnAddress() const;
+  std::vector<raft::Member> WithAddresses(std::vector<raft::Member> members) const;
+  void AskAsLeader(MembershipAsk ask);
+  bool CommittedInItsTerm() const;
+  absl::Status BeginChange(const MembershipChange& change);
+  void TransferAsLeader(MembershipAsk ask);
+  void AnswerAsk(MembershipAsk ask, absl::StatusOr<MembershipView> view);
+  void AnswerComplete();
+  void OnMembershipRequest(ServerId from, MembershipRequest request);
+  void OnMembershipReply(ServerId from, MembershipReply reply);
+  // Nobody can tell any more what became of what was asked.
+  void EndAsk(MembershipAsk ask, const absl::Status& why);
+  void BreakAsks(std::string_view why);
+  void FailAsks(const absl::Status& rejected);
 
   // Constant after construction.
   const ReplicaOptions options_;
@@ -189,6 +250,8 @@ class ReplicaDriver : public Transport::Handler,
   Inbox<std::string> note_inbox_;
   std::atomic<bool> pump_requested_ = false;
   std::atomic<uint64_t> reported_applied_ = 0;
+  std::atomic<int> saves_ = 0;   // calls of SaveSnapshot without an answer
+  std::atomic<int> pieces_ = 0;  // calls of ReadSnapshot without an answer
   mutable base::Mutex status_mutex_;
   ReplicaStatus status_ ABSL_GUARDED_BY(status_mutex_);
 
@@ -211,6 +274,18 @@ class ReplicaDriver : public Transport::Handler,
   std::vector<ServerId> told_heard_empty_;  // durable, so the others may know
   std::map<ServerId, Peer> peers_;
 
+  // Who is in the ensemble.
+  std::vector<PeerAddress> servers_;                // itself and all of peers_, as the transport knows
+  std::map<ServerId, absl::Duration> leaving_;      // removed, and until when they may be told so
+  bool servers_due_ = true;                         // they may have changed
+  std::optional<LogIndex> members_said_;            // index of the membership in the last Hello
+  raft::Membership membership_said_;                // which that was
+  ServerId refused_by_;                             // who last said that this server is no member
+  bool told_not_a_member_ = false;                  // in the log
+  std::vector<MembershipAsk> changes_;              // asked of this leader, not complete
+  std::map<uint64_t, MembershipAsk> asked_;         // by this server of the leader
+  uint64_t last_ask_ = 0;
+
   std::unique_ptr<raft::RaftCore> core_;  // null while forming
   Leadership leadership_;
   std::deque<Unpersisted> unpersisted_;
@@ -222,18 +297,21 @@ class ReplicaDriver : public Transport::Handler,
   bool taking_snapshot_ = false;
   absl::Duration next_snapshot_ = -absl::InfiniteDuration();  // none before, after one failed
   uint64_t log_bytes_since_snapshot_ = 0;
-  absl::Duration chunk_asked_ = -absl::InfiniteDuration();  // when another server wanted a piece
+  absl::Duration chunk_asked_ = -absl::InfiniteDuration();  // when a server or a client wanted a piece
   std::set<ServerId> being_served_;                         // a piece is being read for them
   SnapshotFetcher fetcher_;
   uint64_t fetch_ = 0;           // number of the fetch under way, or beginning
   bool fetch_beginning_ = false;
   absl::Duration next_fetch_ = -absl::InfiniteDuration();
   uint64_t last_chunk_id_ = 0;
+  std::vector<SnapshotCaller> snapshot_callers_;
+  absl::Duration next_piece_ = -absl::InfiniteDuration();  // for a client, not before
   // Shared with what runs on the snapshot executor: nobody waits for that any more.
   const std::shared_ptr<std::atomic<bool>> stopped_;
 
   // Giving up leadership.
   struct HandingOver {
+    ServerId to;  // 0: the best
     absl::AnyInvocable<void()> done;
     std::set<ServerId> awaited;  // have not yet said that they hold their forwards
     absl::Duration deadline;

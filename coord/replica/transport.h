@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/uuid.h"
 #include "coord/raft/message.h"
 #include "coord/raft/types.h"
+#include "coord/replica/membership_change.h"
 
 namespace bellwether::coord {
 
@@ -16,10 +18,10 @@ using raft::LogIndex;
 using raft::ServerId;
 using raft::Term;
 
-// A configured server of the ensemble.
+// A server of the ensemble.
 struct PeerAddress {
   ServerId id;
-  std::string address;  // "host:port" of its peer listener
+  std::string address;  // "host:port" of its peer listener; empty: not known, it can't be dialled
   friend bool operator==(const PeerAddress&, const PeerAddress&) = default;
 };
 
@@ -28,7 +30,13 @@ enum class FolderState {
   kEmpty,     // has none yet: never promised anything
   kMember,    // votes and counts
   kAwaiting,  // was emptied, and neither votes nor counts until it is readmitted
+  kRestored,  // as kEmpty, but that it begins with a state that was restored from a file
 };
+
+// Whether a folder in this state never promised anything.
+inline bool IsForming(FolderState state) {
+  return state == FolderState::kEmpty || state == FolderState::kRestored;
+}
 
 // The feature levels of the ensemble that a server's build can work at.
 struct FeatureLevelRange {
@@ -47,8 +55,12 @@ struct Hello {
   std::string grpc;                  // advertised address for clients
   FolderState folder = FolderState::kEmpty;
   std::vector<ServerId> heard_empty;  // who has told it that their folder promised nothing
+  base::Uuid restore_id;  // of the state that a kRestored folder begins with; else nil
   bool for_snapshots = false;  // set by a transport that has a connection of their own for them
   FeatureLevelRange feature_levels;
+  // Who is in the ensemble by its log, sorted by id; empty: it has no log yet.
+  std::vector<PeerAddress> members;
+  LogIndex members_index;  // of the entry that says so; 0: as the ensemble was formed
 };
 
 // A command on its way to the leader.
@@ -119,9 +131,21 @@ struct SnapshotChunk {
   uint32_t crc32c = 0;  // of data
 };
 
+// Asks the leader who is in the ensemble, or to change it.
+struct MembershipRequest {
+  uint64_t id = 0;  // unique within the asking process
+  MembershipChange change;
+};
+
+// A change is answered when it is complete, or has failed (base::OutcomeOf).
+struct MembershipReply {
+  uint64_t id = 0;
+  absl::StatusOr<MembershipView> view = absl::UnknownError("not answered");
+};
+
 using PeerMessage = std::variant<Hello, raft::Message, Forward, ForwardReply, ReadIndexRequest,
                                  ReadIndexReply, Note, Broadcast, SnapshotChunkRequest,
-                                 SnapshotChunk, HoldForwards>;
+                                 SnapshotChunk, HoldForwards, MembershipRequest, MembershipReply>;
 
 // Whether a message is of the snapshots: they are large, and nothing else may wait behind them.
 inline bool IsOfSnapshots(const PeerMessage& message) {
@@ -146,12 +170,20 @@ class Transport {
     virtual void OnDisconnected(ServerId peer) = 0;
     // A Hello here is an update of the one given to OnConnected.
     virtual void OnMessage(ServerId from, PeerMessage message) = 0;
+    // `peer` does not talk to this server, since it is not among its servers. Again and again, while
+    // that is so.
+    virtual void OnRefused(ServerId peer) = 0;
   };
 
   virtual ~Transport() = default;
 
-  // Connects to the peers and keeps doing so. `hello` is said first on every connection.
+  // Connects to the servers of `hello` and keeps doing so. It is said first on every connection.
   virtual void Start(Hello hello, Handler& handler) = 0;
+
+  // Changes who the servers are, this one included; sorted by id. One that is no longer among them, or
+  // has another address, is disconnected, and nothing of that connection reaches the handler any
+  // more, OnDisconnected included.
+  virtual void SetServers(std::vector<PeerAddress> servers) = 0;
 
   // Changes what is said from now on, and says it to the connected peers.
   virtual void UpdateHello(Hello hello) = 0;

@@ -4,8 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/crc32c.h"
 #include "base/mutex.h"
 #include "bellwether/coord/v1/coord.grpc.pb.h"
+#include "coord/peer/membership_convert.h"
 #include "coord/rpc/convert.h"
 #include "coord/rpc/session_stream.h"
 #include "coord/rpc/watch_stream.h"
@@ -232,6 +234,46 @@ class CoordHandlers : public v1::Coord::CallbackService {
     } else {
       finish(service_.Upgrade());
     }
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* Membership(grpc::CallbackServerContext* context,
+                                       const v1::MembershipRequest* request,
+                                       v1::MembershipResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    service_.AskMembership(FromProto(*request),
+                           [reactor, response](const absl::StatusOr<MembershipView>& view) {
+                             if (view.ok()) *response = ToProto(*view);
+                             reactor->Finish(ToGrpcStatus(view.status()));
+                           });
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* SaveSnapshot(grpc::CallbackServerContext* context,
+                                         const v1::SaveSnapshotRequest* request,
+                                         v1::SaveSnapshotResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const auto finish = [reactor, response](absl::StatusOr<std::string> piece) {
+      if (piece.ok()) {
+        response->set_crc32c(base::Crc32c(*piece));
+        response->set_data(*std::move(piece));
+      }
+      reactor->Finish(ToGrpcStatus(piece.status()));
+    };
+    response->set_index(request->index());
+    response->set_term(request->term());
+    if (request->index() != 0) {
+      service_.ReadSnapshot(LogIndex(request->index()), Term(request->term()), request->offset(),
+                            finish);
+      return reactor;
+    }
+    service_.SaveSnapshot([this, response, finish](absl::StatusOr<SnapshotInfo> info) {
+      if (!info.ok()) return finish(info.status());
+      response->set_index(info->meta.index.value());
+      response->set_term(info->meta.term.value());
+      response->set_file_bytes(info->file_bytes);
+      service_.ReadSnapshot(info->meta.index, info->meta.term, 0, finish);
+    });
     return reactor;
   }
 

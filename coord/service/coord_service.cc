@@ -34,6 +34,13 @@ absl::Status OtherEnsemble(base::Uuid wanted, base::Uuid own) {
                   wanted.ToString(), own.ToString()));
 }
 
+// The only failed precondition of an attach.
+Failure WhyNotAttached(const absl::Status& status) {
+  Failure failure = FailureOf(status);
+  if (absl::IsFailedPrecondition(status)) failure.reason = "other_ensemble";
+  return failure;
+}
+
 absl::Status CheckFilter(const WatchFilter& filter, size_t paths_max) {
   if (filter.paths.size() > paths_max) {
     return absl::InvalidArgumentError(fmt::format(
@@ -241,11 +248,11 @@ void CoordService::OnLeadership(const Leadership& leadership) {
   const bool became_leader =
       leadership.role == Role::kLeader &&
       (before.role != Role::kLeader || before.term != leadership.term);
-  if (became_leader) tracker_.RestartAll();
+  if (became_leader && !MUTANT(25)) tracker_.RestartAll();
   const bool same_leader = leadership.leader == before.leader;
   const bool first_leader_of_term = before.leader == ServerId(0);
   if (leadership.term == before.term && (same_leader || first_leader_of_term)) return;
-  connections_.DetachUnsettled(LeaderChanged());
+  if (!MUTANT(24)) connections_.DetachUnsettled(LeaderChanged());
 }
 
 bool CoordService::OnNote(ServerId from, std::string note) {
@@ -352,6 +359,36 @@ void CoordService::FinalizeUpgrade(std::function<void(absl::StatusOr<UpgradeRepo
                 });
 }
 
+// ---- Membership ----
+
+void CoordService::AskMembership(MembershipChange change,
+                                 std::function<void(absl::StatusOr<MembershipView>)> done) {
+  if (absl::Status open = CheckOpen(); !open.ok()) return done(std::move(open));
+  if (const std::string reason = NotReadyReason(); !reason.empty()) {
+    return done(absl::UnavailableError("can't ask the leader who is in the ensemble: " + reason));
+  }
+  if (feature_levels_.level() < kFeatureLevelMembership) {
+    return done(absl::FailedPreconditionError(
+        fmt::format("the ensemble is at feature level {}, and its members can be changed from level {} "
+                    "on; run `bell cluster upgrade --finalize`",
+                    feature_levels_.level(), kFeatureLevelMembership)));
+  }
+  log_->AskMembership(std::move(change), std::move(done));
+}
+
+void CoordService::SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done) {
+  if (const std::string reason = NotReadyReason(); !reason.empty()) {
+    return done(absl::UnavailableError("can't take a snapshot now: " + reason));
+  }
+  log_->SaveSnapshot(std::move(done));
+}
+
+void CoordService::ReadSnapshot(LogIndex index, Term term, uint64_t offset,
+                                absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) {
+  if (absl::Status status = CheckOpen(); !status.ok()) return done(std::move(status));
+  log_->ReadSnapshot(index, term, offset, std::move(done));
+}
+
 // ---- What the applier tells ----
 
 void CoordService::OnSessionAttached(const tree::SessionGrant& grant) {
@@ -381,8 +418,9 @@ void CoordService::OnFeatureLevel(uint32_t level) {
 void CoordService::OnEntryApplied(LogIndex index) { log_->OnApplied(index); }
 
 void CoordService::OnStateReplaced(const tree::StateView& state) {
-  CloseWatches(Unavailable(
-      "this server was far behind and continues from a snapshot; resume from the last zxid received"));
+  const Failure why = Unavailable(
+      "this server was far behind and continues from a snapshot; resume from the last zxid received");
+  if (!MUTANT(32)) CloseWatches(why);
   struct Session {
     SessionId id;
     tree::StateView::SessionView view;
@@ -460,7 +498,7 @@ void CoordService::ProposeAttach(std::shared_ptr<Connection> connection, uint64_
   std::string principal = connection->principal().Name();
   connections_.AwaitAttach(token, std::move(connection));
   absl::StatusOr<tree::Command> command = AttachCommand(request);
-  if (!command.ok()) return FailAttach(token, FailureOf(command.status()));
+  if (!command.ok()) return FailAttach(token, WhyNotAttached(command.status()));
   log_->Propose({{SealCommand({process_, token}, *command), std::move(principal)}},
                 [this, token](absl::Status status) {
                   if (!status.ok()) FailAttach(token, FailureOf(status));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/executor.h"
@@ -97,6 +98,17 @@ class CoordService : public StateMachine,
   // afterwards. Errors: UNAVAILABLE without a leader; FAILED_PRECONDITION naming the obstacles; of
   // unknown outcome when it was not seen to be committed.
   void FinalizeUpgrade(std::function<void(absl::StatusOr<UpgradeReport>)> done);
+
+  // Asks the leader who is in the ensemble, or to change it; see Replica::AskMembership. `done` runs on
+  // any thread. More errors: FAILED_PRECONDITION (the feature level is too low).
+  void AskMembership(MembershipChange change,
+                     std::function<void(absl::StatusOr<MembershipView>)> done);
+
+  // A snapshot of the state as of this call or later, and its file piece by piece: as Replica's,
+  // which see; and UNAVAILABLE when not ready. `done` runs on any thread.
+  void SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done);
+  void ReadSnapshot(LogIndex index, Term term, uint64_t offset,
+                    absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
 
   // Empty when this server can serve linearizable requests; else why not.
   std::string NotReadyReason() const;

@@ -19,7 +19,10 @@ namespace bellwether::coord {
 
 // What this build can work at. A change of what is replicated or persisted raises `max`; `min` rises
 // when the code for an older level goes.
-inline constexpr FeatureLevelRange kSupportedFeatureLevels{1, 1};
+inline constexpr FeatureLevelRange kSupportedFeatureLevels{1, 2};
+// From it on the members of the ensemble can be changed: earlier releases refuse peers that were not
+// configured as they are.
+inline constexpr uint32_t kFeatureLevelMembership = 2;
 
 // How far an ensemble is with an upgrade.
 struct UpgradeReport {

@@ -20,6 +20,11 @@ class ReplicatedLog {
                        absl::AnyInvocable<void(absl::Status)> done) = 0;
   virtual void RequestRead(std::string note,
                            absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) = 0;
+  virtual void AskMembership(MembershipChange change,
+                             absl::AnyInvocable<void(absl::StatusOr<MembershipView>)> done) = 0;
+  virtual void SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done) = 0;
+  virtual void ReadSnapshot(LogIndex index, Term term, uint64_t offset,
+                            absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) = 0;
   virtual void SendNote(std::string note) = 0;
   virtual void Broadcast(std::string note) = 0;
   virtual void SetEnsembleId(base::Uuid ensemble_id) = 0;
@@ -39,6 +44,17 @@ class ReplicaLog : public ReplicatedLog {
   void RequestRead(std::string note,
                    absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) override {
     replica_.RequestRead(std::move(note), std::move(done));
+  }
+  void AskMembership(MembershipChange change,
+                     absl::AnyInvocable<void(absl::StatusOr<MembershipView>)> done) override {
+    replica_.AskMembership(std::move(change), std::move(done));
+  }
+  void SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done) override {
+    replica_.SaveSnapshot(std::move(done));
+  }
+  void ReadSnapshot(LogIndex index, Term term, uint64_t offset,
+                    absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) override {
+    replica_.ReadSnapshot(index, term, offset, std::move(done));
   }
   void SendNote(std::string note) override { replica_.SendNote(std::move(note)); }
   void Broadcast(std::string note) override { replica_.Broadcast(std::move(note)); }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/mutant.h"
 #include "base/status.h"
 #include "coord/service/writes.h"
 #include "coord/tree/snapshot_codec.h"
@@ -193,7 +194,8 @@ void TreeApplier::FollowSession(const OpenedCommand& opened, const tree::Result&
 
 std::unique_ptr<StateSnapshot> TreeApplier::TakeSnapshot() const {
   base::ReaderLock lock(deps_.state.mutex);
-  return std::make_unique<TreeSnapshot>(index_, deps_.state.tree.View());
+  const LogIndex index = index_ > LogIndex(1) && MUTANT(34) ? index_ - 1 : index_;
+  return std::make_unique<TreeSnapshot>(index, deps_.state.tree.View());
 }
 
 // Nobody here knows what was skipped: whose command took effect, which watch should have fired. So
@@ -212,7 +214,7 @@ absl::Status TreeApplier::RestoreSnapshot(LogIndex index, SnapshotReader& reader
     deps_.state.SetApplied(index_);
     deps_.digests.Restart({index_, deps_.state.applied_zxid, deps_.state.applied_digest});
     deps_.hub.Restart(loaded->zxid());
-    deps_.connections.DetachAll(StateReplaced(), woken);
+    if (!MUTANT(36)) deps_.connections.DetachAll(StateReplaced(), woken);
   }
   for (const auto& connection : woken) connection->PostWake();
   deps_.listener.OnStateReplaced(*loaded);

@@ -74,7 +74,7 @@ void WatchRing::Clear(Zxid zxid) {
   sets_.clear();
   changes_ = 0;
   bytes_ = 0;
-  resumable_from_ = zxid;
+  if (!MUTANT(33)) resumable_from_ = zxid;
 }
 
 void WatchRing::ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) const {

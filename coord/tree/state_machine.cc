@@ -135,7 +135,6 @@ void StateMachine::EndSession(SessionId session, ApplyOutcome& outcome) {
 }
 
 absl::Status StateMachine::StartNewEnsemble(base::Uuid ensemble_id) {
-  CHECK(!ensemble_id.IsNil());
   if (zxid_.value() > kZxidMax - kRestoredZxidStep) {
     return absl::FailedPreconditionError(
         fmt::format("this state can't be restored: its zxid {} leaves no room for one higher by "

@@ -57,6 +57,7 @@ class Echo : public Transport::Handler {
   explicit Echo(PeerTransport*& transport) : transport_(transport) {}
   void OnConnected(const Hello&) override {}
   void OnDisconnected(ServerId) override {}
+  void OnRefused(ServerId) override {}
   void OnMessage(ServerId from, PeerMessage message) override {
     transport_->Send(from, std::move(message));
   }
@@ -70,6 +71,7 @@ class Pinger : public Transport::Handler {
   explicit Pinger(PeerTransport*& transport) : transport_(transport) {}
   void OnConnected(const Hello&) override { Ping(); }
   void OnDisconnected(ServerId) override {}
+  void OnRefused(ServerId) override {}
   void OnMessage(ServerId, PeerMessage) override {
     times_.push_back(base::SystemClock().Monotonic() - sent_);
     if (times_.size() == kWarmUp + kRoundTrips) return done_.Set();

@@ -53,6 +53,61 @@ admin() {
   [[ ${lines[0]} == "feature level "* && ${lines[2]} == SERVER* && ${#lines[@]} == 6 ]]
 }
 
+@test "cluster members: who is in, as the leader sees it" {
+  run -0 bell cluster members -o json
+  check_json 'keys_unsorted == ["leader_id", "term", "index", "changing", "members"]
+    and .changing == false and [.members[].id] == [1, 2, 3]'
+  check_json 'all(.members[]; keys_unsorted == ["id", "peer", "grpc", "voter", "leader", "state",
+    "match_index", "lag"] and .voter and .state == "up")
+    and [.members[] | select(.leader).id] == [.leader_id]'
+  run -0 bell cluster members
+  [[ ${lines[0]} == SERVER*ROLE*STATE*PEER*GRPC*LAG && ${#lines[@]} == 4 ]]
+}
+
+@test "cluster add, promote, remove: what is so already is no error and changes nothing" {
+  members=$(bell cluster members -o json)
+  peer=$(jq -r '.members[1].peer' <<<"$members")
+  for change in "add 2=$peer" "promote 2" "remove 77"; do
+    # shellcheck disable=SC2086  # words
+    run -0 bell cluster $change -o json
+    check_json "[.members[].id] == [1, 2, 3] and .index == $(jq .index <<<"$members")"
+  done
+}
+
+@test "cluster add, promote, remove: refused with the reason" {
+  run --separate-stderr bell cluster add 2=127.0.0.1:1 -o json
+  check_error 4 failed_precondition
+  run --separate-stderr bell cluster promote 77 -o json
+  check_error 3 not_found
+  run --separate-stderr bell cluster transfer-leader 77 -o json
+  check_error 3 not_found
+  for wrong in "add 4" "add 0=127.0.0.1:1" "add 4=127.0.0.1:0" "promote" "remove 255" "remove x"; do
+    # shellcheck disable=SC2086  # words
+    run --separate-stderr bell cluster $wrong
+    [[ $status == 2 ]] || { echo "$wrong: $status $stderr"; false; }
+  done
+}
+
+@test "cluster add and remove: a learner that was never started comes and goes" {
+  run -0 bell cluster add 4=127.0.0.1:1 -o json
+  check_json '.members[3] == {id: 4, peer: "127.0.0.1:1", grpc: null, voter: false, leader: false,
+    state: "down", match_index: 0, lag: .members[3].lag}'
+  run --separate-stderr bell cluster promote 4 -o json
+  check_error 4 failed_precondition
+  [[ ${stderr_lines[-1]} == *"doesn't answer"* ]]
+  run -0 bell cluster remove 4 -o json
+  check_json '[.members[].id] == [1, 2, 3]'
+}
+
+@test "cluster transfer-leader: to the one named, then to any other" {
+  leader=$(bell cluster members -o json | jq .leader_id)
+  run -0 bell cluster transfer-leader $((leader % 3 + 1)) -o json
+  check_json ".leader_id == $((leader % 3 + 1))"
+  run -0 bell cluster transfer-leader -o json
+  check_json ".leader_id != $((leader % 3 + 1))"
+  until bell cluster status --check; do sleep 0.1; done
+}
+
 @test "a broker that is away: not listed, listed by --all, its partitions offline, exit 8" {
   bell dev kill broker-2 --dir "$CLUSTER_DIR"
   until [[ $(bell broker list -o json | jq -c '[.brokers[].id]') == "[1]" ]]; do sleep 0.1; done

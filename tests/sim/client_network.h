@@ -87,6 +87,16 @@ class SimConnector : public client::CoordConnector {
       override {
     callback(absl::UnimplementedError("clients do not upgrade the ensemble"));
   }
+  void Membership(const std::string&, coord::v1::MembershipRequest, absl::Duration,
+                  absl::AnyInvocable<void(absl::StatusOr<coord::v1::MembershipResponse>)> callback)
+      override {
+    callback(absl::UnimplementedError("clients do not change the ensemble"));
+  }
+  void SaveSnapshot(const std::string&, coord::v1::SaveSnapshotRequest, absl::Duration,
+                    absl::AnyInvocable<void(absl::StatusOr<coord::v1::SaveSnapshotResponse>)>
+                        callback) override {
+    callback(absl::UnimplementedError("clients save no snapshots"));
+  }
 
  private:
   static uint32_t ServerOf(const std::string& address);

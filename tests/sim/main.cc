@@ -26,6 +26,7 @@ struct Summary {
   uint64_t acknowledged = 0;
   uint64_t elections = 0;
   uint64_t snapshots = 0;
+  uint64_t memberships = 0;
   uint64_t violations = 0;
   uint64_t trace_hash = 0;  // of all traces, in any order
   std::vector<uint64_t> failed;
@@ -38,6 +39,7 @@ struct Summary {
     acknowledged += report.acknowledged;
     elections += report.elections;
     snapshots += report.snapshots;
+    memberships += report.memberships;
     violations += report.violations;
     trace_hash += report.trace_hash;
     if (report.violations > 0) failed.push_back(report.seed);
@@ -50,6 +52,7 @@ struct Summary {
     if (acknowledged < seeds * kAcknowledgedPerSeedMin) {
       missing = fmt::format("only {} acknowledged operations in {} seeds; ", acknowledged, seeds);
     }
+    if (memberships == 0) missing += "no change of membership was completed; ";
     for (size_t i = 0; i < kFaults; ++i) {
       if (faults.counts[i] > 0) continue;
       missing += fmt::format("{} never injected; ", NameOf(static_cast<Fault>(i)));
@@ -68,9 +71,9 @@ struct Summary {
     if (!failed.empty()) fmt::print("failed seeds: {}\n", fmt::join(failed, " "));
     fmt::print(
         "bell-sim: seeds={} simulated_hours={:.2f} faults={} operations={} acked={} elections={} "
-        "snapshots={} membership=0 violations={}\n",
+        "snapshots={} membership={} violations={}\n",
         seeds, absl::ToDoubleHours(simulated), faults.Total(), operations, acknowledged, elections,
-        snapshots, violations);
+        snapshots, memberships, violations);
   }
 };
 
@@ -111,7 +114,8 @@ int Run(const Flags& flags) {
   if (flags.trace) {
     for (uint64_t seed = flags.first; seed <= flags.last; ++seed) on_report(RunSeed(seed, true));
   } else {
-    RunInWorkers(flags.first, flags.last, flags.jobs, on_report);
+    const auto run = [](uint64_t seed) { return RunSeed(seed, false); };
+    RunInWorkers(flags.first, flags.last, flags.jobs, run, on_report);
   }
   summary.Print();
   return summary.violations == 0 && summary.TooLittle().empty() ? 0 : 1;

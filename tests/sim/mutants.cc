@@ -38,12 +38,23 @@ const std::vector<Mutant>& Mutants() {
       {21, 300, "a read is evaluated before its read index is applied"},
       {22, 300, "a client sends a write again that took effect"},
       {23, 300, "writes sent again after a change of leader come behind later ones"},
+      {24, 300, "connections with unanswered writes outlive their leader"},
+      {25, 300, "a new leader gives sessions no fresh timeout (R33)"},
       {26, 300, "a keepalive is answered although the leader could not confirm its term"},
       {27, 300, "a leader's window to a follower is never freed (R23)"},
       {28, 300, "a watch's mark of progress overtakes its changes"},
       {29, 300, "what waits for the disk leaves before the disk has written"},
       {30, 300, "time in which the leader stood still counts against sessions"},
       {31, 300, "a damaged log is taken for one that was always empty (R22)"},
+      {32, 300, "watches go on over an installed snapshot as if nothing was skipped (R38)"},
+      {33, 300, "a watch resumes from before an installed snapshot without what was skipped (R38)"},
+      {34, 300, "a snapshot says that it is of an earlier entry than it is (R20)"},
+      {35, 300, "the log is cut before the snapshot that covers it is durable (R17)"},
+      {36, 300, "connections and one-shot watches go on over an installed snapshot"},
+      {37, 300, "one member changes in one step, before the leader has committed anything (R5)",
+       Worlds::kSmallMemberChanges},
+      {38, 300, "while the membership is joint only the new half decides (thesis section 4.3)",
+       Worlds::kLargeMemberChanges},
   };
   return *mutants;
 }

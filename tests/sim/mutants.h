@@ -6,11 +6,17 @@
 
 namespace bellwether::sim {
 
+// What a mutant is tried in: the worlds of bell-sim; or, as its servers never ask for what the core
+// must refuse, Raft cores alone (tests/support/raft_random_run), whose leaders ask for changes of one
+// member, or of two at once, at any time.
+enum class Worlds { kServices, kSmallMemberChanges, kLargeMemberChanges };
+
 // A way in which the product is wrong on purpose (base/mutant.h), to see that it is noticed.
 struct Mutant {
   int number;
   uint64_t seeds;         // a checker notices within so many seeds, from 1 on
   std::string_view what;  // how the product is wrong
+  Worlds worlds = Worlds::kServices;
 };
 
 // By number; a number is never used again.

@@ -8,6 +8,7 @@
 #include "tests/sim/mutants.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/workers.h"
+#include "tests/support/raft_random_run.h"
 
 // bell-sim-mutants: one mutant in the worlds of bell-sim, seed by seed until a checker notices. Run
 // by tests/sim/run_mutants.
@@ -20,11 +21,39 @@ void List() {
   }
 }
 
+using Cores = coord::raft::RandomRun;
+constexpr int kCoreSteps = 10'000;
+
+// Cores that are not safe end the process.
+Report RunCores(uint64_t seed, Cores::Kind kind) {
+  Cores cores(seed, kind);
+  cores.Steps(kCoreSteps);
+  Report report;
+  report.seed = seed;
+  if (cores.HealAndConverge()) return report;
+  report.violations = 1;
+  report.violation = "liveness: the cores do not agree after healing";
+  return report;
+}
+
+Report RunIn(Worlds worlds, uint64_t seed, bool print_trace) {
+  switch (worlds) {
+    case Worlds::kSmallMemberChanges:
+      return RunCores(seed, Cores::Kind::kSmallMemberChanges);
+    case Worlds::kLargeMemberChanges:
+      return RunCores(seed, Cores::Kind::kLargeMemberChanges);
+    case Worlds::kServices:
+      break;
+  }
+  return RunSeed(seed, print_trace);
+}
+
 int Hunt(const Mutant& mutant, uint64_t seeds) {
   const volatile uint64_t& asked = TurnOn(mutant.number);
   uint64_t tried = 0;
   Report caught;
-  RunInWorkers(1, seeds, 1, [&](const Report& report) {
+  const auto run = [&mutant](uint64_t seed) { return RunIn(mutant.worlds, seed, false); };
+  RunInWorkers(1, seeds, 1, run, [&](const Report& report) {
     tried = report.seed;
     if (report.violations > 0) caught = report;
     return report.violations == 0;
@@ -69,7 +98,8 @@ int main(int argc, char** argv) {
   }
   if (trace) {
     (void)&bellwether::sim::TurnOn(number);
-    std::fputs(bellwether::sim::RunSeed(seeds, true).explanation.c_str(), stdout);
+    const bellwether::sim::Report report = bellwether::sim::RunIn(mutant->worlds, seeds, true);
+    std::fputs(report.explanation.c_str(), stdout);
     return 0;
   }
   return bellwether::sim::Hunt(*mutant, seeds == 0 ? mutant->seeds : seeds);

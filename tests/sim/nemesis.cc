@@ -9,6 +9,8 @@ namespace {
 using Cut = coord::SimNetwork::Cut;
 
 constexpr absl::Duration kLatencyLast = absl::Microseconds(300);
+// For a piece of a snapshot to arrive and the rest to be done; 20 us each.
+constexpr int kInstallLooks = 150;
 
 // Those that happen at a moment, rather than to single messages or as part of another.
 const Fault kEvents[] = {Fault::kDelay,       Fault::kBreak,         Fault::kPartition,
@@ -16,7 +18,9 @@ const Fault kEvents[] = {Fault::kDelay,       Fault::kBreak,         Fault::kPar
                          Fault::kPause,       Fault::kSlowDisk,      Fault::kFullDisk,
                          Fault::kWallClockJump, Fault::kClientMove,  Fault::kClientCut,
                          Fault::kClientPause, Fault::kClientCrash,   Fault::kPauseAll,
-                         Fault::kClockDrift,  Fault::kDamage};
+                         Fault::kClockDrift,  Fault::kDamage,        Fault::kMembership,
+                         Fault::kTransfer,    Fault::kHandOver,      Fault::kOldSnapshot,
+                         Fault::kNewServer,   Fault::kSeeSaw};
 
 }  // namespace
 
@@ -27,6 +31,9 @@ void Nemesis::Start() {
   world_.network.on_send = [this](ServerId from, ServerId to, const coord::PeerMessage& message) {
     OnSend(from, to, message);
   };
+  if (world_.options().last_partition) {
+    UndoAfter(world_.options().chaos - Between(300, 1'200), [this] { CutOffLeader(); });
+  }
   ScheduleNext();
 }
 
@@ -67,6 +74,8 @@ bool Nemesis::Inject(Fault fault) {
     case Fault::kWipe:
     case Fault::kDamage:
       return LoseLog(fault);
+    case Fault::kHandOver:
+      return HandOver();
     case Fault::kPause:
       return Pause(AnyServer(0.5));
     case Fault::kSlowDisk:
@@ -87,6 +96,16 @@ bool Nemesis::Inject(Fault fault) {
       return PauseAll();
     case Fault::kClockDrift:
       return DriftClock();
+    case Fault::kMembership:
+      return RemoveServer();
+    case Fault::kTransfer:
+      return Transfer();
+    case Fault::kOldSnapshot:
+      return OldSnapshot();
+    case Fault::kNewServer:
+      return NewServer();
+    case Fault::kSeeSaw:
+      return SeeSaw();
     default:
       return false;
   }
@@ -153,6 +172,11 @@ void Nemesis::Isolate(uint32_t server, absl::Duration length) {
   }
 }
 
+// What clients of it have asked for then is lost, and they don't notice by themselves.
+void Nemesis::CutOffLeader() {
+  if (const uint32_t leader = world_.Leader(); leader != 0) Isolate(leader, Between(2'000, 3'000));
+}
+
 bool Nemesis::PartitionOneWay() {
   const ServerId from(AnyServer());
   const ServerId to(AnyServer());
@@ -174,20 +198,6 @@ bool Nemesis::Crash() {
   if (random_.Chance(0.15)) return CrashAll();
   const uint32_t server = AnyServer(0.3);
   return world_.machine(server).process != nullptr && CrashOne(server);
-}
-
-// A minority at most may have lost what it promised, and only once there is an ensemble.
-bool Nemesis::LoseLog(Fault fault) {
-  const uint32_t server = AnyServer(0.3);
-  const Machine& machine = world_.machine(server);
-  const uint32_t minority = (world_.options().servers - 1) / 2;
-  const bool formed = world_.log.newest_zxid() > Zxid(0);
-  if (machine.process == nullptr || !formed || world_.Readmitting() >= minority) return false;
-  if (machine.readmitting) return false;
-  world_.CrashServer(server);
-  fault == Fault::kWipe ? world_.WipeServer(server) : world_.DamageServer(server);
-  UndoAfter(Between(20, 3'000), [this, server] { Restart(server); });
-  return true;
 }
 
 // As when the power fails.
@@ -232,6 +242,10 @@ void Nemesis::Hunt(uint32_t leader) {
 
 // What a server has just said may rest on what its disk has not written yet.
 void Nemesis::OnSend(ServerId from, ServerId to, const coord::PeerMessage& message) {
+  if (std::holds_alternative<coord::SnapshotChunk>(message) && !stopped_ &&
+      random_.Chance(world_.options().kill_at_install_chance)) {
+    UndoAfter(absl::Microseconds(20), [this, to] { KillWhenInstalling(to.value(), kInstallLooks); });
+  }
   const auto* const sent = std::get_if<coord::raft::Message>(&message);
   if (sent == nullptr || stopped_) return;
   if (const auto* vote = std::get_if<coord::raft::VoteResponse>(&sent->body)) {
@@ -266,6 +280,7 @@ void Nemesis::KillSoon(Fault fault, std::vector<ServerId> servers) {
 
 void Nemesis::Restart(uint32_t server) {
   if (world_.machine(server).process != nullptr) return;
+  if (server == world_.spare() && !spare_is_used_) return;
   world_.faults.Add(Fault::kRestart);
   world_.StartServer(server);
 }
@@ -304,37 +319,6 @@ void Nemesis::Resume(uint32_t server) {
   if (process == nullptr || !process->paused()) return;
   world_.trace.Add("server {} goes on", server);
   process->Resume();
-}
-
-bool Nemesis::SlowDisk() {
-  const uint32_t server = AnyServer(0.4);
-  coord::SimDisk& disk = world_.machine(server).disk;
-  disk.sync_last = Between(10, 300);
-  world_.trace.Add("fault: syncs of server {} take up to {}", server,
-                   absl::FormatDuration(disk.sync_last));
-  UndoAfter(Between(200, 3'000), [this, &disk] { disk.sync_last = world_.options().sync_max; });
-  return true;
-}
-
-bool Nemesis::FullDisk() {
-  const uint32_t server = AnyServer(0.4);
-  const bool wavers = random_.Chance(0.4);
-  world_.trace.Add("fault: disk of server {} is full{}", server, wavers ? " now and then" : "");
-  world_.machine(server).disk.SetFull(true);
-  if (wavers) {
-    Waver(server, random_.Between(20, 400));
-  } else {
-    UndoAfter(Between(100, 2'000), [this, server] { world_.machine(server).disk.SetFull(false); });
-  }
-  return true;
-}
-
-// As when somebody else writes and deletes: one request is refused, the next one is not.
-void Nemesis::Waver(uint32_t server, int64_t changes) {
-  world_.machine(server).disk.SetFull(changes > 0 && random_.Chance(0.5));
-  if (changes == 0) return;
-  UndoAfter(absl::Microseconds(random_.Between(10, 3'000)),
-            [this, server, changes] { Waver(server, changes - 1); });
 }
 
 bool Nemesis::JumpWallClock() {
@@ -400,12 +384,17 @@ bool Nemesis::PauseClient() {
                    absl::FormatDuration(length));
   client->Pause();
   UndoAfter(length, [this, slot, serial = client->serial(), breaks = random_.Chance(0.5)] {
-    SimClient* const same = world_.client(slot);
-    if (same == nullptr || same->serial() != serial) return;
+    SimClient* const same = Same(slot, serial);
+    if (same == nullptr) return;
     if (breaks) world_.client_network.Break(slot);  // so that it attaches anew
     same->Resume();
   });
   return true;
+}
+
+SimClient* Nemesis::Same(uint32_t slot, uint64_t serial) {
+  SimClient* const client = world_.client(slot);
+  return client != nullptr && client->serial() == serial ? client : nullptr;
 }
 
 bool Nemesis::CrashClient() {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <vector>
 
 #include "base/random.h"
@@ -30,9 +32,9 @@ class Nemesis {
   bool BreakPeers();
   bool Partition();
   void Isolate(uint32_t server, absl::Duration length);
+  void CutOffLeader();
   bool PartitionOneWay();
   bool Crash();
-  bool LoseLog(Fault fault);
   bool CrashAll();
   // Kills the server, now or as soon as it has writes that can get lost.
   bool CrashOne(uint32_t server);
@@ -43,9 +45,6 @@ class Nemesis {
   void OnSend(ServerId from, ServerId to, const coord::PeerMessage& message);
   void KillSoon(Fault fault, std::vector<ServerId> servers);
   void Hunt(uint32_t leader);
-  bool SlowDisk();
-  bool FullDisk();
-  void Waver(uint32_t server, int64_t changes);
   bool JumpWallClock();
   bool DriftClock();
   bool MoveClient();
@@ -53,8 +52,36 @@ class Nemesis {
   bool PauseClient();
   bool CrashClient();
 
+  // nemesis_disks.cc
+  bool LoseLog(Fault fault);
+  bool OldSnapshot();
+  void KillWhenInstalling(uint32_t server, int looks);
+  bool SlowDisk();
+  bool FullDisk();
+  void Waver(uint32_t server, int64_t changes);
+
+  // nemesis_ensemble.cc
+  using OnView = std::function<void(const coord::MembershipView&)>;
+  // Of a server that runs, mostly the leader; `then` is called when it is done, or never.
+  bool Ask(coord::MembershipChange change, OnView then);
+  absl::Duration AskedUntil() const;
+  bool MembersMayChange();
+  bool RemoveServer();
+  void OnRemoved(uint32_t server);
+  // Asks until the server has a vote, also when no more faults are injected.
+  void Admit(uint32_t server, absl::Duration not_before, std::function<void()> then);
+  void AskToAdmit(uint32_t server);
+  void OnAdmitted(uint32_t server);
+  bool NewServer();
+  void Dismiss();
+  bool Transfer();
+  bool HandOver();
+  bool SeeSaw();
+
   void Restart(uint32_t server);
   void Resume(uint32_t server);
+  // Null when that client is gone.
+  SimClient* Same(uint32_t slot, uint64_t serial);
   // Any server, with that chance the leader.
   uint32_t AnyServer(double leader_chance);
   uint32_t AnyServer() { return AnyOf(world_.options().servers); }
@@ -71,6 +98,15 @@ class Nemesis {
   World& world_;
   base::Random random_;
   bool stopped_ = false;
+  uint32_t away_ = 0;           // not in the ensemble, or soon not, or just back; 0: all are in it
+  absl::Duration away_until_;   // by then what was asked to remove it has happened or never will
+  struct Admission {
+    absl::Duration not_before;
+    std::function<void()> then;
+  };
+  std::map<uint32_t, Admission> admissions_;  // not complete, by server
+  bool spare_is_used_ = false;                // in the ensemble, or soon, or soon no more
+  absl::Duration spare_until_;                // as away_until_, of what is asked of the spare one
 };
 
 }  // namespace bellwether::sim

@@ -64,6 +64,22 @@ std::string_view NameOf(Fault fault) {
       return "kill_at_ack";
     case Fault::kDamage:
       return "damage";
+    case Fault::kMembership:
+      return "membership";
+    case Fault::kTransfer:
+      return "transfer";
+    case Fault::kHandOver:
+      return "hand_over";
+    case Fault::kKillAtInstall:
+      return "kill_at_install";
+    case Fault::kOldSnapshot:
+      return "old_snapshot";
+    case Fault::kWipeRemoved:
+      return "wipe_removed";
+    case Fault::kNewServer:
+      return "new_server";
+    case Fault::kSeeSaw:
+      return "see_saw";
   }
   return "unknown";
 }
@@ -93,7 +109,7 @@ Options Options::FromSeed(uint64_t seed) {
   options.watch_window = static_cast<uint32_t>(random.Between(1, 8));
   options.hunts_leaders = random.Chance(0.15);
   const bool calm = random.Chance(0.05);  // what fails without any fault is easiest to read
-  for (size_t fault = 0; fault < kFaults; ++fault) {
+  for (size_t fault = 0; fault < static_cast<size_t>(Fault::kMembership); ++fault) {
     options.enabled[fault] = !calm && random.Chance(0.5);
   }
   const auto chance = [&](Fault fault, double most) {
@@ -107,6 +123,12 @@ Options Options::FromSeed(uint64_t seed) {
   options.kill_at_vote_chance = chance(Fault::kKillAtVote, 0.4);
   options.kill_at_ack_chance = chance(Fault::kKillAtAck, 0.004);
   options.snapshot_entries = random.Chance(0.7) ? random.Between(5, 200) : random.Between(200, 2'000);
+  // Last, so that a seed decides about everything else as it did before these existed.
+  for (size_t fault = static_cast<size_t>(Fault::kMembership); fault < kFaults; ++fault) {
+    options.enabled[fault] = !calm && random.Chance(0.4);
+  }
+  options.kill_at_install_chance = chance(Fault::kKillAtInstall, 0.5);
+  options.last_partition = !calm && random.Chance(0.3);
   return options;
 }
 
@@ -121,12 +143,13 @@ std::string Options::Describe() const {
       "seed={} servers={} clients={} time_scale={} chaos_ms={} fault_interval_ms={} think_time_ms={} "
       "session_timeout_ms={} sync_max_us={} hunts_leaders={} outstanding_max={} "
       "watch_ring_changes={} snapshot_entries={} watch_window={} drop={} duplicate={} reorder={} "
-      "break={} kill_at_vote={} kill_at_ack={} faults={}",
+      "break={} kill_at_vote={} kill_at_ack={} kill_at_install={} last_partition={} faults={}",
       seed, servers, clients, time_scale, absl::ToInt64Milliseconds(chaos),
       absl::ToInt64Milliseconds(fault_interval), absl::ToInt64Milliseconds(think_time),
       absl::ToInt64Milliseconds(session_timeout), absl::ToInt64Microseconds(sync_max),
       hunts_leaders, outstanding_max, watch_ring_changes, snapshot_entries, watch_window,
-      drop_chance, duplicate_chance, reorder_chance, break_chance, kill_at_vote_chance, kill_at_ack_chance,
+      drop_chance, duplicate_chance, reorder_chance, break_chance, kill_at_vote_chance,
+      kill_at_ack_chance, kill_at_install_chance, last_partition,
       faults.empty() ? "none" : faults);
 }
 

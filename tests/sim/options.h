@@ -35,8 +35,16 @@ enum class Fault : uint8_t {
   kKillAtVote,       // a server is killed right after a vote of its has left
   kKillAtAck,        // a follower is killed right after it acknowledged, perhaps with its leader
   kDamage,           // a server finds its log damaged when it starts, and sets it aside
+  kMembership,       // a server is removed from the ensemble, and comes back a while later
+  kTransfer,         // somebody else is to lead
+  kHandOver,         // the leader is told to hand over, and perhaps killed meanwhile
+  kKillAtInstall,    // a server is killed while it receives or installs a snapshot
+  kOldSnapshot,      // a server finds its newest snapshot damaged or gone when it starts
+  kWipeRemoved,      // a server that was removed comes back with an empty folder
+  kNewServer,        // a server with a new id and an empty folder joins, and leaves a while later
+  kSeeSaw,           // leadership goes away and back around a client's silence
 };
-inline constexpr size_t kFaults = static_cast<size_t>(Fault::kDamage) + 1;
+inline constexpr size_t kFaults = static_cast<size_t>(Fault::kSeeSaw) + 1;
 
 // As in "one_way_partition".
 std::string_view NameOf(Fault fault);
@@ -62,6 +70,7 @@ struct Options {
   absl::Duration session_timeout;  // that clients ask for
   absl::Duration sync_max;         // of a healthy disk
   bool hunts_leaders = false;      // whoever becomes leader is soon hit by a fault
+  bool last_partition = false;     // the last fault cuts the leader off, with writes under way
   uint32_t outstanding_max = 1;    // requests of a client not yet answered
   uint32_t watch_ring_changes = 0;  // per server; small ones make watches resync
   uint64_t snapshot_entries = 0;    // of a server's log between two snapshots
@@ -72,6 +81,7 @@ struct Options {
   double break_chance = 0;
   double kill_at_vote_chance = 0;  // per vote
   double kill_at_ack_chance = 0;   // per acknowledgement of a follower
+  double kill_at_install_chance = 0;  // per piece of a snapshot that was asked for
   std::array<bool, kFaults> enabled{};
 
   bool Enabled(Fault fault) const { return enabled[static_cast<size_t>(fault)]; }

@@ -119,6 +119,7 @@ class Scenario {
   bool ServersAgree() {
     const LogIndex newest(world_.log.entries().size());
     for (const auto& [id, machine] : world_.machines()) {
+      if (machine->process == nullptr) continue;  // the spare one
       const coord::ServiceStatus status = machine->process->service().Status();
       if (status.applied_index != newest || !status.not_ready_reason.empty()) return false;
       if (status.replica.leadership.role == coord::Role::kLearner) return false;
@@ -128,6 +129,7 @@ class Scenario {
 
   void TraceServers() {
     for (const auto& [id, machine] : world_.machines()) {
+      if (machine->process == nullptr) continue;
       const coord::ServiceStatus status = machine->process->service().Status();
       world_.trace.Add("server {}: applied {} of {}, {}", id, status.applied_index,
                        world_.log.entries().size(),
@@ -166,6 +168,7 @@ class Scenario {
     report.acknowledged = world_.history.Count(Operation::Outcome::kOk);
     report.elections = world_.elections.elections();
     report.snapshots = world_.snapshots;
+    report.memberships = world_.memberships;
     report.violations = world_.violations.count();
     report.trace_hash = world_.trace.hash();
     report.trace_lines = world_.trace.lines();

@@ -59,12 +59,14 @@ class Process {
   // Where frames of clients arrive.
   SimExecutor& rpc_executor() { return rpc_executor_; }
   coord::ReplicaStatus status() const { return replica_.status(); }
+  coord::Replica& replica() { return replica_; }
   SimClock& clock() { return clock_; }
 
   // Like SIGSTOP and SIGCONT; its threads go on one by one.
   void Pause();
   void Resume();
   bool paused() const { return paused_; }
+  void HandOver() { replica_.HandOver([] {}); }
   // Seconds that its clock and its timers count per second.
   void SetClockRate(double rate);
 

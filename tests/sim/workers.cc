@@ -32,6 +32,7 @@ std::string Encode(const Report& report) {
       .Varint(report.acknowledged)
       .Varint(report.elections)
       .Varint(report.snapshots)
+      .Varint(report.memberships)
       .Varint(report.violations)
       .Fixed64(report.trace_hash)
       .Varint(report.trace_lines);
@@ -49,6 +50,7 @@ Report Decode(std::string_view bytes) {
   report.acknowledged = decoder.Varint();
   report.elections = decoder.Varint();
   report.snapshots = decoder.Varint();
+  report.memberships = decoder.Varint();
   report.violations = decoder.Varint();
   report.trace_hash = decoder.Fixed64();
   report.trace_lines = decoder.Varint();
@@ -68,6 +70,12 @@ void WriteAll(int file, std::string_view bytes) {
   }
 }
 
+struct Work {
+  uint64_t last;
+  uint64_t step;
+  const RunOne& run;
+};
+
 // Every `step`-th seed from `next` on is one worker's.
 struct Worker {
   uint64_t next = 0;
@@ -77,10 +85,10 @@ struct Worker {
   std::string received;
 };
 
-[[noreturn]] void WorkerMain(int pipe, uint64_t first, uint64_t last, uint64_t step) {
-  for (uint64_t seed = first; seed <= last; seed += step) {
+[[noreturn]] void WorkerMain(int pipe, uint64_t first, const Work& work) {
+  for (uint64_t seed = first; seed <= work.last; seed += work.step) {
     alarm(kSecondsPerSeedMax);
-    const std::string report = Encode(RunSeed(seed, false));
+    const std::string report = Encode(work.run(seed));
     std::string frame;
     base::Encoder(frame).Fixed32(static_cast<uint32_t>(report.size()));
     WriteAll(pipe, frame + report);
@@ -88,7 +96,7 @@ struct Worker {
   _exit(0);
 }
 
-void Start(Worker& worker, uint64_t last, uint64_t step) {
+void Start(Worker& worker, const Work& work) {
   int ends[2];
   CHECK(pipe(ends) == 0);
   worker.errors = memfd_create("stderr", 0);
@@ -99,7 +107,7 @@ void Start(Worker& worker, uint64_t last, uint64_t step) {
   if (worker.pid == 0) {
     close(ends[0]);
     dup2(worker.errors, STDERR_FILENO);
-    WorkerMain(ends[1], worker.next, last, step);
+    WorkerMain(ends[1], worker.next, work);
   }
   close(ends[1]);
   worker.pipe = ends[0];
@@ -154,30 +162,32 @@ int Wait(Worker& worker) {
 }
 
 // What the worker wrote, or its end. False: no more seeds are wanted.
-bool ReadFrom(Worker& worker, uint64_t last, uint64_t step, const OnReport& on_report) {
+bool ReadFrom(Worker& worker, const Work& work, const OnReport& on_report) {
   char buffer[65536];
   const ssize_t size = read(worker.pipe, buffer, sizeof(buffer));
   if (size < 0) return true;
   worker.received.append(buffer, static_cast<size_t>(size));
-  if (!TakeReports(worker, step, on_report)) return false;
+  if (!TakeReports(worker, work.step, on_report)) return false;
   if (size > 0) return true;
   const int status = Wait(worker);
   const std::string words = LastWords(worker);
   worker.pid = 0;
-  if (worker.next > last) return true;
+  if (worker.next > work.last) return true;
   if (!on_report(Died(worker.next, status, words))) return false;
-  worker.next += step;
-  if (worker.next <= last) Start(worker, last, step);
+  worker.next += work.step;
+  if (worker.next <= work.last) Start(worker, work);
   return true;
 }
 
 }  // namespace
 
-void RunInWorkers(uint64_t first, uint64_t last, uint32_t jobs, const OnReport& on_report) {
+void RunInWorkers(uint64_t first, uint64_t last, uint32_t jobs, const RunOne& run,
+                  const OnReport& on_report) {
+  const Work work{last, jobs, run};
   std::vector<Worker> workers;
   for (uint64_t seed = first; seed <= last && workers.size() < jobs; ++seed) {
     workers.push_back({seed});
-    Start(workers.back(), last, jobs);
+    Start(workers.back(), work);
   }
   bool wanted = true;
   while (wanted && !workers.empty()) {
@@ -185,7 +195,7 @@ void RunInWorkers(uint64_t first, uint64_t last, uint32_t jobs, const OnReport& 
     for (const Worker& worker : workers) files.push_back({worker.pipe, POLLIN, 0});
     if (poll(files.data(), files.size(), -1) < 0) continue;
     for (size_t i = 0; wanted && i < workers.size(); ++i) {
-      if (files[i].revents != 0) wanted = ReadFrom(workers[i], last, jobs, on_report);
+      if (files[i].revents != 0) wanted = ReadFrom(workers[i], work, on_report);
     }
     std::erase_if(workers, [](const Worker& worker) { return worker.pid == 0; });
   }

@@ -1,14 +1,37 @@
 #include "tests/sim/world.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
+#include "base/parse.h"
 
 namespace bellwether::sim {
 namespace {
 
 // What ended clients are followed by, and how soon.
 constexpr absl::Duration kNewClientAfter = absl::Milliseconds(100);
+// Of a snapshot's file: what says that it is one, of which format; damage there is something else.
+constexpr size_t kSnapshotFrontBytes = 13;
+
+coord::PeerAddress AddressOf(uint32_t server) {
+  return {ServerId(server), "server" + std::to_string(server) + ":2192"};
+}
+
+// The files of whole snapshots, oldest first, by what they are of.
+std::map<LogIndex, std::string> SnapshotsIn(SimFolder& folder) {
+  constexpr std::string_view kKind = "snapshot-";
+  std::map<LogIndex, std::string> snapshots;
+  const std::vector<std::string> files = *folder.List();
+  for (const std::string& file : files) {
+    if (!file.starts_with(kKind)) continue;
+    const std::string index = file.substr(kKind.size(), file.rfind('-') - kKind.size());
+    snapshots[LogIndex(static_cast<uint64_t>(*base::ParseInteger(index, 0, INT64_MAX)))] = file;
+  }
+  return snapshots;
+}
 
 const char* NameOf(coord::Role role) {
   switch (role) {
@@ -43,12 +66,13 @@ World::World(const Options& options, bool print_trace)
   network.break_chance = options.break_chance;
   std::vector<coord::PeerAddress> servers;
   for (uint32_t id = 1; id <= options.servers; ++id) {
-    servers.push_back({ServerId(id), "server" + std::to_string(id) + ":2192"});
+    servers.push_back(AddressOf(id));
   }
-  for (uint32_t id = 1; id <= options.servers; ++id) {
+  for (uint32_t id = 1; id <= std::max(options.servers, spare()); ++id) {
     auto machine = std::make_unique<Machine>(scheduler);
     machine->options.id = ServerId(id);
     machine->options.servers = servers;
+    if (id == spare()) machine->options.servers.push_back(AddressOf(id));
     machine->options.check_invariants = true;
     machine->options.tick *= options.time_scale;
     machine->options.heartbeat *= options.time_scale;
@@ -117,6 +141,44 @@ void World::DamageServer(uint32_t id) {
   machine.disk.Wipe();
   machine.options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
   machine.readmitting = true;
+}
+
+void World::MakeNew(uint32_t id) {
+  WipeServer(id);
+  machine(id).readmitting = false;
+}
+
+bool World::SpoilNewestSnapshot(uint32_t id) {
+  Machine& machine = this->machine(id);
+  CHECK(machine.process == nullptr);
+  const std::map<LogIndex, std::string> snapshots = SnapshotsIn(machine.snapshots);
+  if (snapshots.empty()) return false;
+  const LogIndex older = snapshots.size() < 2 ? LogIndex() : std::prev(snapshots.end(), 2)->first;
+  if (machine.disk.durable_first() > older + 1) return false;
+  const std::string& newest = snapshots.rbegin()->second;
+  const bool gone = scheduler.random().Chance(0.3);
+  trace.Add("server {} goes on from {} instead of {}, which is {}", id, older,
+            snapshots.rbegin()->first, gone ? "gone" : "damaged");
+  if (gone) {
+    CHECK(machine.snapshots.Remove(newest).ok() && machine.snapshots.Sync().ok());
+  } else {
+    const size_t bytes = machine.snapshots.content(newest).size();
+    machine.snapshots.Damage(newest, kSnapshotFrontBytes +
+                                         scheduler.random().Below(bytes - kSnapshotFrontBytes));
+  }
+  return true;
+}
+
+bool World::Installing(uint32_t id) {
+  Machine& machine = this->machine(id);
+  const std::vector<std::string> files = *machine.snapshots.List();
+  for (const std::string& file : files) {
+    if (file.starts_with("receiving-")) return true;
+  }
+  const std::map<LogIndex, std::string> snapshots = SnapshotsIn(machine.snapshots);
+  if (snapshots.empty()) return false;
+  const LogIndex newest = snapshots.rbegin()->first;
+  return newest > log.applied(ServerId(id)) || newest > machine.disk.durable_last();
 }
 
 std::map<ServerId, const coord::SimDisk*> World::Disks() const {

@@ -34,6 +34,7 @@ class World : private ServerObserver {
   ClientNetwork client_network;
   FaultCounts faults;
   uint64_t snapshots = 0;  // taken by servers
+  uint64_t memberships = 0;  // changes of it that were answered as complete
   std::function<void(uint32_t server)> on_leader;  // it believes to have become leader; may be null
 
   const Options& options() const { return options_; }
@@ -43,10 +44,21 @@ class World : private ServerObserver {
   void CrashServer(uint32_t id);
   // Its disk becomes an empty folder. Requires: it is down.
   void WipeServer(uint32_t id);
+  // It has never been in the ensemble. Requires: it is down.
+  void MakeNew(uint32_t id);
+  // Its newest snapshot is damaged, or gone. False, and nothing happened, when there is none or what
+  // is left does not reach its log, as behind an installed one: then the log is of no use either.
+  // Requires: it is down.
+  bool SpoilNewestSnapshot(uint32_t id);
+  // A snapshot of another server is here in part, or not yet what its state and its log begin with.
+  bool Installing(uint32_t id);
   // Its log is damaged and was set aside: the folder still knows its ensemble, and has a new id.
   // Requires: it is down.
   void DamageServer(uint32_t id);
   Machine& machine(uint32_t id) { return *machines_.at(id); }
+  // A server that is none of the first ones, behind them by id; 0: there is none.
+  uint32_t spare() const { return options_.Enabled(Fault::kNewServer) ? options_.servers + 1 : 0; }
+  // The spare one included.
   const std::map<uint32_t, std::unique_ptr<Machine>>& machines() const { return machines_; }
   std::map<ServerId, const coord::SimDisk*> Disks() const;
   // The server that leads with a quorum; 0: none.

@@ -39,6 +39,9 @@ class SimDisk {
   // What a process started now would find; each entry knows its index.
   const std::optional<raft::HardState>& durable_hard_state() const { return durable_.hard_state; }
   const std::vector<raft::EntryPtr>& durable_entries() const { return durable_.log.entries; }
+  // Where that log begins and ends; first = last + 1: it has no entries.
+  raft::LogIndex durable_first() const { return durable_.log.first; }
+  raft::LogIndex durable_last() const { return durable_.log.last(); }
 
  private:
   friend class SimLogStore;

@@ -66,6 +66,13 @@ void SimNetwork::Connect(ServerId a, ServerId b) {
   if (!transports_.contains(a) || !transports_.contains(b)) return;  // starts later, then tries
   if (connections_.contains(PairOf(a, b))) return;
   if (CutOf(a, b) != Cut::kNone) return;  // healing tries again
+  SimTransport& end_a = *transports_.at(a);
+  SimTransport& end_b = *transports_.at(b);
+  if (!end_a.Knows(b) || !end_b.Knows(a)) {  // SetServers tries again
+    if (end_a.Knows(b)) end_a.Refused(b);
+    if (end_b.Knows(a)) end_b.Refused(a);
+    return;
+  }
   auto connection = std::make_shared<Connection>();
   connections_[PairOf(a, b)] = connection;
   for (const auto& [near, far] : {std::pair(a, b), std::pair(b, a)}) {
@@ -154,8 +161,31 @@ SimTransport::~SimTransport() {
 
 void SimTransport::Start(Hello hello, Handler& handler) {
   hello_ = std::move(hello);
+  servers_ = hello_.servers;
   handler_ = &handler;
   network_.Attach(hello_.server_id, this);
+}
+
+void SimTransport::SetServers(std::vector<PeerAddress> servers) {
+  const std::vector<PeerAddress> before = std::exchange(servers_, std::move(servers));
+  for (const PeerAddress& server : before) {
+    const bool stays = std::find(servers_.begin(), servers_.end(), server) != servers_.end();
+    if (stays || server.id == hello_.server_id) continue;
+    connected_.erase(server.id);
+    network_.Break(hello_.server_id, server.id);
+  }
+  for (const PeerAddress& server : servers_) {
+    if (server.id != hello_.server_id) network_.ScheduleConnect(hello_.server_id, server.id);
+  }
+}
+
+bool SimTransport::Knows(ServerId server) const {
+  return std::any_of(servers_.begin(), servers_.end(),
+                     [server](const PeerAddress& known) { return known.id == server; });
+}
+
+void SimTransport::Refused(ServerId peer) {
+  Call([this, peer] { handler_->OnRefused(peer); });
 }
 
 void SimTransport::UpdateHello(Hello hello) {
@@ -179,6 +209,7 @@ void SimTransport::Call(base::Task call) {
 
 void SimTransport::Connected(ServerId peer, ConnectionPtr connection, Hello hello) {
   Call([this, peer, connection = std::move(connection), hello = std::move(hello)] {
+    if (!Knows(peer)) return;  // since it was connected
     ConnectionPtr& current = connected_[peer];
     if (current != nullptr) handler_->OnDisconnected(peer);
     current = connection;

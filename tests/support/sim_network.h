@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "coord/replica/transport.h"
 #include "tests/support/sim_executor.h"
@@ -23,6 +24,8 @@ class SimTransport;
 // - messages of the core (and only they: it says that it bears it) are delivered twice with
 //   duplicate_chance, and delayed past later ones with reorder_chance
 // - what goes one way over a link may be lost while the other way works; both ends believe in it
+// - two servers connect when each has the other among its servers; one that is not is told so, at the
+//   other's first attempts
 // - a cut link carries nothing. A broken cut ends the connection at both ends; a silent one lets
 //   both ends believe in it, as when a switch loses packets, until it is healed
 // - nothing of a connection is delivered after OnDisconnected; when it ends, each end hears so after
@@ -102,6 +105,7 @@ class SimTransport : public Transport {
   ~SimTransport() override;
 
   void Start(Hello hello, Handler& handler) override;
+  void SetServers(std::vector<PeerAddress> servers) override;
   void UpdateHello(Hello hello) override;
   void Send(ServerId to, PeerMessage message) override;
 
@@ -113,13 +117,18 @@ class SimTransport : public Transport {
   void Connected(ServerId peer, ConnectionPtr connection, Hello hello);
   void Disconnected(ServerId peer, ConnectionPtr connection);
   void Received(ServerId from, ConnectionPtr connection, PeerMessage message);
+  // That the peer does not talk to it.
+  void Refused(ServerId peer);
   // Runs `call` on the executor if this process still lives then.
   void Call(base::Task call);
+  // Whether it talks to the server.
+  bool Knows(ServerId server) const;
 
   SimNetwork& network_;
   base::Executor& executor_;
   Handler* handler_ = nullptr;
   Hello hello_;
+  std::vector<PeerAddress> servers_;
   std::map<ServerId, ConnectionPtr> connected_;  // as the handler knows
   std::shared_ptr<bool> alive_;  // weakly shared with tasks on the executor
 };

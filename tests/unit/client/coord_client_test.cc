@@ -331,6 +331,25 @@ TEST_F(CoordClientTest, ExpiryIsFinalAndFailsEverything) {
   EXPECT_EQ(ensemble_.sessions.size(), 2u);
 }
 
+// As after a restore.
+TEST_F(CoordClientTest, SessionOfAnotherEnsembleExpiresAtItsDeadline) {
+  const auto refuse = [this] {
+    coord::v1::SessionResponse refused;
+    SetError(absl::StatusCode::kFailedPrecondition, "other_ensemble",
+             common::v1::OUTCOME_REJECTED, *refused.mutable_attached()->mutable_error());
+    Deliver(refused);
+  };
+  Deliver(AttachedFrame(1, 0));
+  Break();
+  executor_.Advance(absl::Seconds(2));
+  refuse();
+  EXPECT_EQ(client_->state(), SessionState::kSuspended);
+  executor_.Advance(absl::Seconds(8));
+  EXPECT_EQ(client_->state(), SessionState::kPastDeadline);
+  refuse();
+  EXPECT_EQ(client_->state(), SessionState::kExpired);
+}
+
 TEST_F(CoordClientTest, CloseSessionIsTheLastRequest) {
   Deliver(AttachedFrame(1, 0));
   absl::Status closed = absl::UnknownError("not yet");

@@ -141,6 +141,18 @@ class FakeEnsemble : public CoordConnector {
     callback(absl::UnimplementedError("not played"));
   }
 
+  void Membership(const std::string&, coord::v1::MembershipRequest, absl::Duration,
+                  absl::AnyInvocable<void(absl::StatusOr<coord::v1::MembershipResponse>)> callback)
+      override {
+    callback(absl::UnimplementedError("not played"));
+  }
+
+  void SaveSnapshot(const std::string&, coord::v1::SaveSnapshotRequest, absl::Duration,
+                    absl::AnyInvocable<void(absl::StatusOr<coord::v1::SaveSnapshotResponse>)>
+                        callback) override {
+    callback(absl::UnimplementedError("not played"));
+  }
+
   // Shared with the calls, which may go first or last.
   std::vector<std::shared_ptr<Session>> sessions;
   std::vector<std::shared_ptr<Watch>> watches;

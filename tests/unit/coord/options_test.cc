@@ -46,6 +46,36 @@ TEST(CoordOptions, HaveTheDefaultsOfTheInterface) {
   EXPECT_FALSE(options.allow_plaintext);
 }
 
+absl::StatusOr<ParsedRestoreOptions> ParseRestore(std::vector<std::string> arguments) {
+  std::vector<const char*> argv = {"bell-coord", "restore"};
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  EXPECT_TRUE(IsRestore(static_cast<int>(argv.size()), argv.data()));
+  return ParseRestoreOptions(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(RestoreOptions, AreAFileAndTheFlagsOfTheServer) {
+  const auto parsed = ParseRestore({"f", "--id", "2", "--data-dir", "/d", "--peer", "2=far:1",
+                                    "--peer", "1=away:1", "--snapshot-entries", "5"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->file, "f");
+  const std::vector<PeerAddress> servers = parsed->server.options.Servers();
+  ASSERT_EQ(servers.size(), 2u);
+  EXPECT_EQ(servers[0].address, "away:1");
+}
+
+TEST(RestoreOptions, NeedAFileAndAServer) {
+  const auto message = [](std::vector<std::string> arguments) {
+    const auto parsed = ParseRestore(std::move(arguments));
+    EXPECT_TRUE(absl::IsInvalidArgument(parsed.status()));
+    return std::string(parsed.status().message());
+  };
+  EXPECT_THAT(message({"--id", "2", "--data-dir", "/d"}), HasSubstr("FILE is missing"));
+  EXPECT_THAT(message({"f", "--data-dir", "/d"}), HasSubstr("--id"));
+  EXPECT_THAT(message({"f", "--id", "2"}), HasSubstr("--data-dir"));
+  EXPECT_THAT(message({"f", "--id", "2", "--data-dir", "/d", "--peer", "1=a:1"}),
+              HasSubstr("itself is missing"));
+}
+
 TEST(CoordOptions, ListenForPeersAtTheirOwnEntry) {
   const CoordServerOptions options =
       Good({"--peer", "3=c:1", "--peer", "1=a:1", "--peer", "2=127.0.0.1:7"});

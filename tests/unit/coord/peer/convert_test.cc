@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "base/status.h"
 #include "bellwether/coord/v1/peer.pb.h"
 #include "gtest/gtest.h"
 
@@ -41,6 +42,8 @@ TEST(PeerConvert, CarriesHello) {
   hello.folder = FolderState::kAwaiting;
   hello.heard_empty = {ServerId(1)};
   hello.for_snapshots = true;
+  hello.members = {{ServerId(1), "m:1"}, {ServerId(4), "m:4"}};
+  hello.members_index = LogIndex(12);
   hello.feature_levels = {2, 5};
   const Hello carried = CarryAs<Hello>(hello);
   EXPECT_EQ(carried.ensemble_id, hello.ensemble_id);
@@ -52,7 +55,19 @@ TEST(PeerConvert, CarriesHello) {
   EXPECT_EQ(carried.folder, hello.folder);
   EXPECT_EQ(carried.heard_empty, hello.heard_empty);
   EXPECT_TRUE(carried.for_snapshots);
+  EXPECT_EQ(carried.members, hello.members);
+  EXPECT_EQ(carried.members_index, hello.members_index);
   EXPECT_EQ(carried.feature_levels, hello.feature_levels);
+}
+
+TEST(PeerConvert, CarriesTheHelloOfARestoredFolder) {
+  Hello hello;
+  hello.server_id = ServerId(3);
+  hello.folder = FolderState::kRestored;
+  hello.restore_id = base::Uuid(5, 6);
+  const Hello carried = CarryAs<Hello>(hello);
+  EXPECT_EQ(carried.folder, FolderState::kRestored);
+  EXPECT_EQ(carried.restore_id, base::Uuid(5, 6));
 }
 
 TEST(PeerConvert, CarriesPiecesOfSnapshots) {
@@ -214,6 +229,39 @@ TEST(PeerConvert, CarriesRequestsToTheLeader) {
   EXPECT_EQ(CarryAs<Broadcast>(Broadcast{"b"}).note, "b");
 }
 
+TEST(PeerConvert, CarriesQuestionsOfMembership) {
+  using Kind = MembershipChange::Kind;
+  for (Kind kind : {Kind::kNone, Kind::kAdd, Kind::kPromote, Kind::kRemove, Kind::kTransfer}) {
+    MembershipRequest request{7, {kind, ServerId(4), kind == Kind::kAdd ? "h:1" : ""}};
+    if (kind == Kind::kNone) request.change.server = ServerId();
+    const auto carried = CarryAs<MembershipRequest>(request);
+    EXPECT_EQ(carried.id, 7u);
+    EXPECT_EQ(carried.change.kind, kind);
+    EXPECT_EQ(carried.change.server, request.change.server);
+    EXPECT_EQ(carried.change.address, request.change.address);
+  }
+  MembershipView view;
+  view.term = Term(3);
+  view.leader = ServerId(1);
+  view.index = LogIndex(10);
+  view.last_index = LogIndex(20);
+  view.changing = true;
+  view.members.push_back({ServerId(1), "h:1", "g:1", true, false, true, false, false, LogIndex(20)});
+  view.members.push_back({ServerId(2), "h:2", "", false, true, false, true, true, LogIndex(4)});
+  const auto reply = CarryAs<MembershipReply>(MembershipReply{8, view});
+  EXPECT_EQ(reply.id, 8u);
+  ASSERT_TRUE(reply.view.ok());
+  EXPECT_EQ(*reply.view, view);
+  for (const absl::Status& status :
+       {absl::FailedPreconditionError("no"),
+        base::UnknownOutcome(absl::StatusCode::kUnavailable, "who knows")}) {
+    const auto refused = CarryAs<MembershipReply>(MembershipReply{9, status});
+    EXPECT_EQ(refused.view.status().code(), status.code());
+    EXPECT_EQ(refused.view.status().message(), status.message());
+    EXPECT_EQ(base::OutcomeOf(refused.view.status()), base::OutcomeOf(status));
+  }
+}
+
 // --- Hostile frames
 
 absl::Status Refused(const std::function<void(v1::PeerFrame&)>& spoil, PeerMessage message) {
@@ -236,6 +284,10 @@ TEST(PeerConvert, RefusesWhatIsOutOfRange) {
   EXPECT_TRUE(absl::IsInvalidArgument(
       refused_hello([](auto& h) { h.set_formation(v1::FORMATION_STATE_UNSPECIFIED); })));
   EXPECT_TRUE(absl::IsInvalidArgument(refused_hello([](auto& h) { h.add_heard_empty(300); })));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      refused_hello([](auto& h) { h.set_formation(v1::FORMATION_STATE_RESTORED); })));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      refused_hello([](auto& h) { h.set_restore_id(std::string(16, 'x')); })));
 
   raft::AppendRequest request;
   request.prev_index = LogIndex(5);

@@ -38,6 +38,11 @@ class Recorder : public Transport::Handler {
     events_.push_back("-" + std::to_string(peer.value()));
     changed_.SignalAll();
   }
+  void OnRefused(ServerId peer) override {
+    base::MutexLock lock(mutex_);
+    events_.push_back("refused by " + std::to_string(peer.value()));
+    changed_.SignalAll();
+  }
   void OnMessage(ServerId from, PeerMessage message) override {
     base::MutexLock lock(mutex_);
     if (const auto* note = std::get_if<Note>(&message)) notes_.push_back(note->note);
@@ -50,6 +55,11 @@ class Recorder : public Transport::Handler {
 
   bool WaitForEvents(size_t count) {
     return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return events_.size() >= count; });
+  }
+  bool WaitForLastEvent(const std::string& event) {
+    return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return !events_.empty() && events_.back() == event;
+    });
   }
   bool WaitForNotes(size_t count, absl::Duration patience = kPatience) {
     return Wait([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return notes_.size() >= count; }, patience);
@@ -98,6 +108,7 @@ struct End {
     options.id = ServerId(id);
     options.servers = servers;
     options.listen = "127.0.0.1:0";
+    options.probe_after = absl::Milliseconds(200);
     auto listening =
         PeerTransport::Listen(options, executor, base::SystemClock(), metrics);
     EXPECT_TRUE(listening.ok()) << listening.status();
@@ -244,6 +255,39 @@ TEST(PeerTransport, TellsPeersWhenItsHelloChanges) {
   one.executor.Post([&one, hello] { one.transport->UpdateHello(hello); });
   ASSERT_TRUE(two.recorder.WaitForEvents(2));
   EXPECT_EQ(two.recorder.events().back(), "hello 1");
+}
+
+TEST(PeerTransport, ServersComeAndGo) {
+  End one(1, {{ServerId(1), "127.0.0.1:1"}});
+  Hello member;
+  member.server_id = ServerId(1);
+  member.process_id = 1;
+  member.folder = FolderState::kMember;
+  one.executor.Post([&one, member] { one.transport->UpdateHello(member); });
+  End two(2, ListOf(one.address()));
+  ASSERT_TRUE(two.recorder.WaitForLastEvent("refused by 1"));
+  one.executor.Post([&one] { one.transport->SetServers(ListOf("127.0.0.1:1")); });
+  ASSERT_TRUE(one.recorder.WaitForLastEvent("+2"));
+  ASSERT_TRUE(two.recorder.WaitForLastEvent("+1"));
+  one.executor.Post([&one] { one.transport->SetServers({{ServerId(1), "127.0.0.1:1"}}); });
+  ASSERT_TRUE(two.recorder.WaitForLastEvent("refused by 1"));
+  EXPECT_EQ(one.recorder.events(), std::vector<std::string>{"+2"}) << "nobody is told of the end";
+}
+
+// The lower id is not dialled by one that does not know it, so it asks.
+TEST(PeerTransport, AServerThatNobodyDialsAsksWhetherItIsIn) {
+  End one(1, ListOf("127.0.0.1:1"));  // in place of server 2 nobody listens
+  const std::vector<PeerAddress> alone = {{ServerId(2), "127.0.0.1:1"}};
+  End two(2, alone);
+  Hello member;
+  member.server_id = ServerId(2);
+  member.process_id = 2;
+  member.folder = FolderState::kMember;
+  two.executor.Post([&two, member] { two.transport->UpdateHello(member); });
+  const std::vector<PeerAddress> known = {{ServerId(1), "127.0.0.1:1"},
+                                          {ServerId(2), two.address()}};
+  one.executor.Post([&one, known] { one.transport->SetServers(known); });
+  EXPECT_TRUE(one.recorder.WaitForLastEvent("refused by 2"));
 }
 
 TEST(PeerTransport, RefusesASecondProcessWithTheIdOfAConnectedOne) {

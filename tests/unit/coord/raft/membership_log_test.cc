@@ -58,5 +58,17 @@ TEST_F(MembershipLogTest, CompactionKeepsWhatHoldsFromThereOn) {
   EXPECT_EQ(log_.newest_index(), LogIndex(9));
 }
 
+TEST_F(MembershipLogTest, TellsAnEntryFromWhatTheLogBeganWith) {
+  EXPECT_TRUE(log_.newest_is_entry());
+  log_.CompactTo(LogIndex(20));
+  EXPECT_TRUE(log_.newest_is_entry());
+  EXPECT_FALSE(MembershipLog(LogIndex(7), Of(2)).newest_is_entry());
+}
+
+TEST_F(MembershipLogTest, TruncationBringsBackWhatTheLogBeganWith) {
+  log_.Truncate(LogIndex(1));
+  EXPECT_FALSE(log_.newest_is_entry());
+}
+
 }  // namespace
 }  // namespace bellwether::coord::raft

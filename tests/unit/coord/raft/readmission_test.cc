@@ -45,7 +45,7 @@ TEST(Readmission, AnAwaitingServerNeitherStandsNorVotesNorCounts) {
   ASSERT_TRUE(cluster.Read(1, 1).ok());
   cluster.TickAll(10);
   EXPECT_EQ(cluster.AppliedCommands(1), std::vector<std::string>{"a"});
-  EXPECT_EQ(cluster.disk(3).log().size(), 4u) << "it receives entries";
+  EXPECT_EQ(cluster.disk(3).log().size(), 5u) << "it receives entries";
   cluster.TickAll(60);
   EXPECT_EQ(cluster.Leader(), std::nullopt) << "nobody may be elected by its vote";
   EXPECT_TRUE(cluster.reads(1).empty());
@@ -75,7 +75,7 @@ TEST(Readmission, IsProposedOncePerFolder) {
   cluster.Crash(2);
   cluster.Wipe(3);
   cluster.TickAll(12);
-  EXPECT_EQ(cluster.core(1).last_index(), LogIndex(2)) << "no-op and one readmission";
+  EXPECT_EQ(cluster.core(1).last_index(), LogIndex(3)) << "no-op, members, one readmission";
   cluster.Wipe(3);
   cluster.Restart(2);
   cluster.Tick(1, 1);
@@ -84,7 +84,7 @@ TEST(Readmission, IsProposedOncePerFolder) {
   cluster.RunUntilQuiet();
   cluster.TickAll(10);
   EXPECT_EQ(cluster.core(3).standing(), Standing::kVoter);
-  EXPECT_EQ(cluster.core(1).last_index(), LogIndex(3));
+  EXPECT_EQ(cluster.core(1).last_index(), LogIndex(4)) << "and another one";
 }
 
 TEST(Readmission, IsProposedOnlyToAServerThatHasNearlyCaughtUp) {
@@ -100,8 +100,41 @@ TEST(Readmission, IsProposedOnlyToAServerThatHasNearlyCaughtUp) {
   cluster.TakeTrace();
   cluster.TickAll(10);
   const std::string trace = cluster.TakeTrace();
-  EXPECT_LT(trace.find("3 persists 8/1"), trace.find("1 persists 11/1 readmit")) << trace;
+  EXPECT_LT(trace.find("3 persists 8/1"), trace.find("1 persists 12/1 readmit")) << trace;
   EXPECT_EQ(cluster.core(3).standing(), Standing::kVoter);
+}
+
+// What an emptied server believes of who formed the ensemble comes from its flags, and may be wrong.
+TEST(Readmission, TheLogSaysWhoIsInBeforeTheServerCounts) {
+  RaftCluster cluster(3);
+  cluster.Elect(1);
+  cluster.Wipe(3);
+  cluster.TickAll(10);
+  ASSERT_EQ(cluster.core(3).standing(), Standing::kVoter);
+  const std::vector<EntryPtr>& log = cluster.disk(3).log();
+  ASSERT_EQ(log.size(), 3u);
+  EXPECT_EQ(log[1]->type, EntryType::kMembership);
+  EXPECT_EQ(log[1]->payload, Encode(cluster.core(1).membership()));
+  EXPECT_EQ(log[2]->type, EntryType::kReadmit);
+}
+
+TEST(Readmission, TheEntryThatSaysWhoIsInHoldsUpNoChange) {
+  RaftCluster cluster(3);
+  cluster.Elect(1);
+  cluster.HoldDisk(1);
+  cluster.HoldDisk(2);
+  cluster.Wipe(3);
+  cluster.Tick(1, 5);
+  cluster.RunUntilQuiet();
+  ASSERT_LT(cluster.core(1).commit(), cluster.core(1).membership_index());
+  std::vector<Member> fewer = cluster.core(1).membership().members;
+  fewer.pop_back();
+  EXPECT_TRUE(cluster.ChangeMembers(1, fewer).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(cluster.ChangeMembers(1, fewer))) << "R6";
+  cluster.ReleaseDisk(1);
+  cluster.ReleaseDisk(2);
+  cluster.RunUntilQuiet();
+  EXPECT_EQ(cluster.core(2).membership().members, fewer);
 }
 
 // The disk is slow: until it holds the new standing, everything said is still that the server

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/status.h"
 
 namespace bellwether::coord {
 namespace {
@@ -90,9 +91,7 @@ Process::Process(SimScheduler& scheduler, SimNetwork& network, SimDisk& disk,
 
 Ensemble::Ensemble(uint32_t servers, uint64_t seed) : scheduler(seed), network(scheduler) {
   std::vector<PeerAddress> addresses;
-  for (uint32_t id = 1; id <= servers; ++id) {
-    addresses.push_back({ServerId(id), "host" + std::to_string(id) + ":2192"});
-  }
+  for (uint32_t id = 1; id <= servers; ++id) addresses.push_back(PeerOf(id));
   for (uint32_t id = 1; id <= servers; ++id) {
     Machine& machine = machines_[id];
     machine.options.id = ServerId(id);
@@ -102,6 +101,22 @@ Ensemble::Ensemble(uint32_t servers, uint64_t seed) : scheduler(seed), network(s
     machine.disk = std::make_unique<SimDisk>(scheduler);
     machine.snapshots = std::make_unique<SimFolder>(scheduler.random());
   }
+}
+
+PeerAddress Ensemble::PeerOf(uint32_t id) {
+  return {ServerId(id), "host" + std::to_string(id) + ":2192"};
+}
+
+void Ensemble::AddMachine(uint32_t id) {
+  std::vector<PeerAddress> servers = machines_.begin()->second.options.servers;
+  servers.push_back(PeerOf(id));
+  Machine& machine = machines_[id];
+  machine.options.id = ServerId(id);
+  machine.options.servers = std::move(servers);
+  machine.options.grpc = "host" + std::to_string(id) + ":2191";
+  machine.options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
+  machine.disk = std::make_unique<SimDisk>(scheduler);
+  machine.snapshots = std::make_unique<SimFolder>(scheduler.random());
 }
 
 void Ensemble::Start(uint32_t id) {
@@ -196,6 +211,46 @@ absl::StatusOr<LogIndex> Ensemble::ReadAndWait(uint32_t id, std::string note) {
   const ReadResult result = Read(id, std::move(note));
   if (!Until([&] { return result->has_value(); })) return absl::DeadlineExceededError("no answer");
   return **result;
+}
+
+Ensemble::MembershipResult Ensemble::Ask(uint32_t id, MembershipChange change) {
+  auto result = std::make_shared<std::optional<absl::StatusOr<MembershipView>>>();
+  at(id).replica.AskMembership(std::move(change), [result](absl::StatusOr<MembershipView> view) {
+    CHECK(!result->has_value(), "a change of membership was answered twice");
+    *result = std::move(view);
+  });
+  return result;
+}
+
+absl::StatusOr<MembershipView> Ensemble::Change(MembershipChange change) {
+  const absl::Duration deadline = scheduler.now() + absl::Seconds(30);
+  absl::StatusOr<MembershipView> last = absl::DeadlineExceededError("no leader");
+  while (scheduler.now() < deadline) {
+    const uint32_t leader = WaitForLeader();
+    if (leader == 0) continue;
+    const MembershipResult result = Ask(leader, change);
+    const bool answered = Until([&] { return result->has_value(); });
+    last = answered ? **result : absl::DeadlineExceededError("no answer");
+    const bool again = !answered || absl::IsUnavailable(last.status()) ||
+                       (!last.ok() && base::OutcomeOf(last.status()) == base::Outcome::kUnknown);
+    if (!again) break;
+    scheduler.RunFor(absl::Milliseconds(50));
+  }
+  return last;
+}
+
+absl::Status Ensemble::Join(uint32_t id) {
+  if (!Running(id)) Start(id);
+  const PeerAddress address = PeerOf(id);
+  const auto added = Change({MembershipChange::Kind::kAdd, address.id, address.address});
+  if (!added.ok()) return added.status();
+  absl::Status promoted;
+  for (int i = 0; i < 100; ++i) {
+    promoted = Change({MembershipChange::Kind::kPromote, address.id, ""}).status();
+    if (!absl::IsFailedPrecondition(promoted)) break;  // it has not caught up
+    scheduler.RunFor(absl::Milliseconds(100));
+  }
+  return promoted;
 }
 
 bool Ensemble::AllApplied(const std::vector<std::string>& commands) {

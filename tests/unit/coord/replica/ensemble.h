@@ -83,6 +83,10 @@ class Ensemble {
     machines_.at(id).ensemble_id = ensemble_id;
   }
 
+  // One more server, to be started with an empty folder; its flags name itself and the first ones.
+  void AddMachine(uint32_t id);
+  static PeerAddress PeerOf(uint32_t id);
+
   void Start(uint32_t id);
   void StartAll();
   // kill -9.
@@ -109,6 +113,12 @@ class Ensemble {
   // Proposes and waits; the status.
   absl::Status ProposeAndWait(uint32_t id, std::string command);
   absl::StatusOr<LogIndex> ReadAndWait(uint32_t id, std::string note = "");
+  using MembershipResult = std::shared_ptr<std::optional<absl::StatusOr<MembershipView>>>;
+  MembershipResult Ask(uint32_t id, MembershipChange change);
+  // Of the leader, and again as people would: while there is none, or the outcome is not known.
+  absl::StatusOr<MembershipView> Change(MembershipChange change);
+  // Starts a server of an empty folder, adds it and gives it a vote, once it has caught up.
+  absl::Status Join(uint32_t id);
   // Whether every running server has applied exactly these commands.
   bool AllApplied(const std::vector<std::string>& commands);
 

@@ -67,6 +67,31 @@ TEST(Formation, RemembersAcrossARestart) {
   EXPECT_EQ(after.verdict(), Verdict::kVoter);
 }
 
+TEST(Formation, RemembersThatItsStateWasRestored) {
+  Formation formation = OfThree(1);
+  EXPECT_TRUE(formation.restore_id().IsNil());
+  ASSERT_TRUE(formation.Restore(Formation::EncodeRestored(base::Uuid(5, 6))).ok());
+  EXPECT_EQ(formation.restore_id(), base::Uuid(5, 6));
+  EXPECT_EQ(formation.verdict(), Verdict::kWait);
+  formation.OnHello(HelloOf(2, FolderState::kRestored, {1}));
+  formation.OnHello(HelloOf(3, FolderState::kRestored));
+  EXPECT_EQ(formation.verdict(), Verdict::kWait);
+  Formation after = OfThree(1);
+  ASSERT_TRUE(after.Restore(formation.Encode()).ok());
+  EXPECT_EQ(after.restore_id(), base::Uuid(5, 6));
+  after.OnHello(HelloOf(3, FolderState::kMember));
+  EXPECT_EQ(after.verdict(), Verdict::kVoter);
+}
+
+TEST(Formation, RemembersWithWhomItFormed) {
+  const Formation formation = OfThree(1);
+  EXPECT_EQ(Formation::FormedWith(formation.EncodeFormed()),
+            (std::vector<ServerId>{ServerId(2), ServerId(3)}));
+  EXPECT_EQ(Formation::FormedWith(formation.Encode()), std::nullopt) << "not formed yet";
+  EXPECT_EQ(Formation::FormedWith(""), std::nullopt);
+  EXPECT_EQ(Formation::FormedWith(formation.EncodeFormed() + "x"), std::nullopt);
+}
+
 TEST(Formation, BadMemoryIsAnError) {
   Formation formation = OfThree(1);
   for (std::string bytes : {"x", "\x01\xff\xff\xff", "\x02\x01\x01"}) {
@@ -195,6 +220,21 @@ TEST(FormationOfEnsemble, OfOneRefusesAFolderThatLostItsLog) {
   EXPECT_TRUE(absl::IsDataLoss(*ensemble.at(1).fatal));
 }
 
+TEST(FormationOfEnsemble, FlagsThatNameFewerMakeNoSmallerQuorum) {
+  Ensemble ensemble(5, 9);
+  ensemble.StartAll();
+  ASSERT_TRUE(ensemble.ProposeAndWait(ensemble.WaitForLeader(), "a").ok());
+  for (uint32_t id = 1; id <= 5; ++id) ensemble.Crash(id);
+  for (uint32_t id : {1u, 2u}) {
+    ensemble.options(id).servers.resize(2);
+    ensemble.Start(id);
+  }
+  ensemble.scheduler.RunFor(absl::Seconds(5));
+  EXPECT_EQ(ensemble.Leader(), 0u);
+  ensemble.Start(3);  // it knows where the two are
+  EXPECT_NE(ensemble.WaitForLeader(), 0u);
+}
+
 // --- Disagreement
 
 TEST(FormationOfEnsemble, OnlyTheServerWithTheWrongListStops) {
@@ -209,6 +249,22 @@ TEST(FormationOfEnsemble, OnlyTheServerWithTheWrongListStops) {
   EXPECT_THAT(message, HasSubstr("1=host1:2192,2=host2:2192,3=host3:2192"));
   EXPECT_THAT(message, HasSubstr("1=elsewhere:2192"));
   EXPECT_THAT(message, HasSubstr("--peer"));
+}
+
+// With them it would take itself and one other server for a quorum.
+TEST(FormationOfEnsemble, AnEmptiedServerWhoseFlagsNameFewerStops) {
+  Ensemble ensemble(3, 8);
+  ensemble.StartAll();
+  ASSERT_TRUE(ensemble.ProposeAndWait(ensemble.WaitForLeader(), "a").ok());
+  ensemble.CrashAndWipe(3);
+  auto& flags = ensemble.options(3).servers;
+  flags.erase(flags.begin() + 1);
+  ensemble.Start(3);
+  ensemble.scheduler.RunFor(absl::Seconds(5));
+  ASSERT_TRUE(ensemble.at(3).fatal.has_value());
+  EXPECT_THAT(std::string(ensemble.at(3).fatal->message()),
+              HasSubstr("formed by servers 1=host1:2192,2=host2:2192,3=host3:2192"));
+  EXPECT_NE(ensemble.WaitForLeader(), 0u);
 }
 
 TEST(FormationOfEnsemble, RunningEnsembleIgnoresAFolderOfAnother) {

@@ -32,6 +32,7 @@ TEST_F(ConnectionTest, RefusesAnotherEnsemblesClient) {
   auto client = Connect(request);
   ASSERT_NE(client->attached(), nullptr);
   EXPECT_EQ(client->attached()->failure->code, absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(client->attached()->failure->reason, "other_ensemble");
   EXPECT_TRUE(client->finished);
 }
 

@@ -51,6 +51,21 @@ class FakeLog : public ReplicatedLog {
     replica_executor_.Post([done = std::move(done), index]() mutable { done(index); });
   }
 
+  // Does not play changes of membership: a view of no members.
+  void AskMembership(MembershipChange,
+                     absl::AnyInvocable<void(absl::StatusOr<MembershipView>)> done) override {
+    replica_executor_.Post([done = std::move(done)]() mutable { done(MembershipView()); });
+  }
+
+  // It has no snapshots.
+  void SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done) override {
+    done(absl::UnavailableError("no snapshots here"));
+  }
+  void ReadSnapshot(LogIndex, Term, uint64_t,
+                    absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) override {
+    done(absl::NotFoundError("no snapshots here"));
+  }
+
   void SendNote(std::string note) override { NoteArrives(std::move(note)); }
 
   void Broadcast(std::string note) override {

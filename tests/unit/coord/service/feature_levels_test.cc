@@ -157,6 +157,21 @@ TEST_F(FeatureLevelTest, AServerFollowsALevelThatAnotherOneFinalized) {
   EXPECT_EQ(service_->Status().feature_level, 2u);
 }
 
+TEST_F(FeatureLevelTest, MembersCanBeAskedForFromTheirLevelOn) {
+  std::optional<absl::StatusOr<MembershipView>> answer;
+  const auto ask = [&] {
+    service_->AskMembership({}, [&answer](absl::StatusOr<MembershipView> view) {
+      answer = std::move(view);
+    });
+    Settle();
+    return answer.has_value() ? answer->status() : absl::InternalError("no answer");
+  };
+  EXPECT_TRUE(absl::IsFailedPrecondition(ask()));
+  log_.SetServers({Server(1, kNew), Server(2, kNew)});
+  ASSERT_TRUE(Finalize().ok());
+  EXPECT_TRUE(ask().ok());
+}
+
 // Formed by servers that all support levels 2 to 3.
 class LaterEnsembleTest : public FeatureLevelTest {
  protected:

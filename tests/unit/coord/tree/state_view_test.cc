@@ -221,6 +221,16 @@ TEST(StartNewEnsemble, EndsSessionsRaisesTheZxidAndSetsTheId) {
   EXPECT_EQ(machine.state.session_count(), 2u);
 }
 
+TEST(StartNewEnsemble, WithoutAnIdLeavesItToSetEnsembleId) {
+  Machine machine;
+  machine.Apply({}, SetEnsembleId{base::Uuid(1, 2)});
+  ASSERT_TRUE(machine.state.StartNewEnsemble({}).ok());
+  EXPECT_TRUE(machine.state.ensemble_id().IsNil());
+  machine.Apply({}, SetEnsembleId{base::Uuid(3, 4)});
+  EXPECT_EQ(machine.state.ensemble_id(), base::Uuid(3, 4));
+  EXPECT_EQ(machine.state.digest(), machine.state.RecomputeDigest());
+}
+
 TEST(StartNewEnsemble, RefusesAZxidThatLeavesNoRoom) {
   const Zxid last_possible(kZxidMax - kRestoredZxidStep);
   StateMachine state(StateView({}, {}, last_possible, 0, {}));

@@ -1,0 +1,153 @@
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/file.h"
+#include "base/folder.h"
+#include "base/status.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/output.h"
+#include "client/coord.h"
+#include "coord/snapshot/saved_snapshot.h"
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+
+namespace bellwether::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using coord::SnapshotSummary;
+
+// The first piece is answered when the server has written the snapshot, which a large state delays.
+constexpr absl::Duration kPieceTimeout = absl::Seconds(60);
+
+struct SaveOptions {
+  std::string file;
+  bool force = false;
+};
+
+void Print(const Context& context, const std::string& file, const SnapshotSummary& summary) {
+  const bool has_id = !summary.ensemble_id.IsNil();
+  if (context.json) {
+    const Json id = has_id ? Json(summary.ensemble_id.ToString()) : Json(nullptr);
+    const Json document = {{"file", file},
+                           {"ensemble_id", id},
+                           {"index", summary.index},
+                           {"term", summary.term},
+                           {"zxid", summary.zxid},
+                           {"znodes", summary.znodes},
+                           {"data_bytes", summary.data_bytes},
+                           {"sessions", summary.sessions},
+                           {"ephemerals", summary.ephemerals},
+                           {"feature_level", summary.feature_level},
+                           {"digest", fmt::format("0x{:016x}", summary.digest)},
+                           {"bytes", summary.file_bytes}};
+    return PrintJson(document);
+  }
+  PrintTable({{"FILE", "ENSEMBLE", "INDEX", "ZXID", "ZNODES", "SESSIONS", "BYTES"},
+              {file, has_id ? summary.ensemble_id.ToString() : "-", fmt::to_string(summary.index),
+               fmt::to_string(summary.zxid), fmt::to_string(summary.znodes),
+               fmt::to_string(summary.sessions), fmt::to_string(summary.file_bytes)}});
+}
+
+// A file in the making under another name, next to its place. Destroyed without Publish it leaves
+// nothing behind.
+class PartialFile {
+ public:
+  // NOT_FOUND: no such folder.
+  static absl::StatusOr<std::unique_ptr<PartialFile>> Create(const std::string& path) {
+    const std::filesystem::path place(path);
+    const std::string parent = place.has_parent_path() ? place.parent_path().string() : ".";
+    RETURN_IF_ERROR(base::ListFolder(parent).status());
+    std::unique_ptr<PartialFile> partial(new PartialFile(place.filename().string()));
+    ASSIGN_OR_RETURN(partial->folder_, base::OpenFolder(parent));
+    ASSIGN_OR_RETURN(partial->file_,
+                     partial->folder_->Open(partial->name(), base::Folder::Mode::kCreate));
+    return partial;
+  }
+
+  ~PartialFile() {
+    if (file_ != nullptr && !published_) folder_->Remove(name()).IgnoreError();
+  }
+
+  absl::Status Append(std::string_view bytes) { return file_->Append(bytes); }
+  // The bytes are durable.
+  absl::Status Sync() { return file_->Sync(); }
+  std::string path() const { return folder_->Path(name()); }
+
+  // In its place, durably, instead of what is there.
+  absl::Status Publish() {
+    RETURN_IF_ERROR(folder_->Rename(name(), name_));
+    published_ = true;
+    return folder_->Sync();
+  }
+
+ private:
+  explicit PartialFile(std::string name) : name_(std::move(name)) {}
+
+  std::string name() const { return name_ + ".partial"; }
+
+  const std::string name_;
+  std::unique_ptr<base::Folder> folder_;
+  std::unique_ptr<base::File> file_;
+  bool published_ = false;
+};
+
+absl::Status CheckPlace(const SaveOptions& options) {
+  std::error_code error;
+  const auto status = std::filesystem::symlink_status(options.file, error);
+  if (std::filesystem::is_directory(status) ||
+      !std::filesystem::path(options.file).has_filename()) {
+    return absl::InvalidArgumentError(
+        fmt::format("'{}' is a folder; name a file for the snapshot", options.file));
+  }
+  if (!std::filesystem::exists(status) || options.force) return absl::OkStatus();
+  return absl::AlreadyExistsError(
+      fmt::format("'{}' exists; choose another name, or give --force to replace it", options.file));
+}
+
+CommandResult Save(const Context& context, const SaveOptions& options) {
+  RETURN_IF_ERROR(CheckPlace(options));
+  ASSIGN_OR_RETURN(const auto partial, PartialFile::Create(options.file));
+  ASSIGN_OR_RETURN(const auto coord, context.ConnectCoordReadOnly());
+  RETURN_IF_ERROR(
+      coord
+          ->SaveSnapshot([&partial](std::string_view piece) { return partial->Append(piece); },
+                         context.timeout.value_or(kPieceTimeout))
+          .status());
+  RETURN_IF_ERROR(partial->Sync());
+  ASSIGN_OR_RETURN(const SnapshotSummary summary, coord::VerifySavedSnapshot(partial->path()));
+  RETURN_IF_ERROR(partial->Publish());
+  Print(context, options.file, summary);
+  return kExitOk;
+}
+
+CommandResult Verify(const Context& context, const std::string& file) {
+  ASSIGN_OR_RETURN(const SnapshotSummary summary, coord::VerifySavedSnapshot(file));
+  Print(context, file, summary);
+  return kExitOk;
+}
+
+}  // namespace
+
+void RegisterSnapshotCommands(CLI::App& app, Context& context) {
+  auto options = std::make_shared<SaveOptions>();  // lives as long as the callbacks below
+  CLI::App* const snapshot = app.add_subcommand("snapshot", "the state of coord as a file");
+  snapshot->require_subcommand(1);
+  CLI::App* const save = snapshot->add_subcommand("save", "save the state as of now");
+  save->add_option("FILE", options->file, "where to")->required();
+  save->add_flag("--force", options->force, "replace a file that exists");
+  save->callback([&context, options] {
+    context.command = [&context, options] { return Save(context, *options); };
+  });
+  CLI::App* const verify =
+      snapshot->add_subcommand("verify", "whether a saved file is whole, and what it holds");
+  verify->add_option("FILE", options->file, "a snapshot")->required();
+  verify->callback([&context, options] {
+    context.command = [&context, options] { return Verify(context, options->file); };
+  });
+}
+
+}  // namespace bellwether::cli

@@ -1,0 +1,149 @@
+// Snapshots for clients.
+
+#include <optional>
+#include <string>
+
+#include "fmt/format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/coord/replica/ensemble.h"
+
+namespace bellwether::coord {
+namespace {
+
+// The answer, which must come.
+absl::StatusOr<SnapshotInfo> Save(Ensemble& ensemble, uint32_t id) {
+  std::optional<absl::StatusOr<SnapshotInfo>> info;
+  ensemble.at(id).replica.SaveSnapshot(
+      [&info](absl::StatusOr<SnapshotInfo> answer) { info = std::move(answer); });
+  if (!ensemble.Until([&info] { return info.has_value(); }, absl::Seconds(30))) {
+    return absl::DeadlineExceededError("no answer");
+  }
+  return *std::move(info);
+}
+
+absl::StatusOr<std::string> Read(Ensemble& ensemble, uint32_t id, LogIndex index, Term term,
+                                 uint64_t offset) {
+  std::optional<absl::StatusOr<std::string>> piece;
+  ensemble.at(id).replica.ReadSnapshot(
+      index, term, offset,
+      [&piece](absl::StatusOr<std::string> answer) { piece = std::move(answer); });
+  if (!ensemble.Until([&piece] { return piece.has_value(); }, absl::Seconds(30))) {
+    return absl::DeadlineExceededError("no answer");
+  }
+  return *std::move(piece);
+}
+
+class Saves : public testing::Test {
+ protected:
+  void SetUp() override {
+    ensemble_.StartAll();
+    leader_ = ensemble_.WaitForLeader();
+    ASSERT_NE(leader_, 0u);
+    follower_ = ensemble_.WaitForFollower(leader_);
+  }
+  uint64_t TakenAt(uint32_t id) {
+    return ensemble_.CounterOf(id, "bell_snapshots_taken_total");
+  }
+  // Committed when this returns.
+  void Write(const std::string& command) {
+    ASSERT_TRUE(ensemble_.ProposeAndWait(leader_, command).ok());
+    ensemble_.scheduler.RunFor(absl::Milliseconds(200));
+  }
+
+  Ensemble ensemble_{3, 1};
+  uint32_t leader_ = 0;
+  uint32_t follower_ = 0;
+};
+
+TEST_F(Saves, HoldWhatWasCommittedBeforeAtAnyServer) {
+  for (const uint32_t id : {leader_, follower_}) {
+    Write("a");
+    const auto now = ensemble_.ReadAndWait(leader_);
+    ASSERT_TRUE(now.ok());
+    const auto info = Save(ensemble_, id);
+    ASSERT_TRUE(info.ok()) << info.status();
+    EXPECT_GE(info->meta.index, *now);
+    EXPECT_EQ(TakenAt(id), 1u);
+  }
+}
+
+TEST_F(Saves, TakeTheNewestWhenNothingWasWrittenSince) {
+  Write("a");
+  const auto first = Save(ensemble_, leader_);
+  const auto second = Save(ensemble_, leader_);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(first->meta, second->meta);
+  EXPECT_EQ(TakenAt(leader_), 1u);
+  Write("b");
+  const auto third = Save(ensemble_, leader_);
+  ASSERT_TRUE(third.ok());
+  EXPECT_GT(third->meta.index, first->meta.index);
+  EXPECT_EQ(TakenAt(leader_), 2u);
+}
+
+TEST_F(Saves, PiecesMakeTheFile) {
+  for (int i = 0; i < 2; ++i) {
+    std::string command(900 << 10, '\0');  // that can't be packed
+    for (char& byte : command) byte = static_cast<char>(ensemble_.scheduler.random().Next());
+    Write(command);
+  }
+  const auto info = Save(ensemble_, leader_);
+  ASSERT_TRUE(info.ok());
+  ASSERT_GT(info->file_bytes, size_t{1} << 20);
+  std::string file;
+  while (true) {
+    const auto piece =
+        Read(ensemble_, leader_, info->meta.index, info->meta.term, file.size());
+    ASSERT_TRUE(piece.ok()) << piece.status();
+    if (piece->empty()) break;
+    file += *piece;
+  }
+  EXPECT_EQ(file.size(), info->file_bytes);
+  EXPECT_EQ(file, ensemble_.snapshots_folder(leader_).content(
+                      fmt::format("snapshot-{}-{}", info->meta.index, info->meta.term)));
+}
+
+TEST_F(Saves, SnapshotThatIsGoneIsNotFound) {
+  const auto piece = Read(ensemble_, leader_, LogIndex(1'000'000), Term(1), 0);
+  EXPECT_TRUE(absl::IsNotFound(piece.status())) << piece.status();
+}
+
+TEST_F(Saves, WithoutALeaderAreRefused) {
+  for (uint32_t id = 1; id <= 3; ++id) {
+    if (id != follower_) ensemble_.Crash(id);
+  }
+  ensemble_.scheduler.RunFor(absl::Seconds(2));
+  EXPECT_TRUE(absl::IsUnavailable(Save(ensemble_, follower_).status()));
+}
+
+TEST_F(Saves, OnAFullDiskAreRefusedAndTheServerGoesOn) {
+  Write("a");
+  ensemble_.snapshots_folder(leader_).SetCapacity(1);
+  EXPECT_TRUE(absl::IsResourceExhausted(Save(ensemble_, leader_).status()));
+  ensemble_.snapshots_folder(leader_).SetCapacity(uint64_t{1} << 40);
+  EXPECT_TRUE(Save(ensemble_, leader_).ok());
+}
+
+TEST_F(Saves, AreAnsweredWhenTheServerStops) {
+  std::optional<absl::Status> answer;
+  ensemble_.at(leader_).state_machine.hold_applied = true;
+  Write("a");
+  ensemble_.at(leader_).replica.SaveSnapshot(
+      [&answer](absl::StatusOr<SnapshotInfo> info) { answer = info.status(); });
+  ensemble_.scheduler.RunFor(absl::Milliseconds(200));
+  EXPECT_FALSE(answer.has_value());
+  ensemble_.at(leader_).replica.Stop();
+  ASSERT_TRUE(ensemble_.Until([&answer] { return answer.has_value(); }));
+  EXPECT_TRUE(absl::IsUnavailable(*answer));
+}
+
+TEST_F(Saves, OfAServerThatDoesNotCatchUpAreRefused) {
+  ensemble_.at(leader_).state_machine.hold_applied = true;
+  Write("a");
+  const auto info = Save(ensemble_, leader_);
+  EXPECT_TRUE(absl::IsUnavailable(info.status())) << info.status();
+}
+
+}  // namespace
+}  // namespace bellwether::coord
