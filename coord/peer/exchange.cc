@@ -124,7 +124,8 @@ void Exchange::End(const absl::Status& reason) {
   reason_ = reason;
   queue_.clear();
   queued_bytes_ = 0;
-  if (IsOpener()) Cancel();
+  // When the other side ended it, cancelling would hide the reason that it gave.
+  if (IsOpener() && !reason.ok()) Cancel();
   FinishIfIdle();
 }
 
