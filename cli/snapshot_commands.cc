@@ -60,7 +60,12 @@ class PartialFile {
   static absl::StatusOr<std::unique_ptr<PartialFile>> Create(const std::string& path) {
     const std::filesystem::path place(path);
     const std::string parent = place.has_parent_path() ? place.parent_path().string() : ".";
-    RETURN_IF_ERROR(base::ListFolder(parent).status());
+    const absl::Status found = base::ListFolder(parent).status();  // opening would create it
+    if (absl::IsNotFound(found)) {
+      return absl::NotFoundError(
+          fmt::format("there is no folder '{}'; create it, or name a file elsewhere", parent));
+    }
+    RETURN_IF_ERROR(found);
     std::unique_ptr<PartialFile> partial(new PartialFile(place.filename().string()));
     ASSIGN_OR_RETURN(partial->folder_, base::OpenFolder(parent));
     ASSIGN_OR_RETURN(partial->file_,

@@ -5,7 +5,8 @@ setup_file() { start_cluster 1 0; }
 teardown_file() { stop_cluster; }
 
 setup() {
-  cd "$BATS_TEST_TMPDIR" || return
+  mkdir "$BATS_TEST_TMPDIR/files"  # beside what bats keeps
+  cd "$BATS_TEST_TMPDIR/files" || return
 }
 
 server=""
