@@ -1,13 +1,16 @@
 """The members of an ensemble of real processes change while clients write: 3 grow to 4, the leader is
-killed and removed, servers start with the flags of before, and all end with one digest."""
+killed and removed, servers start with the flags of before, leaders are killed amid changes, and all end
+with one digest."""
 
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
 import tempfile
+import time
 
 from cluster import BIN, CommandFailed, check, wait_until
 
@@ -35,14 +38,16 @@ class Ensemble:
 
     def __enter__(self):
         for id_ in (1, 2, 3):
-            self.start(id_, (1, 2, 3))
+            self.start(id_)
         return self
 
     def __exit__(self, *_):
         for id_ in list(self.processes):
             self.kill(id_)
 
-    def start(self, id_, peers):
+    def start(self, id_):
+        """With the flags that it had at first."""
+        peers = (1, 2, 3) if id_ != 4 else (1, 2, 3, 4)
         command = [BIN / "bell-coord", "--id", str(id_), "--data-dir", self.folder / f"data-{id_}",
                    "--listen", self.grpc[id_], "--listen-admin", self.admin[id_]]
         for peer in peers:
@@ -106,7 +111,7 @@ class Writer:
 
 def check_grows(ensemble):
     writer = Writer(ensemble, "grow")
-    ensemble.start(4, (1, 2, 3, 4))
+    ensemble.start(4)
     wait_until(lambda: "not in the ensemble" in ensemble.log(4), "server 4 says that it is not in")
     ensemble.members("add", f"4={ensemble.peer[4]}")
     check(ensemble.voters() == [1, 2, 3], "an added server votes")
@@ -130,7 +135,7 @@ def check_a_dead_leader_is_removed(ensemble):
 
 def check_the_removed_one_says_so(ensemble, removed):
     said = ensemble.log(removed).count("not in the ensemble")
-    ensemble.start(removed, (1, 2, 3) if removed != 4 else (1, 2, 3, 4))
+    ensemble.start(removed)
     wait_until(lambda: ensemble.log(removed).count("not in the ensemble") > said,
                "the removed server says that it was removed")
     ensemble.kill(removed)
@@ -140,9 +145,36 @@ def check_flags_of_before_do(ensemble, rest):
     for id_ in rest:
         ensemble.kill(id_)
     for id_ in rest:
-        ensemble.start(id_, (1, 2, 3) if id_ != 4 else (1, 2, 3, 4))
+        ensemble.start(id_)
     wait_until(lambda: ensemble.voters() == rest, "the same members after a restart of all")
     ensemble.bell("znode", "create", "/after", "all")
+    ensemble.wait_for_one_digest(rest)
+
+
+def change_and_kill_the_leader(ensemble, *words):
+    """Whoever asked first may not know what became of it; asking again says so."""
+    leader = wait_until(lambda: ensemble.members()["leader_id"], "a leader")
+    asker = subprocess.Popen([BIN / "bell", "cluster", *words], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, env=ensemble.environment)
+    time.sleep(random.uniform(0, 0.08))  # the moment is what is tried, nothing is waited for
+    ensemble.kill(leader)
+    asker.wait(timeout=60)
+    wait_until(lambda: ensemble.members(*words), f"bell cluster {' '.join(words)}, asked again")
+    ensemble.start(leader)
+
+
+def check_leaders_are_killed_amid_changes(ensemble, outside):
+    writer = Writer(ensemble, "amid", 4000)
+    ensemble.start(outside)
+    change_and_kill_the_leader(ensemble, "add", f"{outside}={ensemble.peer[outside]}")
+    wait_until(lambda: ensemble.members("promote", str(outside)), "the added server has caught up")
+    change_and_kill_the_leader(ensemble, "promote", str(outside))
+    check(ensemble.voters() == [1, 2, 3, 4], "not all have a vote")
+    leaves = ensemble.members()["leader_id"]
+    change_and_kill_the_leader(ensemble, "remove", str(leaves))
+    rest = [id_ for id_ in (1, 2, 3, 4) if id_ != leaves]
+    check(ensemble.voters() == rest, "the removed one is still in")
+    writer.check_nothing_lost(ensemble)
     ensemble.wait_for_one_digest(rest)
 
 
@@ -155,6 +187,7 @@ def main():
             removed, rest = check_a_dead_leader_is_removed(ensemble)
             check_the_removed_one_says_so(ensemble, removed)
             check_flags_of_before_do(ensemble, rest)
+            check_leaders_are_killed_amid_changes(ensemble, removed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
