@@ -285,7 +285,7 @@ struct MembershipChange {
     kTransfer,  // it leads; 0: the voter that has most of the log
   };
   Kind kind = Kind::kNone;
-  uint32_t server = 0;
+  uint32_t server = 0;  // 1 to 254; 0 only for kNone and kTransfer
   std::string address;  // kAdd: "host:port" of its peer listener
 };
 
@@ -302,8 +302,8 @@ struct MembershipStatus {
     bool needs_snapshot = false;        // what it lacks is no longer in the log
     uint64_t match_index = 0;           // the last log entry that is durable there
   };
-  uint64_t term = 0;
-  uint32_t leader_id = 0;   // 0: not known yet
+  uint64_t term = 0;       // of the leader
+  uint32_t leader_id = 0;  // 0: not known yet
   // Of the entry that says who is in, or of the snapshot that the leader started from when that is
   // newer; 0: as it was formed.
   uint64_t index = 0;
