@@ -232,6 +232,7 @@ TEST(Membership, OneThatTookThePlaceOfAnotherIsSaidToThePeers) {
   ensemble.StartAll();
   const uint32_t deposed = ensemble.WaitForLeader();
   ASSERT_TRUE(ensemble.ProposeAndWait(deposed, "a").ok());
+  ASSERT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"a"}); }));
   ensemble.network.Isolate(ServerId(deposed), SimNetwork::Cut::kSilent);
   ensemble.Propose(deposed, "lost");
   const Ensemble::MembershipResult lost = ensemble.Ask(deposed, Add(4));
