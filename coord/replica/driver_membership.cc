@@ -71,7 +71,9 @@ std::vector<PeerAddress> ReplicaDriver::WantedServers(absl::Duration now) {
     return a->members_index < b->members_index;
   });
   for (const Hello* hello : heard) {
-    const bool newer = hello->members_index > own_index;
+    // What the log of an emptied server begins with is no more than what its flags say.
+    const bool newer = hello->members_index > own_index ||
+                       (folder_ == FolderState::kAwaiting && hello->folder == FolderState::kMember);
     for (const PeerAddress& member : hello->members) {
       if (!newer && !wanted.contains(member.id)) continue;
       std::string& address = wanted[member.id];

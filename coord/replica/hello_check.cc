@@ -59,13 +59,14 @@ absl::Status CheckRestored(const Hello& own, const Hello& peer) {
       restored_name, other_name));
 }
 
-// Whether the logs of both begin with other members, and neither has an entry yet that says who is in.
-// What a log begins with is what its folder remembers or, when it was emptied or is of an early
-// release, what the flags say. Two folders that await readmission may both be wrong.
+// Whether the logs of both begin with other members, and neither has an entry yet that says who is in:
+// then their majorities need not meet. A folder of an early release does not remember with whom it was
+// formed, so that flags that changed since lead to this. What one believes that was emptied does not
+// matter: its log says who is in before it counts.
 bool FormedDifferently(const Hello& own, const Hello& peer) {
+  if (own.folder != FolderState::kMember || peer.folder != FolderState::kMember) return false;
   if (own.members_index != LogIndex() || peer.members_index != LogIndex()) return false;
   if (own.members.empty() || peer.members.empty()) return false;
-  if (own.folder == FolderState::kAwaiting && peer.folder == FolderState::kAwaiting) return false;
   return !std::equal(own.members.begin(), own.members.end(), peer.members.begin(),
                      peer.members.end(),
                      [](const PeerAddress& a, const PeerAddress& b) { return a.id == b.id; });
@@ -85,8 +86,7 @@ absl::Status CheckSameEnsemble(const Hello& own, const Hello& peer) {
   if (FormedDifferently(own, peer)) {
     return absl::FailedPreconditionError(fmt::format(
         "ensemble list disagrees with {}: by its log the ensemble was formed by servers {}, by this "
-        "server's by {}; give the server with the emptied or older folder --peer flags that name "
-        "all of the ensemble",
+        "server's by {}; give both the --peer flags that they were started with at first",
         NameOf(own, peer), ListOf(peer.members), ListOf(own.members)));
   }
   if (!own.ensemble_id.IsNil() && !peer.ensemble_id.IsNil() &&

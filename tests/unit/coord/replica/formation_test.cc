@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "coord/replica/hello_check.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/coord/replica/ensemble.h"
@@ -220,6 +221,27 @@ TEST(FormationOfEnsemble, OfOneRefusesAFolderThatLostItsLog) {
   EXPECT_TRUE(absl::IsDataLoss(*ensemble.at(1).fatal));
 }
 
+// With what it believes, itself and one other server would be a quorum.
+TEST(FormationOfEnsemble, AnEmptiedServerWhoseFlagsNameFewerLearnsOfTheOthers) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    Ensemble ensemble(5, seed);
+    ensemble.StartAll();
+    const uint32_t leader = ensemble.WaitForLeader();
+    ASSERT_TRUE(ensemble.ProposeAndWait(leader, "a").ok());
+    ensemble.CrashAndWipe(5);
+    ensemble.options(5).servers = {Ensemble::PeerOf(leader == 1 ? 2 : 1), Ensemble::PeerOf(5)};
+    ensemble.Start(5);
+    ASSERT_TRUE(ensemble.Until([&] {
+      return ensemble.disk(5).durable_hard_state().has_value() &&
+             ensemble.disk(5).durable_hard_state()->standing == raft::Standing::kVoter;
+    })) << "seed " << seed;
+    EXPECT_EQ(ensemble.at(5).replica.status().servers.size(), 5u);
+    for (uint32_t id : {2u, 3u, 4u}) ensemble.Crash(id);
+    ensemble.scheduler.RunFor(absl::Seconds(2));
+    EXPECT_EQ(ensemble.Leader(), 0u) << "two of five lead, seed " << seed;
+  }
+}
+
 TEST(FormationOfEnsemble, FlagsThatNameFewerMakeNoSmallerQuorum) {
   Ensemble ensemble(5, 9);
   ensemble.StartAll();
@@ -251,20 +273,20 @@ TEST(FormationOfEnsemble, OnlyTheServerWithTheWrongListStops) {
   EXPECT_THAT(message, HasSubstr("--peer"));
 }
 
-// With them it would take itself and one other server for a quorum.
-TEST(FormationOfEnsemble, AnEmptiedServerWhoseFlagsNameFewerStops) {
-  Ensemble ensemble(3, 8);
-  ensemble.StartAll();
-  ASSERT_TRUE(ensemble.ProposeAndWait(ensemble.WaitForLeader(), "a").ok());
-  ensemble.CrashAndWipe(3);
-  auto& flags = ensemble.options(3).servers;
-  flags.erase(flags.begin() + 1);
-  ensemble.Start(3);
-  ensemble.scheduler.RunFor(absl::Seconds(5));
-  ASSERT_TRUE(ensemble.at(3).fatal.has_value());
-  EXPECT_THAT(std::string(ensemble.at(3).fatal->message()),
-              HasSubstr("formed by servers 1=host1:2192,2=host2:2192,3=host3:2192"));
-  EXPECT_NE(ensemble.WaitForLeader(), 0u);
+TEST(FormationOfEnsemble, MembersThatFormedWithOthersRefuseEachOther) {
+  Hello own = HelloOf(1, FolderState::kMember);
+  own.members = {Ensemble::PeerOf(1), Ensemble::PeerOf(2), Ensemble::PeerOf(3)};
+  Hello peer = HelloOf(2, FolderState::kMember);
+  peer.members = {Ensemble::PeerOf(1), Ensemble::PeerOf(2)};
+  const absl::Status refused = CheckSameEnsemble(own, peer);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr("formed by servers 1=host1:2192,2=host2:2192, by this server's by"));
+  peer.members_index = LogIndex(9);
+  EXPECT_TRUE(CheckSameEnsemble(own, peer).ok()) << "its log says who is in";
+  peer.members_index = LogIndex();
+  peer.folder = FolderState::kAwaiting;
+  EXPECT_TRUE(CheckSameEnsemble(own, peer).ok()) << "it does not count";
 }
 
 TEST(FormationOfEnsemble, RunningEnsembleIgnoresAFolderOfAnother) {
