@@ -7,9 +7,8 @@
 namespace bellwether::sim {
 
 // What a mutant is tried in: the worlds of bell-sim; or, as its servers never ask for what the core
-// must refuse, Raft cores alone (tests/support/raft_random_run), whose leaders ask for changes of one
-// member, or of two at once, at any time.
-enum class Worlds { kServices, kSmallMemberChanges, kLargeMemberChanges };
+// must refuse or bear, Raft cores alone: tests/support/raft_duel and raft_random_run.
+enum class Worlds { kServices, kCoreDuels, kCoreMembers };
 
 // A way in which the product is wrong on purpose (base/mutant.h), to see that it is noticed.
 struct Mutant {

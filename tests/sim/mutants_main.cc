@@ -8,6 +8,7 @@
 #include "tests/sim/mutants.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/workers.h"
+#include "tests/support/raft_duel.h"
 #include "tests/support/raft_random_run.h"
 
 // bell-sim-mutants: one mutant in the worlds of bell-sim, seed by seed until a checker notices. Run
@@ -21,31 +22,24 @@ void List() {
   }
 }
 
-using Cores = coord::raft::RandomRun;
-constexpr int kCoreSteps = 10'000;
+constexpr int kCoreSteps = 20'000;
 
 // Cores that are not safe end the process.
-Report RunCores(uint64_t seed, Cores::Kind kind) {
-  Cores cores(seed, kind);
-  cores.Steps(kCoreSteps);
-  Report report;
-  report.seed = seed;
-  if (cores.HealAndConverge()) return report;
-  report.violations = 1;
-  report.violation = "liveness: the cores do not agree after healing";
-  return report;
+bool RunCores(Worlds worlds, uint64_t seed) {
+  if (worlds == Worlds::kCoreDuels) return coord::raft::FightOverMembers(seed);
+  coord::raft::RandomRun run(seed, coord::raft::RandomRun::Kind::kMemberChanges);
+  run.Steps(kCoreSteps);
+  return run.HealAndConverge();
 }
 
 Report RunIn(Worlds worlds, uint64_t seed, bool print_trace) {
-  switch (worlds) {
-    case Worlds::kSmallMemberChanges:
-      return RunCores(seed, Cores::Kind::kSmallMemberChanges);
-    case Worlds::kLargeMemberChanges:
-      return RunCores(seed, Cores::Kind::kLargeMemberChanges);
-    case Worlds::kServices:
-      break;
-  }
-  return RunSeed(seed, print_trace);
+  if (worlds == Worlds::kServices) return RunSeed(seed, print_trace);
+  Report report;
+  report.seed = seed;
+  if (RunCores(worlds, seed)) return report;
+  report.violations = 1;
+  report.violation = "liveness: the cores do not agree after healing";
+  return report;
 }
 
 int Hunt(const Mutant& mutant, uint64_t seeds) {

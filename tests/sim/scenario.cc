@@ -121,6 +121,7 @@ class Scenario {
     for (const auto& [id, machine] : world_.machines()) {
       if (machine->process == nullptr) continue;  // the spare one
       const coord::ServiceStatus status = machine->process->service().Status();
+      if (id == world_.spare() && !status.replica.is_member) continue;
       if (status.applied_index != newest || !status.not_ready_reason.empty()) return false;
       if (status.replica.leadership.role == coord::Role::kLearner) return false;
     }

@@ -11,8 +11,7 @@ namespace bellwether::coord::raft {
 namespace {
 
 uint32_t FirstVoters(RandomRun::Kind kind, base::Random& random) {
-  if (kind == RandomRun::Kind::kSmallMemberChanges) return 4;  // two halves that don't meet
-  if (kind == RandomRun::Kind::kLargeMemberChanges) return random.Chance(0.5) ? 3 : 5;
+  if (kind == RandomRun::Kind::kMemberChanges) return random.Chance(0.5) ? 3 : 5;
   return static_cast<uint32_t>(random.Chance(0.5) ? 3 : random.Between(1, 5));
 }
 
@@ -27,7 +26,7 @@ RandomRun::RandomRun(uint64_t seed, Kind kind)
   if (kind == Kind::kAny) {
     DecideMixture();
   } else {
-    faults_ = 0.02;
+    faults_ = 0.004;
   }
 }
 
@@ -93,18 +92,11 @@ int RandomRun::readmitted() {
   return count;
 }
 
-// A new leader that has not committed anything yet is the one that may do harm.
-double RandomRun::ChangeChance(const RaftCore& leader) const {
-  if (kind_ == Kind::kAny) return 0.1;
-  return leader.TermAt(leader.commit()) == leader.term() ? 0.02 : 0.5;
-}
-
 // From what `id` believes.
 void RandomRun::ChangeMembers(uint32_t id) {
   std::vector<Member> members = cluster_.core(id).membership().members;
-  uint64_t servers = static_cast<uint64_t>(random_.Between(1, 2));
-  if (kind_ != Kind::kAny) servers = kind_ == Kind::kSmallMemberChanges ? 1 : 2;
-  for (; servers > 0; --servers) {
+  const int64_t least = kind_ == Kind::kAny ? 1 : 2;
+  for (int64_t servers = random_.Between(least, 2); servers > 0; --servers) {
     const ServerId server(RandomServer());
     auto found = std::find_if(members.begin(), members.end(),
                               [server](const Member& member) { return member.id == server; });
@@ -135,9 +127,8 @@ void RandomRun::Step() {
     return;
   }
   const bool leads = cluster_.core(id).role() == Role::kLeader;
-  if (ChangesMembers() && leads && random_.Chance(ChangeChance(cluster_.core(id)))) {
-    return ChangeMembers(id);
-  }
+  const double change = kind_ == Kind::kAny ? 0.1 : 0.02;
+  if (ChangesMembers() && leads && random_.Chance(change)) return ChangeMembers(id);
   if (random_.Chance(transfers_)) {
     const auto to = static_cast<uint32_t>(random_.Below(servers_ + 1));
     transfers_begun_ += cluster_.Transfer(id, to).ok();

@@ -14,9 +14,8 @@ class RandomRun {
  public:
   // What the steps are made of.
   enum class Kind {
-    kAny,                 // everything, each seed in its own mixture
-    kSmallMemberChanges,  // leaders change one server's membership, new ones at once, and are cut off
-    kLargeMemberChanges,  // likewise, two servers at a time
+    kAny,            // everything, each seed in its own mixture
+    kMemberChanges,  // leaders change two members at a time, while the ensemble falls apart
   };
 
   explicit RandomRun(uint64_t seed, Kind kind = Kind::kAny);
@@ -43,7 +42,6 @@ class RandomRun {
   void DecideMixture();
   Options RandomOptions();
   bool ChangesMembers() const { return servers_ > voters_; }
-  double ChangeChance(const RaftCore& leader) const;
   void ChangeMembers(uint32_t id);
   uint32_t RandomServer() { return static_cast<uint32_t>(random_.Between(1, servers_)); }
   void Step();
