@@ -14,6 +14,11 @@ constexpr size_t kPieceBytesMax = 1 << 20;
 constexpr int64_t kPieceBytesPerSecond = 64 << 20;
 // For this server to apply what was committed when a snapshot was asked for.
 constexpr absl::Duration kCatchUpMax = absl::Seconds(5);
+// The store keeps two snapshots. While clients read the older one no newer is taken for others, so
+// that many who save at a time don't all begin again and again: unless those have been silent, or
+// the others have waited, for so long.
+constexpr absl::Duration kSilentMax = absl::Seconds(2);
+constexpr absl::Duration kHeldBackMax = absl::Seconds(20);
 
 absl::Status Replaced() {
   return absl::NotFoundError(
@@ -37,24 +42,29 @@ void ReplicaDriver::SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<Snapshot
   RequestRead("", [this, answer = std::move(answer)](absl::StatusOr<LogIndex> index) mutable {
     if (!index.ok()) return answer(index.status());
     if (!running_) return answer(Stopping());
-    snapshot_callers_.push_back(
-        {*index, deps_.clock.Monotonic() + kCatchUpMax, std::move(answer)});
+    snapshot_callers_.push_back({*index, deps_.clock.Monotonic(), std::move(answer)});
     ServeSnapshotCallers();
   });
 }
 
 void ReplicaDriver::ServeSnapshotCallers() {
   if (snapshot_callers_.empty() || core_ == nullptr) return;
+  const absl::Duration now = deps_.clock.Monotonic();
   const std::optional<SnapshotInfo> newest = deps_.snapshots.Newest();
+  const bool held_back = OlderIsRead(now);
   bool wanted = false;
   std::vector<SnapshotCaller> callers;
   callers.swap(snapshot_callers_);
   for (SnapshotCaller& caller : callers) {
     if (newest.has_value() && newest->meta.index >= caller.at_least) {
-      chunk_asked_ = deps_.clock.Monotonic();  // soon
+      chunk_asked_ = now;  // soon
+      SnapshotReaders& readers = snapshot_readers_[newest->meta.index];
+      ++readers.clients;
+      readers.last_piece = now;
       caller.done(*newest);
     } else {
-      wanted |= applied_told_ >= caller.at_least;
+      wanted |= applied_told_ >= caller.at_least &&
+                (!held_back || now - caller.asked > kHeldBackMax);
       snapshot_callers_.push_back(std::move(caller));
     }
   }
@@ -71,13 +81,36 @@ void ReplicaDriver::ExpireSnapshotCallers(absl::Duration now) {
   std::vector<SnapshotCaller> callers;
   callers.swap(snapshot_callers_);
   for (SnapshotCaller& caller : callers) {
-    if (applied_told_ >= caller.at_least || now < caller.deadline) {
+    if (applied_told_ >= caller.at_least || now - caller.asked < kCatchUpMax) {
       snapshot_callers_.push_back(std::move(caller));
     } else {
       caller.done(absl::UnavailableError(
           "this server is too far behind to take a snapshot of now; ask another one"));
     }
   }
+}
+
+bool ReplicaDriver::OlderIsRead(absl::Duration now) {
+  std::erase_if(snapshot_readers_, [now](const auto& entry) {
+    return entry.second.clients <= 0 || now - entry.second.last_piece > kSilentMax;
+  });
+  const std::optional<SnapshotInfo> newest = deps_.snapshots.Newest();
+  return newest.has_value() && !snapshot_readers_.empty() &&
+         snapshot_readers_.begin()->first < newest->meta.index;
+}
+
+void ReplicaDriver::NotePiece(LogIndex index, uint64_t offset,
+                              const absl::StatusOr<std::string>& piece) {
+  const absl::Duration now = deps_.clock.Monotonic();
+  chunk_asked_ = now;
+  auto readers = snapshot_readers_.find(index);
+  if (readers == snapshot_readers_.end()) return;
+  readers->second.last_piece = now;
+  const std::optional<SnapshotInfo> newest = deps_.snapshots.Newest();
+  const bool is_end = !piece.ok() || piece->size() < kPieceBytesMax ||
+                      (newest.has_value() && newest->meta.index == index &&
+                       offset + piece->size() >= newest->file_bytes);
+  if (is_end) --readers->second.clients;
 }
 
 // From any thread.
@@ -91,10 +124,12 @@ void ReplicaDriver::ReadSnapshot(LogIndex index, Term term, uint64_t offset,
   deps_.snapshot_executor.Post([&store = deps_.snapshots, &executor = deps_.executor,
                                 weak = weak_from_this(), index, term, offset,
                                 done = std::move(done)]() mutable {
-    executor.Post([weak, done = std::move(done),
+    executor.Post([weak, index, offset, done = std::move(done),
                    piece = store.ReadBytes(index, term, offset, kPieceBytesMax)]() mutable {
       const std::shared_ptr<ReplicaDriver> self = weak.lock();
       if (self == nullptr) return done(Stopping());
+      self->NotePiece(index, offset, piece);
+      self->ServeSnapshotCallers();
       self->AnswerPiece(std::move(piece), std::move(done));
     });
   });
@@ -104,7 +139,6 @@ void ReplicaDriver::ReadSnapshot(LogIndex index, Term term, uint64_t offset,
 void ReplicaDriver::AnswerPiece(absl::StatusOr<std::string> piece,
                                 absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) {
   const absl::Duration now = deps_.clock.Monotonic();
-  chunk_asked_ = now;
   const absl::Duration turn = std::max(now, next_piece_);
   const int64_t bytes = piece.ok() ? static_cast<int64_t>(piece->size()) : 0;
   next_piece_ = turn + absl::Seconds(1) * bytes / kPieceBytesPerSecond;

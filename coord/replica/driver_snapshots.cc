@@ -119,6 +119,7 @@ void ReplicaDriver::InstallSnapshot(const raft::SnapshotMeta& snapshot) {
 void ReplicaDriver::TickSnapshots(absl::Duration now) {
   if (SnapshotDue(now)) TakeSnapshot();
   ExpireSnapshotCallers(now);
+  ServeSnapshotCallers();
   FetchMore(now);
 }
 

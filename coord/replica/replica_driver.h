@@ -96,8 +96,14 @@ class ReplicaDriver : public Transport::Handler,
   // Wants a snapshot of a state that has applied `at_least`.
   struct SnapshotCaller {
     LogIndex at_least;
-    absl::Duration deadline;  // to have applied that
+    absl::Duration asked;
     absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done;
+  };
+
+  // Of one snapshot, the clients that have not yet got the end of its file.
+  struct SnapshotReaders {
+    int clients = 0;
+    absl::Duration last_piece;
   };
 
   struct Peer {
@@ -193,6 +199,8 @@ class ReplicaDriver : public Transport::Handler,
   void ServeSnapshotCallers();
   void FailSnapshotCallers(const absl::Status& status);
   void ExpireSnapshotCallers(absl::Duration now);
+  bool OlderIsRead(absl::Duration now);
+  void NotePiece(LogIndex index, uint64_t offset, const absl::StatusOr<std::string>& piece);
   void AnswerPiece(absl::StatusOr<std::string> piece,
                    absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
   void ShowSnapshot(const SnapshotInfo& newest);
@@ -305,6 +313,7 @@ class ReplicaDriver : public Transport::Handler,
   absl::Duration next_fetch_ = -absl::InfiniteDuration();
   uint64_t last_chunk_id_ = 0;
   std::vector<SnapshotCaller> snapshot_callers_;
+  std::map<LogIndex, SnapshotReaders> snapshot_readers_;
   absl::Duration next_piece_ = -absl::InfiniteDuration();  // for a client, not before
   // Shared with what runs on the snapshot executor: nobody waits for that any more.
   const std::shared_ptr<std::atomic<bool>> stopped_;

@@ -378,7 +378,8 @@ void CoordService::AskMembership(MembershipChange change,
 
 void CoordService::SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done) {
   if (const std::string reason = NotReadyReason(); !reason.empty()) {
-    return done(absl::UnavailableError("can't take a snapshot now: " + reason));
+    return done(absl::UnavailableError(
+        fmt::format("can't take a snapshot now: {}; ask another server", reason)));
   }
   log_->SaveSnapshot(std::move(done));
 }

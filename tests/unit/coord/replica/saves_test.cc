@@ -104,6 +104,33 @@ TEST_F(Saves, PiecesMakeTheFile) {
                       fmt::format("snapshot-{}-{}", info->meta.index, info->meta.term)));
 }
 
+// The store keeps two.
+TEST_F(Saves, WaitUntilNobodyReadsTheOneThatTheyWouldReplace) {
+  Write("a");
+  const auto first = Save(ensemble_, leader_);
+  Write("b");
+  const auto second = Save(ensemble_, leader_);
+  ASSERT_TRUE(first.ok() && second.ok());
+  Write("c");
+  std::optional<absl::StatusOr<SnapshotInfo>> third;
+  ensemble_.at(leader_).replica.SaveSnapshot(
+      [&third](absl::StatusOr<SnapshotInfo> answer) { third = std::move(answer); });
+  ensemble_.scheduler.RunFor(absl::Seconds(1));
+  EXPECT_FALSE(third.has_value());
+  EXPECT_TRUE(Read(ensemble_, leader_, first->meta.index, first->meta.term, 0).ok());
+  ASSERT_TRUE(ensemble_.Until([&third] { return third.has_value(); }, absl::Seconds(1)));
+  ASSERT_TRUE(third->ok());
+  EXPECT_GT((*third)->meta.index, second->meta.index);
+  EXPECT_TRUE(Read(ensemble_, leader_, second->meta.index, second->meta.term, 0).ok());
+}
+
+TEST_F(Saves, DoNotWaitForAClientThatIsGone) {
+  for (int i = 0; i < 4; ++i) {
+    Write("a");
+    EXPECT_TRUE(Save(ensemble_, leader_).ok()) << i;  // nobody reads it
+  }
+}
+
 TEST_F(Saves, SnapshotThatIsGoneIsNotFound) {
   const auto piece = Read(ensemble_, leader_, LogIndex(1'000'000), Term(1), 0);
   EXPECT_TRUE(absl::IsNotFound(piece.status())) << piece.status();
