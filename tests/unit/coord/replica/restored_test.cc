@@ -143,6 +143,25 @@ TEST(Restored, AgainIntoAnEnsembleThatLivesIsRefused) {
   }
 }
 
+TEST(Restored, EnsembleChangesItsMembersLikeAnyOther) {
+  Ensemble ensemble(3, 7);
+  for (uint32_t id = 1; id <= 3; ++id) Restore(ensemble, id);
+  ensemble.StartAll();
+  ASSERT_NE(ensemble.WaitForLeader(), 0u);
+  ensemble.AddMachine(4);
+  const absl::Status joined = ensemble.Join(4);
+  ASSERT_TRUE(joined.ok()) << joined;
+  const auto removed = ensemble.Change({MembershipChange::Kind::kRemove, ServerId(1), ""});
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  ensemble.Crash(1);
+  for (uint32_t id = 2; id <= 4; ++id) ensemble.Crash(id);
+  for (uint32_t id = 2; id <= 4; ++id) ensemble.Start(id);
+  const uint32_t leader = ensemble.WaitForLeader();
+  ASSERT_NE(leader, 0u);
+  ASSERT_TRUE(ensemble.ProposeAndWait(leader, "b").ok());
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"restored", "b"}); }));
+}
+
 TEST(Restored, ForOtherServersDoesNotStart) {
   Ensemble ensemble(3, 5);
   const std::vector<PeerAddress> all = ensemble.options(1).servers;
