@@ -41,6 +41,7 @@ void Nemesis::ScheduleNext() {
   const absl::Duration interval = world_.options().fault_interval;
   world_.scheduler.After(interval * 2 * static_cast<double>(random_.Below(1000)) / 1000, [this] {
     if (stopped_) return;
+    if (world_.scheduler.now() < quiet_until_) return ScheduleNext();
     std::vector<Fault> enabled;
     for (const Fault fault : kEvents) {
       if (world_.options().Enabled(fault)) enabled.push_back(fault);

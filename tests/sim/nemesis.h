@@ -100,6 +100,8 @@ class Nemesis {
   bool stopped_ = false;
   uint32_t away_ = 0;           // not in the ensemble, or soon not, or just back; 0: all are in it
   absl::Duration away_until_;   // by then what was asked to remove it has happened or never will
+  absl::Duration quiet_until_;  // no other faults begin before
+  int see_saws_ = 0;
   struct Admission {
     absl::Duration not_before;
     std::function<void()> then;

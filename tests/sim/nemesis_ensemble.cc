@@ -11,6 +11,7 @@ using coord::MembershipView;
 using Kind = coord::MembershipChange::Kind;
 
 constexpr absl::Duration kAskedFor = absl::Seconds(12);
+constexpr int kSeeSawsMax = 2;  // in one world
 
 const coord::MemberInfo* FindIn(const MembershipView& view, uint32_t server) {
   const auto found = std::find_if(
@@ -164,13 +165,15 @@ bool Nemesis::HandOver() {
 
 // A client is silent for a while; another server leads, and hears of it; the first one leads again
 // just when the client falls silent anew, for less than its session's timeout. So each leader by
-// itself has heard of it in time, but what the first one remembers is old.
+// itself has heard of it in time, but what the first one remembers is old. Nothing else happens then.
 bool Nemesis::SeeSaw() {
   const uint32_t first = world_.Leader();
   const uint32_t second = AnyServer();
   const uint32_t slot = AnyClient();
   SimClient* const client = world_.client(slot);
   if (first == 0 || first == second || client == nullptr || client->server() == 0) return false;
+  if (see_saws_ == kSeeSawsMax) return false;
+  ++see_saws_;
   world_.trace.Add("fault: server {} leads for a while instead of {}, around silences of client {}",
                    second, first, client->serial());
   const auto share = [this](int64_t first_percent, int64_t last_percent) {
@@ -183,6 +186,7 @@ bool Nemesis::SeeSaw() {
   const auto lead = [this](uint32_t server) {
     Ask({Kind::kTransfer, ServerId(server), ""}, nullptr);
   };
+  quiet_until_ = world_.scheduler.now() + end;
   client->Pause();
   UndoAfter(away, [lead, second] { lead(second); });
   UndoAfter(away + Between(20, 60), [this, slot, serial = client->serial()] {
