@@ -1,5 +1,8 @@
 #include "coord/restore.h"
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -8,6 +11,7 @@
 #include "base/clock.h"
 #include "base/folder.h"
 #include "base/metrics.h"
+#include "base/random.h"
 #include "base/thread_executor.h"
 #include "coord/replica/formation.h"
 #include "coord/storage/rocks_log_store.h"
@@ -22,6 +26,21 @@ namespace bellwether::coord {
 namespace {
 
 using ::testing::HasSubstr;
+
+// While it lives, no file of this process grows beyond so many bytes: writes fail.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limited{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limited);
+  }
+  ~FileSizeLimit() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_;
+};
 
 class Restore : public testing::Test {
  protected:
@@ -150,6 +169,24 @@ TEST_F(Restore, OfADamagedFileLeavesNothing) {
   std::ofstream(options_.file, std::ios::binary | std::ios::app) << "x";
   EXPECT_TRUE(absl::IsDataLoss(RestoreDataFolder(options_).status()));
   EXPECT_FALSE(std::filesystem::exists(options_.data_dir));
+}
+
+TEST_F(Restore, ThatFailedLeavesAFolderThatNoServerStartsFrom) {
+  base::Random random(1);
+  std::string large(64 << 10, '\0');
+  for (char& byte : large) byte = static_cast<char>(random.Next());  // can't be packed
+  machine_.Create("/large", large);
+  Write("file");
+  {
+    const FileSizeLimit limit(4 << 10);
+    EXPECT_FALSE(RestoreDataFolder(options_).ok());
+  }
+  {
+    auto data_dir = base::DataDir::Open(options_.data_dir, "coord", 2);
+    ASSERT_TRUE(data_dir.ok());
+    EXPECT_FALSE(CheckNotRestoring(**data_dir).ok());
+  }
+  EXPECT_TRUE(RestoreDataFolder(options_).ok());
 }
 
 // As after a crash: the marker is there, and some of the rest.
