@@ -55,6 +55,10 @@ const std::vector<Mutant>& Mutants() {
        Worlds::kCoreDuels},
       {38, 300, "while the membership is joint only the new half decides (thesis section 4.3)",
        Worlds::kCoreMembers},
+      {39, 300, "a crash may take the name of a snapshot that the log relies on (R21)"},
+      {40, 300, "the memberships are not truncated with the log (R19)", Worlds::kCoreMembers},
+      {41, 300, "a membership is changed while another change is under way (R6)",
+       Worlds::kCoreMembers},
   };
   return *mutants;
 }
