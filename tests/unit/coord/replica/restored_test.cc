@@ -79,6 +79,30 @@ TEST(Restored, OfThreeFormOneEnsembleAndOutliveCrashesMeanwhile) {
   }
 }
 
+// It meets members, which it heard when they were none.
+TEST(Restored, ServerThatFormsLastIsNotRefused) {
+  int last = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Ensemble ensemble(3, seed);
+    for (uint32_t id = 1; id <= 3; ++id) Restore(ensemble, id);
+    ensemble.StartAll();
+    const auto formed = [&ensemble](uint32_t id) {
+      return ensemble.disk(id).durable_hard_state().has_value();
+    };
+    ASSERT_TRUE(ensemble.Until([&] { return formed(1) || formed(2) || formed(3); }));
+    const uint32_t victim = formed(1) ? 2 : 1;
+    ensemble.Crash(victim);
+    if (!formed(victim)) ++last;
+    ensemble.scheduler.RunFor(absl::Seconds(1));
+    ensemble.Start(victim);
+    const uint32_t leader = ensemble.WaitForLeader();
+    ASSERT_NE(leader, 0u) << "seed " << seed;
+    ASSERT_TRUE(ensemble.ProposeAndWait(leader, "b").ok());
+    ASSERT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"restored", "b"}); }));
+  }
+  EXPECT_GT(last, 0);
+}
+
 TEST(Restored, FromDifferentSnapshotsNeverVote) {
   Ensemble ensemble(3, 2);
   Restore(ensemble, 1);
@@ -171,6 +195,18 @@ TEST(Restored, ForOtherServersDoesNotStart) {
   ensemble.Start(1);
   ensemble.scheduler.RunFor(absl::Milliseconds(100));
   EXPECT_THAT(FatalOf(ensemble, 1), HasSubstr("restored for other servers"));
+}
+
+TEST(Restored, ForFewerServersThanItsPeersDoesNotVote) {
+  Ensemble ensemble(3, 5);
+  ensemble.options(1).servers.pop_back();
+  for (uint32_t id = 1; id <= 3; ++id) Restore(ensemble, id);
+  ensemble.StartAll();
+  ensemble.scheduler.RunFor(absl::Seconds(10));
+  EXPECT_THAT(FatalOf(ensemble, 1), HasSubstr("ensemble list disagrees"));
+  for (uint32_t id = 1; id <= 3; ++id) {
+    EXPECT_FALSE(ensemble.disk(id).durable_hard_state().has_value()) << id;
+  }
 }
 
 TEST(Restored, WithoutItsSnapshotDoesNotStart) {
