@@ -118,6 +118,7 @@ void WatchHub::Restart(Zxid zxid) {
   base::MutexLock lock(mutex_);
   ring_.Clear(zxid);
   zxid_ = zxid;
+  if (MUTANT(32)) return;
   exact_.clear();
   recursive_.clear();
   prompt_.clear();

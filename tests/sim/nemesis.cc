@@ -376,21 +376,46 @@ bool Nemesis::PauseClient() {
   const uint32_t slot = AnyClient();
   SimClient* const client = world_.client(slot);
   if (client == nullptr) return false;
+  if (random_.Chance(0.3) && client->session_deadline() > world_.scheduler.now()) {
+    return PauseToDeadline(slot);
+  }
   // Often so long that it is back just when its session expires.
   const absl::Duration timeout = world_.options().session_timeout;
   const absl::Duration length =
       random_.Chance(0.5) ? timeout * static_cast<double>(random_.Between(30, 200)) / 100
                           : timeout - Between(0, 250) + Between(0, 500);
-  world_.trace.Add("fault: client {} stands still for {}", client->serial(),
-                   absl::FormatDuration(length));
-  client->Pause();
-  UndoAfter(length, [this, slot, serial = client->serial(), breaks = random_.Chance(0.5)] {
-    SimClient* const same = Same(slot, serial);
-    if (same == nullptr) return;
-    if (breaks) world_.client_network.Break(slot);  // so that it attaches anew
-    same->Resume();
+  PauseClientFor(slot, length, random_.Chance(0.5));
+  return true;
+}
+
+// It attaches anew when the leader is about to expire its session, while disks are slow: the one is on
+// its way through the log when the other is proposed.
+bool Nemesis::PauseToDeadline(uint32_t slot) {
+  const absl::Duration left = world_.client(slot)->session_deadline() - world_.scheduler.now();
+  PauseClientFor(slot, left + Between(0, 300), true);
+  UndoAfter(left, [this] {
+    for (const auto& [id, machine] : world_.machines()) machine->disk.sync_last = Between(20, 200);
+  });
+  UndoAfter(left + Between(300, 400), [this] {
+    for (const auto& [id, machine] : world_.machines()) {
+      machine->disk.sync_last = world_.options().sync_max;
+    }
   });
   return true;
+}
+
+// `breaks`: its connections end then, so that it attaches anew.
+void Nemesis::PauseClientFor(uint32_t slot, absl::Duration length, bool breaks) {
+  SimClient& client = *world_.client(slot);
+  world_.trace.Add("fault: client {} stands still for {}", client.serial(),
+                   absl::FormatDuration(length));
+  client.Pause();
+  UndoAfter(length, [this, slot, serial = client.serial(), breaks] {
+    SimClient* const same = Same(slot, serial);
+    if (same == nullptr) return;
+    if (breaks) world_.client_network.Break(slot);
+    same->Resume();
+  });
 }
 
 SimClient* Nemesis::Same(uint32_t slot, uint64_t serial) {

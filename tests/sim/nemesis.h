@@ -50,6 +50,8 @@ class Nemesis {
   bool MoveClient();
   bool CutClient();
   bool PauseClient();
+  bool PauseToDeadline(uint32_t slot);
+  void PauseClientFor(uint32_t slot, absl::Duration length, bool breaks);
   bool CrashClient();
 
   // nemesis_disks.cc

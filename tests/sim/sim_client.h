@@ -46,6 +46,8 @@ class SimClient {
   size_t writes_outstanding() const { return writes_outstanding_; }
   // The server it is attached to, or tries; 0 before the first.
   uint32_t server() const;
+  // By then the ensemble may end its session, if nothing more is heard of it.
+  absl::Duration session_deadline() const { return client_.SessionDeadline(); }
   // For people, when it did not finish.
   std::string State() const;
 
