@@ -245,7 +245,8 @@ void Nemesis::Hunt(uint32_t leader) {
 void Nemesis::OnSend(ServerId from, ServerId to, const coord::PeerMessage& message) {
   if (std::holds_alternative<coord::SnapshotChunk>(message) && !stopped_ &&
       random_.Chance(world_.options().kill_at_install_chance)) {
-    UndoAfter(absl::Microseconds(20), [this, to] { KillWhenInstalling(to.value(), kInstallLooks); });
+    UndoAfter(absl::Microseconds(20),
+              [this, to] { KillWhenInstalling(to.value(), kInstallLooks); });
   }
   const auto* const sent = std::get_if<coord::raft::Message>(&message);
   if (sent == nullptr || stopped_) return;
@@ -388,8 +389,8 @@ bool Nemesis::PauseClient() {
   return true;
 }
 
-// It attaches anew when the leader is about to expire its session, while disks are slow: the one is on
-// its way through the log when the other is proposed.
+// It attaches anew when the leader is about to expire its session, while disks are slow: the one is
+// on its way through the log when the other is proposed.
 bool Nemesis::PauseToDeadline(uint32_t slot) {
   const absl::Duration left = world_.client(slot)->session_deadline() - world_.scheduler.now();
   PauseClientFor(slot, left + Between(0, 300), true);

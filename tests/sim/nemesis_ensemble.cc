@@ -165,7 +165,8 @@ bool Nemesis::HandOver() {
 
 // A client is silent for a while; another server leads, and hears of it; the first one leads again
 // just when the client falls silent anew, for less than its session's timeout. So each leader by
-// itself has heard of it in time, but what the first one remembers is old. Nothing else happens then.
+// itself has heard of it in time, but what the first one remembers is old. Nothing else happens
+// meanwhile.
 bool Nemesis::SeeSaw() {
   const uint32_t first = world_.Leader();
   const uint32_t second = AnyServer();

@@ -46,9 +46,9 @@ class World : private ServerObserver {
   void WipeServer(uint32_t id);
   // It has never been in the ensemble. Requires: it is down.
   void MakeNew(uint32_t id);
-  // Its newest snapshot is damaged, or gone. False, and nothing happened, when there is none or what
-  // is left does not reach its log, as behind an installed one: then the log is of no use either.
-  // Requires: it is down.
+  // Its newest snapshot is damaged, or gone. False, and nothing happened, when there is none or
+  // what is left does not reach its log, as behind an installed one: then the log is of no use
+  // either. Requires: it is down.
   bool SpoilNewestSnapshot(uint32_t id);
   // A snapshot of another server is here in part, or not yet what its state and its log begin with.
   bool Installing(uint32_t id);

@@ -121,7 +121,8 @@ class Duel {
       const auto leader = cluster_.Leader();
       if (!leader.has_value()) continue;
       const RaftCore& core = cluster_.core(*leader);
-      const bool complete = core.membership_index() <= core.commit() && !core.membership().IsJoint();
+      const bool joint = core.membership().IsJoint();
+      const bool complete = !joint && core.membership_index() <= core.commit();
       if (complete && core.TermAt(core.commit()) == core.term()) return true;
     }
     return false;
