@@ -251,7 +251,10 @@ void RaftCore::OnTimeoutNow(const Message& message) {
   if (from_leader && MayStand()) Campaign(/*leadership_transfer=*/true);
 }
 
-// The own vote counts when it is durable, as anyone else's (OnPersisted).
+// The own vote counts when it is durable, as anyone else's (OnPersisted). So a request for votes promises
+// nothing by itself, and the successor of a leader that hands over, for which everybody waits, asks while
+// its own vote is being written. Its log must be durable: who crashes, comes back with a shorter one and
+// stands again in the same term could get votes that were given to the longer one.
 void RaftCore::Campaign(bool leadership_transfer) {
   role_ = Role::kCandidate;
   leader_ = ServerId(0);
@@ -268,9 +271,10 @@ void RaftCore::RequestVotes(VoteRequest request) {
   request.campaign_term = request.pre_vote ? hard_state_.term + 1 : hard_state_.term;
   request.last_index = log_.last_index();
   request.last_term = log_.last_term();
+  const bool early = request.leadership_transfer && log_.durable() == log_.last_index();
   for (ServerId server : voters().members()) {
     if (server == options_.self) continue;
-    Send(server, request, Leaves::kAtOnce);
+    Send(server, request, early ? Leaves::kBeforeDurable : Leaves::kAtOnce);
   }
 }
 
@@ -355,9 +359,11 @@ void RaftCore::TakeCommitted(Ready& ready) {
 }
 
 // Nothing leaves before the term, vote and standing that it was made under are durable (R13), a
-// vote and the request for one among them. A leader's were durable before it became one.
+// vote and, but for a successor's, the request for one among them. A leader's were durable before it
+// became one.
 void RaftCore::Send(ServerId to, decltype(Message::body) body, Leaves leaves) {
-  const bool at_once = leaves == Leaves::kAtOnce && (HardStateDurable() || MUTANT(6));
+  const bool at_once = leaves == Leaves::kBeforeDurable ||
+                       (leaves == Leaves::kAtOnce && (HardStateDurable() || MUTANT(6)));
   (at_once ? messages_ : messages_after_persist_)
       .push_back(Message{options_.self, to, hard_state_.term, std::move(body)});
 }

@@ -194,8 +194,9 @@ class RaftCore {
 
   // Output.
   enum class Leaves {
-    kAtOnce,        // but not before the hard state is durable
-    kAfterEntries,  // when all entries of the log are
+    kBeforeDurable,  // whatever is durable
+    kAtOnce,         // but not before the hard state is durable
+    kAfterEntries,   // when all entries of the log are
   };
   void Send(ServerId to, decltype(Message::body) body, Leaves leaves);
   bool HardStateDurable() const;

@@ -41,6 +41,40 @@ TEST(RaftTransfer, Thesis310TakesNoTicks) {
   EXPECT_EQ(cluster.Leader(), 4u);
 }
 
+TEST(RaftTransfer, SuccessorAsksForVotesWhileItsOwnIsBeingWritten) {
+  RaftCluster cluster(3);
+  cluster.Elect(1);
+  cluster.TickAll(5);
+  cluster.HoldDisk(2);
+  ASSERT_TRUE(cluster.Transfer(1, 2).ok());
+  cluster.RunUntilQuiet();
+  EXPECT_EQ(cluster.core(3).term(), Term(2)) << "it was asked, and votes";
+  EXPECT_EQ(cluster.core(1).term(), Term(2));
+  EXPECT_EQ(cluster.core(2).role(), Role::kCandidate) << "its own vote is not durable";
+  cluster.ReleaseDisk(2);
+  cluster.RunUntilQuiet();
+  EXPECT_EQ(cluster.Leader(), 2u);
+  EXPECT_EQ(cluster.core(2).term(), Term(2));
+}
+
+TEST(RaftTransfer, SuccessorWhoseLogIsNotDurableAsksLater) {
+  RaftCluster cluster(3);
+  cluster.Elect(1);
+  cluster.TickAll(5);
+  cluster.HoldDisk(2);
+  cluster.HoldDisk(3);
+  ASSERT_TRUE(cluster.Propose(1, {"a"}).ok());
+  cluster.RunUntilQuiet();
+  cluster.core(2).Step(Message{ServerId(1), ServerId(2), Term(1), TimeoutNow{}});  // come late
+  cluster.RunUntilQuiet();
+  EXPECT_EQ(cluster.core(2).role(), Role::kCandidate);
+  EXPECT_EQ(cluster.core(3).term(), Term(1)) << "not asked yet";
+  cluster.ReleaseDisk(2);
+  cluster.ReleaseDisk(3);
+  cluster.RunUntilQuiet();
+  EXPECT_EQ(cluster.Leader(), 2u);
+}
+
 TEST(RaftTransfer, Thesis310ProposalsWaitAndGoOnWhenItIsGivenUp) {
   RaftCluster cluster(3);
   cluster.Elect(1);
