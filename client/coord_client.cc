@@ -11,8 +11,9 @@
 namespace bellwether::client {
 namespace {
 
-// Silence of a server that can't serve now is not filled with retries.
-constexpr absl::Duration kPause = absl::Milliseconds(50);
+// Silence of a server that can't serve now is not filled with retries. Mostly it can soon.
+constexpr absl::Duration kPauseFirst = absl::Milliseconds(5);
+constexpr absl::Duration kPauseMax = absl::Milliseconds(50);
 // A connection that stood for less is no proof that the next one will stand: backoff goes on.
 constexpr absl::Duration kStableAfter = absl::Seconds(1);
 
@@ -138,13 +139,12 @@ void CoordClient::OnAttached(const coord::v1::Attached& attached) {
 
 void CoordClient::OnResponse(coord::v1::Response response) {
   servers_.SawZxid(Zxid(response.zxid()));
+  if (!response.has_error()) pause_ = absl::ZeroDuration();
   switch (queue_.OnResponse(std::move(response))) {
     case RequestQueue::Next::kContinue:
       break;
     case RequestQueue::Next::kPause:
-      paused_until_ = clock_.Monotonic() + kPause;
-      executor_.Cancel(pause_timer_);
-      pause_timer_ = executor_.RunAfter(kPause, [this] { SendPending(); });
+      Pause();
       break;
     case RequestQueue::Next::kReconnect:
       Disconnect(absl::UnavailableError(
@@ -152,6 +152,16 @@ void CoordClient::OnResponse(coord::v1::Response response) {
       break;
   }
   SendPending();
+}
+
+// Once for all that was refused together.
+void CoordClient::Pause() {
+  const absl::Duration now = clock_.Monotonic();
+  if (now < paused_until_) return;
+  pause_ = std::clamp(2 * pause_, kPauseFirst, kPauseMax);
+  paused_until_ = now + pause_;
+  executor_.Cancel(pause_timer_);
+  pause_timer_ = executor_.RunAfter(pause_, [this] { SendPending(); });
 }
 
 void CoordClient::SendPending() {

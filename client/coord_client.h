@@ -158,6 +158,7 @@ class CoordClient {
   RequestQueue::Answer WithWatch(OneShotWatches::Kind kind, std::string path, OneShotWatch watch,
                                  RequestQueue::Answer answer);
   void SendPending();
+  void Pause();
   void ArmRequestTimer();
 
   void Connect();
@@ -197,6 +198,7 @@ class CoordClient {
   absl::Duration attach_sent_at_;
   absl::Duration attached_at_;
   absl::Duration paused_until_;  // send nothing before
+  absl::Duration pause_;         // the last one, of several without an answer between them
   std::deque<std::pair<uint64_t, absl::Duration>> keep_alives_;  // unanswered: id, when sent
   uint64_t next_keep_alive_ = 1;
   std::atomic<int64_t> deadline_ns_ = 0;

@@ -219,6 +219,32 @@ TEST_F(CoordClientTest, ARefusalWithoutEffectIsRetriedBeforeAllThatWasSentAfterI
   EXPECT_THAT(Sent(), ElementsAre("w1/1", "w2/2", "get", "w1/1", "w2/2", "get", "w3/3"));
 }
 
+TEST_F(CoordClientTest, PausesLongerAfterEachRefusalUntilAnAnswer) {
+  Deliver(AttachedFrame(1, 0));
+  Get("r1");
+  uint64_t id = 0;
+  const auto refused_for = [&](absl::Duration pause) {
+    const size_t sent = Sent().size();
+    Deliver(Failed(++id, 0, absl::StatusCode::kUnavailable, ""));
+    executor_.Advance(pause - absl::Milliseconds(1));
+    EXPECT_EQ(Sent().size(), sent);
+    executor_.Advance(absl::Milliseconds(1));
+    EXPECT_EQ(Sent().size(), sent + 1);
+  };
+  for (int ms : {5, 10, 20, 40, 50, 50}) refused_for(absl::Milliseconds(ms));
+  Deliver(GetDone(++id, 11, "v"));
+  Get("r2");
+  refused_for(absl::Milliseconds(5));
+}
+
+TEST_F(CoordClientTest, PausesOnceForAllThatIsRefusedTogether) {
+  Deliver(AttachedFrame(1, 0));
+  for (const char* label : {"r1", "r2", "r3"}) Get(label);
+  for (uint64_t id : {1, 2, 3}) Deliver(Failed(id, 0, absl::StatusCode::kUnavailable, ""));
+  executor_.Advance(absl::Milliseconds(5));
+  EXPECT_EQ(Sent().size(), 6u);
+}
+
 TEST_F(CoordClientTest, ARefusedReadFailsWhenALaterWriteTookEffect) {
   Deliver(AttachedFrame(1, 0));
   Get("r1");
