@@ -11,6 +11,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -60,29 +61,43 @@ struct Pass {
   absl::Duration interval;
 };
 
-// The longest time without an acknowledged write. Thread-safe.
+// The longest time without an acknowledged write, and all that are not short. Thread-safe.
 class GapMeter {
  public:
+  struct Gap {
+    absl::Duration began;
+    absl::Duration length;
+  };
+
   void Start(absl::Duration now) {
     base::MutexLock lock(mutex_);
     last_ = now;
     longest_ = absl::ZeroDuration();
+    gaps_.clear();
   }
   // Also called once with the end of the pass, so that a silence up to there counts.
   void Acknowledged(absl::Duration now) {
     base::MutexLock lock(mutex_);
     longest_ = std::max(longest_, now - last_);
+    if (now - last_ >= kGapsFrom) gaps_.push_back({last_, now - last_});
     last_ = std::max(last_, now);
   }
   absl::Duration longest() {
     base::MutexLock lock(mutex_);
     return longest_;
   }
+  std::vector<Gap> gaps() {
+    base::MutexLock lock(mutex_);
+    return gaps_;
+  }
 
  private:
+  static constexpr absl::Duration kGapsFrom = absl::Milliseconds(1);
+
   base::Mutex mutex_;
   absl::Duration last_ ABSL_GUARDED_BY(mutex_);
   absl::Duration longest_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Gap> gaps_ ABSL_GUARDED_BY(mutex_);  // from kGapsFrom on
 };
 
 // One session that keeps `in_flight` requests outstanding, each on a znode of its own. Everything
@@ -108,12 +123,18 @@ class Connection {
       running_ = flags_.in_flight;
     }
     coord_->Run([this, pass](client::CoordClient& client) {
+      if (client_ == nullptr) {
+        client.AddStateListener([this](client::SessionState state) {
+          if (state == client::SessionState::kSuspended) ++connections_lost_;
+        });
+      }
       client_ = &client;
       pass_ = pass;
       started_ = answered_ = 0;
       latencies_ = {};
       failures_ = 0;
       failure_.clear();
+      connections_lost_ = 0;
       own_.Start(Now());
       for (int slot = 0; slot < flags_.in_flight; ++slot) Next(slot);
     });
@@ -134,9 +155,20 @@ class Connection {
   int64_t answered() const { return answered_; }
   int64_t failures() const { return failures_; }
   const std::string& failure() const { return failure_; }
+  int connections_lost() const { return connections_lost_; }
   absl::Duration LongestGapUntil(absl::Duration end) {
     own_.Acknowledged(end);
     return own_.longest();
+  }
+  // [when it began in Unix ms, ms] of each.
+  nlohmann::ordered_json Gaps() {
+    const absl::Time start = base::SystemClock().Wall() - Now();
+    nlohmann::ordered_json gaps = nlohmann::ordered_json::array();
+    for (const GapMeter::Gap& gap : own_.gaps()) {
+      gaps.push_back({absl::ToDoubleMilliseconds(start + gap.began - absl::UnixEpoch()),
+                      absl::ToDoubleMilliseconds(gap.length)});
+    }
+    return gaps;
   }
 
  private:
@@ -225,6 +257,7 @@ class Connection {
   int64_t answered_ = 0;  // without failure, the warm-up included
   int64_t failures_ = 0;
   std::string failure_;  // the last one
+  std::atomic<int> connections_lost_ = 0;  // also behind the end of a pass
   LatencyHistogram latencies_;
   GapMeter own_;
 
@@ -281,9 +314,10 @@ nlohmann::ordered_json Report(Connections& connections, GapMeter& all, const Pas
     answered += connection->answered();
     failures += connection->failures();
     if (!connection->failure().empty()) failure = connection->failure();
-    clients.push_back(
-        {{"server", connection->server()},
-         {"longest_gap_ms", absl::ToDoubleMilliseconds(connection->LongestGapUntil(end))}});
+    nlohmann::ordered_json& client = clients.emplace_back();
+    client["server"] = connection->server();
+    client["longest_gap_ms"] = absl::ToDoubleMilliseconds(connection->LongestGapUntil(end));
+    client["connections_lost"] = connection->connections_lost();
   }
   nlohmann::ordered_json report = {{"measured", latencies.count()},
                                    {"answered", answered},
@@ -331,8 +365,12 @@ absl::StatusOr<nlohmann::ordered_json> Run(const Flags& flags) {
   RunPass(connections, pass);
   const double took = counted ? absl::ToDoubleSeconds(now() - pass.start) : flags.seconds;
   auto report = Report(connections, all, pass, took, CpuSeconds() - cpu_before);
-  if (flags.mode != "gap") {
-    for (const auto& connection : connections) connection->CloseSession();
+  for (size_t i = 0; i < connections.size(); ++i) {
+    if (flags.mode == "gap") {
+      report["clients"][i]["gaps"] = connections[i]->Gaps();
+    } else {
+      connections[i]->CloseSession();
+    }
   }
   return report;
 }
