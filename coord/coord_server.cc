@@ -21,6 +21,9 @@ namespace {
 // How long clients' calls may take to end when the server stops.
 constexpr absl::Duration kStopGrace = absl::Seconds(2);
 
+// How long handing over leadership may take, in election timeouts: more than it takes at most.
+constexpr int kHandOverElections = 5;
+
 // The transport of a single server.
 class NoPeers : public Transport {
  public:
@@ -221,7 +224,7 @@ void CoordServer::HandOverLeadership() {
   });
   const base::Clock& clock = base::SystemClock();
   const absl::Duration deadline =
-      clock.Monotonic() + 2 * options_.election_timeout * base::TimeScale();
+      clock.Monotonic() + kHandOverElections * options_.election_timeout * base::TimeScale();
   base::MutexLock lock(handed->mutex);
   while (!handed->done && clock.Monotonic() < deadline) {
     handed->changed.WaitFor(handed->mutex, deadline - clock.Monotonic());

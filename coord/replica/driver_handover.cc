@@ -1,12 +1,24 @@
 // Giving up leadership: on request, with nothing under way that the change would leave unknown, or at
-// once, when the own disk hangs.
+// once, when the own disk hangs. And what a change of leader means for what is under way.
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
 #include "coord/replica/replica_driver.h"
 
 namespace bellwether::coord {
+namespace {
+
+// How long what is asked waits for the next leader, in election timeouts since the last one was there.
+constexpr int kLeaderlessElections = 2;
+// How much of an election timeout a leader that hands over waits for the others to hold.
+constexpr double kHoldAwaitedShare = 0.2;
+// How long, in election timeouts, a server that has stepped down stays for the election: it has a vote.
+constexpr int kSuccessorElections = 3;
+
+}  // namespace
 
 // First everybody holds what they would propose, then what is under way is committed and applied,
 // then the core hands over: so no command's fate depends on who leads.
@@ -29,9 +41,16 @@ void ReplicaDriver::HandOver(ServerId to, absl::AnyInvocable<void()> done) {
   RequestPump();
 }
 
+// Itself, or one that it is connected to.
+bool ReplicaDriver::HasLeader() const {
+  return leadership_.role == Role::kLeader || Reachable(leadership_.leader);
+}
+
 // Until the next leader is known.
 bool ReplicaDriver::HoldsProposals(absl::Duration now) const {
-  return now < held_until_ && (leadership_.term == held_in_ || leadership_.leader == ServerId());
+  const bool next_known = leadership_.term != held_in_ && leadership_.leader != ServerId();
+  if (now < held_until_ && !next_known) return true;
+  return !HasLeader() && now - led_at_ < kLeaderlessElections * options_.election_timeout;
 }
 
 void ReplicaDriver::OnHoldForwards(ServerId from, HoldForwards hold) {
@@ -41,23 +60,40 @@ void ReplicaDriver::OnHoldForwards(ServerId from, HoldForwards hold) {
   } else if (from == leadership_.leader) {
     held_in_ = hold.term;
     held_until_ = deps_.clock.Monotonic() + options_.election_timeout;
-    deps_.transport.Send(from, hold);
+    hold_unanswered_ = true;
+    AnswerHold();
+  }
+}
+
+// With no forward under way, none is broken off when the leader changes.
+void ReplicaDriver::AnswerHold() {
+  if (!hold_unanswered_ || forward_sender_.bytes() > 0) return;
+  hold_unanswered_ = false;
+  if (leadership_.term == held_in_ && Reachable(leadership_.leader)) {
+    deps_.transport.Send(leadership_.leader, HoldForwards{held_in_});
   }
 }
 
 void ReplicaDriver::CheckHandOver(absl::Duration now) {
   if (!handing_over_.has_value()) return;
   if (leadership_.role != Role::kLeader) {
-    if (leadership_.leader != ServerId() || now >= handing_over_->deadline) EndHandOver();
+    const bool others = std::any_of(peers_.begin(), peers_.end(),
+                                    [this](const auto& peer) { return Reachable(peer.first); });
+    const absl::Duration stays =
+        others ? kSuccessorElections * options_.election_timeout : absl::ZeroDuration();
+    if (leadership_.leader != ServerId() || now >= handing_over_->deadline + stays) EndHandOver();
     return;
   }
   if (now >= handing_over_->deadline) {
     LOG_INFO("leadership could not be handed over id={}", options_.id);
     return EndHandOver();
   }
-  // A server that does not answer is not waited for to the end.
-  const bool held = handing_over_->awaited.empty() ||
-                    handing_over_->deadline - now < options_.election_timeout / 2;
+  // All others wait for a server that does not answer, so it is not waited for to the end: what it
+  // forwards from now on is refused.
+  std::erase_if(handing_over_->awaited, [this](ServerId server) { return !Reachable(server); });
+  const absl::Duration waited = now - (handing_over_->deadline - options_.election_timeout);
+  const bool held =
+      handing_over_->awaited.empty() || waited >= options_.election_timeout * kHoldAwaitedShare;
   if (handing_over_->begun || !held || applied_told_ < core_->last_index()) return;
   if (absl::Status status = core_->TransferLeadership(handing_over_->to); !status.ok()) {
     LOG_INFO("leadership is not handed over id={} reason=\"{}\"", options_.id, status);
@@ -76,6 +112,42 @@ void ReplicaDriver::EndHandOver() {
   held_until_ = -absl::InfiniteDuration();
   done();
   RequestPump();
+}
+
+// --- What is under way when the leader changes
+
+void ReplicaDriver::NoteAppended(Term term, LogIndex index) {
+  if (index <= committed_) return;
+  if (appended_.empty() || appended_.back().term < term) appended_.push_back({term, index});
+  appended_.back().index = std::max(appended_.back().index, index);
+}
+
+// Given every committed entry. What a leader appended is committed before any entry of a later term, or
+// never (paper section 5.3, log matching): true when that is how something was lost.
+bool ReplicaDriver::SettleAppended(const raft::Entry& entry) {
+  bool lost = false;
+  while (!appended_.empty()) {
+    const Appended& oldest = appended_.front();
+    if (entry.term < oldest.term) break;
+    if (entry.term == oldest.term && entry.index < oldest.index) break;
+    lost |= entry.term > oldest.term;
+    appended_.pop_front();
+  }
+  return lost;
+}
+
+// Nobody is there who could commit it: those who wait may learn its fate at another server.
+void ReplicaDriver::CheckInDoubt(absl::Duration now) {
+  if (appended_.empty() || HasLeader() || HoldsProposals(now)) return;
+  appended_.clear();
+  deps_.state_machine.OnProposalsInDoubt();
+}
+
+// A read is as good under the next leader, with its note. What another server asked, it asks again.
+void ReplicaDriver::AskAgain(ReadTable::Round round) {
+  std::vector<ReadCaller> callers = std::exchange(round.callers, {});
+  std::move(callers.begin(), callers.end(), std::back_inserter(waiting_readers_));
+  AnswerRound(std::move(round), absl::UnavailableError("the leader changed; try again"));
 }
 
 // A leader that can't write holds everybody up, though the others could go on without it.

@@ -135,7 +135,10 @@ void ReplicaDriver::AppendGroup(std::vector<LeaderItem> group) {
 
 void ReplicaDriver::AnswerItem(LeaderItem& item, absl::Status status, Term term, LogIndex index) {
   if (!status.ok()) instruments_.proposals_refused.Add();
-  if (item.asker == ServerId()) return item.proposal.done(std::move(status));
+  if (item.asker == ServerId()) {
+    if (status.ok()) NoteAppended(term, index);
+    return item.proposal.done(std::move(status));
+  }
   ForwardReply reply;
   reply.stream_id = item.stream_id;
   reply.position = item.position;
@@ -211,9 +214,14 @@ void ReplicaDriver::OnForward(ServerId from, Forward forward) {
 
 void ReplicaDriver::OnForwardReply(ServerId from, ForwardReply reply) {
   if (from != forward_sender_.leader()) return;
-  if (forward_sender_.OnReply(std::move(reply))) return;
-  BreakForwardStream("a message to or from the leader was lost");
-  OpenForwardStream();
+  if (reply.status.ok() && reply.term == forward_sender_.term()) {
+    NoteAppended(reply.term, reply.index);
+  }
+  if (!forward_sender_.OnReply(std::move(reply))) {
+    BreakForwardStream("a message to or from the leader was lost");
+    OpenForwardStream();
+  }
+  AnswerHold();
 }
 
 // --- Reads
@@ -239,14 +247,16 @@ void ReplicaDriver::DrainReads() {
     }
   }
   if (waiting_readers_.empty() || reads_.own() >= kOwnRoundsMax) return;
+  const absl::Duration now = deps_.clock.Monotonic();
+  if (!HasLeader() && HoldsProposals(now)) return;
   ReadTable::Round round;
-  round.started = deps_.clock.Monotonic();
+  round.started = now;
   round.callers.swap(waiting_readers_);
   const ServerId leader = leadership_.leader;
   if (core_ != nullptr && leadership_.role == Role::kLeader) {
     std::erase_if(round.callers, [this](ReadCaller& caller) {
       if (caller.note.empty()) return false;
-      if (deps_.state_machine.OnNote(options_.id, std::move(caller.note))) return false;
+      if (deps_.state_machine.OnNote(options_.id, caller.note)) return false;
       caller.done(NoteRefused());
       return true;
     });
@@ -256,7 +266,7 @@ void ReplicaDriver::DrainReads() {
   if (!Reachable(leader)) return AnswerRound(std::move(round), NoLeader());
   ReadIndexRequest request;
   for (ReadCaller& caller : round.callers) {
-    if (!caller.note.empty()) request.notes.push_back(std::move(caller.note));
+    if (!caller.note.empty()) request.notes.push_back(caller.note);  // kept, to be said again
   }
   request.id = reads_.Add(std::move(round));
   deps_.transport.Send(leader, std::move(request));
@@ -411,6 +421,7 @@ void ReplicaDriver::ExpireRequests(absl::Duration now) {
     BreakForwardStream("the leader did not answer in time");
     OpenForwardStream();
   }
+  CheckInDoubt(now);
 }
 
 void ReplicaDriver::FailAllRequests(const absl::Status& rejected) {

@@ -74,6 +74,10 @@ class StateMachine {
   // On the replica's executor, after the change and before anything that follows from it.
   virtual void OnLeadership(const Leadership& leadership) = 0;
 
+  // On the replica's executor: of what this server proposed so far, commands that a leader appended may
+  // be lost with that leader. A change of leader alone is no reason.
+  virtual void OnProposalsInDoubt() = 0;
+
   // At the leader only, on the replica's executor: a note from a server (itself included). False: it
   // can't be honoured, so the read that it came with must not be confirmed.
   virtual bool OnNote(ServerId from, std::string note) = 0;
@@ -172,8 +176,9 @@ class Replica {
   void Start();
 
   // Lets another server lead, if this one does. `done` runs on the replica's executor: when another
-  // leader is known, or after an election timeout at the latest. Proposals made meanwhile, at any
-  // server, wait for the new leader; what was under way is committed before. From any thread.
+  // leader is known, or after an election timeout if it still leads then, or after four at the latest.
+  // Proposals made meanwhile, at any server, wait for the new leader; what was under way is committed
+  // before. From any thread.
   void HandOver(absl::AnyInvocable<void()> done);
 
   // Stops timers and sends, soon; callbacks of what is outstanding get UNAVAILABLE with their
@@ -181,16 +186,18 @@ class Replica {
   void Stop();
 
   // Appends commands at the leader, through it or by forwarding, in the order of the calls. The
-  // callback says only: OK, the leader appended them (they take effect when applied, unless the
-  // term ends first); rejected, it never will; or unknown (base::OutcomeOf). Calls of one term
-  // that follow a rejected or unknown one are not affected.
+  // callback says only: OK, the leader appended them (they take effect when applied, unless
+  // OnProposalsInDoubt comes first); rejected, it never will; or unknown (base::OutcomeOf). Calls of
+  // one term that follow a rejected or unknown one are not affected. Without a leader calls wait for the
+  // next one, up to two election timeouts since the last one was there; then they are rejected.
   void Propose(std::vector<ProposedCommand> commands, absl::AnyInvocable<void(absl::Status)> done);
 
   // An index such that a read at a state that has applied it is linearizable as of this call. The
   // note, when not empty, reaches the leader's OnNote before the leader confirms its term, and fails
   // the call when it is refused there. Calls
-  // that wait for the same round share it. Errors: UNAVAILABLE without a leader, or when it could
-  // not be confirmed within two election timeouts; RESOURCE_EXHAUSTED; all rejected.
+  // that wait for the same round share it. Waits for a leader as Propose does; when the leader changes,
+  // the next one is asked. Errors: UNAVAILABLE without a leader, or when one could not confirm it within
+  // two election timeouts; RESOURCE_EXHAUSTED; all rejected.
   void RequestRead(std::string note, absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done);
 
   // Asks the leader who is in the ensemble, or to change it; answered when the change is complete.

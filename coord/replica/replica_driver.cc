@@ -156,6 +156,7 @@ void ReplicaDriver::Pump() {
     }
   }
   if (!running_) return;
+  if (HasLeader()) led_at_ = deps_.clock.Monotonic();
   DrainNotes();
   DrainProposals();
   DrainReads();
@@ -238,9 +239,12 @@ void ReplicaDriver::ReleasePersisted() {
 void ReplicaDriver::ApplyCommitted(std::vector<raft::EntryPtr> committed) {
   const absl::Duration now = deps_.clock.Monotonic();
   committed_ = committed.back()->index;
+  bool lost = false;
   for (const raft::EntryPtr& entry : committed) {
     log_bytes_since_snapshot_ += raft::EntryBytes(*entry);
+    lost |= SettleAppended(*entry);
   }
+  if (lost) deps_.state_machine.OnProposalsInDoubt();
   if (const auto took = commit_timer_.End(committed_, now)) {
     instruments_.commit_seconds.Observe(*took);
   }
@@ -314,9 +318,7 @@ void ReplicaDriver::OnSoftState(const raft::SoftState& soft_state) {
   deps_.state_machine.OnLeadership(now);
   forward_receiver_.Clear();
   OpenForwardStream();
-  for (ReadTable::Round& round : reads_.TakeAll()) {
-    AnswerRound(std::move(round), absl::UnavailableError("the leader changed; try again"));
-  }
+  for (ReadTable::Round& round : reads_.TakeAll()) AskAgain(std::move(round));
   if (!same_leader) BreakAsks("the leader changed");
   PublishStatus();
 }

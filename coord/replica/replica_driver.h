@@ -131,9 +131,15 @@ class ReplicaDriver : public Transport::Handler,
   bool Votes() const;
   void UpdateRole();
 
-  // driver_handover.cc: giving up leadership.
+  // driver_handover.cc: giving up leadership, and what waits for the next leader.
   void OnHoldForwards(ServerId from, HoldForwards hold);
+  void AnswerHold();
+  bool HasLeader() const;
   bool HoldsProposals(absl::Duration now) const;
+  void NoteAppended(Term term, LogIndex index);
+  bool SettleAppended(const raft::Entry& entry);
+  void CheckInDoubt(absl::Duration now);
+  void AskAgain(ReadTable::Round round);
   void CheckHandOver(absl::Duration now);
   void EndHandOver();
   void CheckDisk();
@@ -329,6 +335,15 @@ class ReplicaDriver : public Transport::Handler,
   std::optional<HandingOver> handing_over_;
   Term held_in_;  // proposals wait for the leader of a later term
   absl::Duration held_until_ = -absl::InfiniteDuration();
+  bool hold_unanswered_ = false;  // the leader of held_in_ waits for this server's word
+  absl::Duration led_at_ = -absl::InfiniteDuration();  // when a leader was last there
+  // The last command of this server that the leader of a term appended. Not yet known to be committed,
+  // terms rising; of more than one while no entry of the later ones is committed.
+  struct Appended {
+    Term term;
+    LogIndex index;
+  };
+  std::deque<Appended> appended_;
 
   // Samples for the histograms.
   AppendTimer append_timer_;

@@ -109,7 +109,7 @@ struct Broadcast {
 };
 
 // From a leader that is about to hand over: forward nothing more in this term. The same back, when
-// what was forwarded before is on its way.
+// what was forwarded before is answered.
 struct HoldForwards {
   Term term;
 };

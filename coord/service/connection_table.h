@@ -37,7 +37,7 @@ class ConnectionTable {
   void Settle(SessionId session, uint64_t token, Response response, WakeList& woken);
   void SessionEnded(SessionId session, WakeList& woken);
 
-  // The leader changed: gives up connections that wait for the fate of a command.
+  // A leader was lost, maybe with commands: gives up connections that wait for the fate of one.
   void DetachUnsettled(const Failure& failure);
   // The state was replaced: gives up all, as nobody knows what became of their commands.
   void DetachAll(const Failure& failure, WakeList& woken);

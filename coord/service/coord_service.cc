@@ -19,9 +19,9 @@ namespace {
 
 constexpr size_t kZnodeOverheadBytes = 128;
 
-Failure LeaderChanged() {
+Failure LeaderLost() {
   return {absl::StatusCode::kUnavailable,
-          "the leader changed while commands were on their way; attach again to learn which took "
+          "a leader was lost while commands were on their way; attach again to learn which took "
           "effect",
           "", base::Outcome::kUnknown};
 }
@@ -249,10 +249,10 @@ void CoordService::OnLeadership(const Leadership& leadership) {
       leadership.role == Role::kLeader &&
       (before.role != Role::kLeader || before.term != leadership.term);
   if (became_leader && !MUTANT(25)) tracker_.RestartAll();
-  const bool same_leader = leadership.leader == before.leader;
-  const bool first_leader_of_term = before.leader == ServerId(0);
-  if (leadership.term == before.term && (same_leader || first_leader_of_term)) return;
-  if (!MUTANT(24)) connections_.DetachUnsettled(LeaderChanged());
+}
+
+void CoordService::OnProposalsInDoubt() {
+  if (!MUTANT(24)) connections_.DetachUnsettled(LeaderLost());
 }
 
 bool CoordService::OnNote(ServerId from, std::string note) {

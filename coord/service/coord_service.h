@@ -118,6 +118,7 @@ class CoordService : public StateMachine,
   std::unique_ptr<StateSnapshot> TakeSnapshot() override { return applier_.TakeSnapshot(); }
   absl::Status RestoreSnapshot(LogIndex index, SnapshotReader& reader) override;
   void OnLeadership(const Leadership& leadership) override;
+  void OnProposalsInDoubt() override;
   bool OnNote(ServerId from, std::string note) override;
   void OnBroadcast(std::string note) override;
   EntryKind KindOf(std::string_view command) const override;

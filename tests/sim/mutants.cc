@@ -50,7 +50,7 @@ const std::vector<Mutant>& Mutants() {
       {33, 300, "a watch resumes from before an installed snapshot without what was skipped (R38)"},
       {34, 300, "a snapshot says that it is of an earlier entry than it is (R20)"},
       {35, 300, "the log is cut before the snapshot that covers it is durable (R17)"},
-      {36, 600, "connections and one-shot watches go on over an installed snapshot"},
+      {36, 900, "connections and one-shot watches go on over an installed snapshot"},
       {37, 10, "one member changes in one step, before the leader has committed anything (R5)",
        Worlds::kCoreDuels},
       {38, 300, "while the membership is joint only the new half decides (thesis section 4.3)",

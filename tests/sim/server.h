@@ -79,6 +79,7 @@ class Process {
     std::unique_ptr<coord::StateSnapshot> TakeSnapshot() override;
     absl::Status RestoreSnapshot(coord::LogIndex index, coord::SnapshotReader& reader) override;
     void OnLeadership(const coord::Leadership& leadership) override;
+    void OnProposalsInDoubt() override { process_.service_.OnProposalsInDoubt(); }
     bool OnNote(coord::ServerId from, std::string note) override;
     void OnBroadcast(std::string note) override;
     void OnTick(absl::Duration since_last) override;

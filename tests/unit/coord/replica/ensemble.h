@@ -25,6 +25,7 @@ class RecordingStateMachine : public StateMachine {
   std::unique_ptr<StateSnapshot> TakeSnapshot() override;
   absl::Status RestoreSnapshot(LogIndex index, SnapshotReader& reader) override;
   void OnLeadership(const Leadership& leadership) override { leaderships.push_back(leadership); }
+  void OnProposalsInDoubt() override { ++times_in_doubt; }
   bool OnNote(ServerId from, std::string note) override {
     notes.emplace_back(from, note);
     return note != refused_note;
@@ -42,6 +43,7 @@ class RecordingStateMachine : public StateMachine {
   size_t apply_calls = 0;
   std::vector<LogIndex> restored;  // snapshots
   std::vector<Leadership> leaderships;
+  int times_in_doubt = 0;
   std::vector<std::pair<ServerId, std::string>> notes;
   std::vector<std::string> broadcasts;
   std::string refused_note = "refuse me";

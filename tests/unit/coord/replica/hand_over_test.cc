@@ -1,6 +1,8 @@
 // Leaders that give up leadership: asked to, or because their disk hangs.
 
 #include <algorithm>
+#include <map>
+#include <variant>
 #include <vector>
 
 #include "fmt/format.h"
@@ -52,10 +54,81 @@ TEST(HandOver, NoProposalIsRefusedOrLost) {
                                  [](const auto& result) { return result->has_value(); });
     }));
     for (const auto& result : results) EXPECT_TRUE((*result)->ok()) << **result;
+    for (uint32_t id = 1; id <= 3; ++id) {
+      EXPECT_EQ(ensemble.at(id).state_machine.times_in_doubt, 0) << id;
+    }
     EXPECT_NE(ensemble.Leader(), leader);
     EXPECT_TRUE(ensemble.Until(
         [&] { return ensemble.at(leader).state_machine.commands.size() == results.size(); }));
   }
+}
+
+TEST(HandOver, ServersHoldOnlyWhenAllTheyForwardedIsAnswered) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    Ensemble ensemble(3, seed);
+    ensemble.StartAll();
+    const uint32_t leader = ensemble.WaitForLeader();
+    ASSERT_NE(leader, 0u);
+    ASSERT_NE(ensemble.WaitForFollower(leader), 0u);
+    ensemble.scheduler.RunFor(absl::Milliseconds(50));
+    std::map<ServerId, int> unanswered;
+    int holds = 0;
+    ensemble.network.on_send = [&](ServerId from, ServerId to, const PeerMessage& message) {
+      if (std::holds_alternative<Forward>(message)) ++unanswered[from];
+      if (std::holds_alternative<ForwardReply>(message)) --unanswered[to];
+      if (!std::holds_alternative<HoldForwards>(message) || from == ServerId(leader)) return;
+      ++holds;
+      EXPECT_EQ(unanswered[from], 0);
+    };
+    bool done = false;
+    ensemble.at(leader).replica.HandOver([&] { done = true; });
+    for (int i = 0; i < 20 && holds == 0; ++i) {
+      for (uint32_t id = 1; id <= 3; ++id) {
+        if (id != leader) ensemble.Propose(id, "a");
+      }
+      ensemble.scheduler.RunFor(absl::Microseconds(50));
+    }
+    ASSERT_TRUE(ensemble.Until([&] { return done; }));
+    EXPECT_EQ(holds, 2);
+    ensemble.network.on_send = nullptr;
+  }
+}
+
+TEST(HandOver, DoesNotWaitLongForAServerThatHangs) {
+  Ensemble ensemble(3, 5);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  ensemble.scheduler.RunFor(absl::Milliseconds(50));
+  ensemble.at(follower).executor.Pause();
+  const absl::Duration begin = ensemble.scheduler.now();
+  bool done = false;
+  ensemble.at(leader).replica.HandOver([&] { done = true; });
+  ASSERT_TRUE(ensemble.Until([&] { return done; }));
+  EXPECT_LT(ensemble.scheduler.now() - begin, absl::Milliseconds(60));
+  EXPECT_NE(ensemble.at(leader).replica.status().leadership.role, Role::kLeader);
+  ensemble.at(follower).executor.Resume();
+}
+
+TEST(HandOver, StaysForTheElectionWhenDisksAreSlow) {
+  Ensemble ensemble(3, 6);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  ASSERT_NE(leader, 0u);
+  ASSERT_NE(ensemble.WaitForFollower(leader), 0u);
+  ensemble.scheduler.RunFor(absl::Milliseconds(50));
+  for (uint32_t id = 1; id <= 3; ++id) {
+    ensemble.disk(id).sync_first = ensemble.disk(id).sync_last = absl::Milliseconds(160);
+  }
+  const absl::Duration begin = ensemble.scheduler.now();
+  bool done = false;
+  ensemble.at(leader).replica.HandOver([&] { done = true; });
+  ASSERT_TRUE(ensemble.Until([&] { return done; }));
+  const absl::Duration took = ensemble.scheduler.now() - begin;
+  EXPECT_GT(took, absl::Milliseconds(150)) << "longer than an election timeout";
+  EXPECT_LT(took, absl::Milliseconds(200)) << "all wrote their votes at the same time";
+  EXPECT_NE(ensemble.at(leader).replica.status().leadership.leader, ServerId());
 }
 
 TEST(HandOver, EndsAfterAnElectionTimeoutWhenNobodyCanTakeOver) {

@@ -166,14 +166,28 @@ TEST_F(ConnectionTest, GivesUpTheStreamWhenAFateIsUnknown) {
   EXPECT_TRUE(client->finished);
 }
 
-TEST_F(ConnectionTest, ANewLeaderDetachesOnlyWhoHasWritesInFlight) {
+TEST_F(ConnectionTest, ANewLeaderAloneChangesNothing) {
+  auto client = Connect();
+  log_.Hold();
+  const uint64_t id = client->Create("/a");
+  Settle();
+  service_->OnLeadership({Term(2), ServerId(), Role::kFollower});
+  service_->OnLeadership({Term(2), ServerId(2), Role::kFollower});
+  Settle();
+  EXPECT_FALSE(client->finished);
+  log_.Release();
+  Settle();
+  EXPECT_EQ(client->ReasonOf(id), "ok");
+}
+
+TEST_F(ConnectionTest, WritesInDoubtDetachOnlyWhoHasThemInFlight) {
   auto writer = Connect();
   auto reader = Connect();
   log_.Hold();
   writer->Create("/a");
   Settle();
   log_.DropUncommitted();
-  service_->OnLeadership({Term(2), ServerId(2), Role::kFollower});
+  service_->OnProposalsInDoubt();
   Settle();
   EXPECT_EQ(writer->All<Detached>().size(), 1u);
   EXPECT_TRUE(writer->finished);
