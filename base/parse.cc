@@ -61,6 +61,12 @@ bool HostPort::IsLoopback() const {
 }
 
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
+  constexpr size_t kHostBytesMax = 255;  // a domain name has no more (RFC 1035)
+  constexpr size_t kBytesMax = kHostBytesMax + std::string_view("[]:65535").size();
+  if (text.size() > kBytesMax) {
+    return absl::InvalidArgumentError(fmt::format("'{}...', {} characters, is not HOST:PORT",
+                                                  text.substr(0, 40), text.size()));
+  }
   const auto bad = [text] {
     return absl::InvalidArgumentError(
         fmt::format("'{}' is not HOST:PORT; write for example 127.0.0.1:2191", text));
@@ -73,7 +79,9 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   } else if (host.find(':') != std::string_view::npos) {
     return bad();
   }
-  if (host.find_first_of(" \t/,") != std::string_view::npos) return bad();
+  if (host.size() > kHostBytesMax || host.find_first_of(" \t/,") != std::string_view::npos) {
+    return bad();
+  }
   const auto port = ParseInteger(text.substr(colon + 1), 0, 65535);
   if (!port.ok()) return bad();
   return HostPort{.host = std::string(host), .port = static_cast<uint16_t>(*port)};

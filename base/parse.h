@@ -32,7 +32,8 @@ struct HostPort {
   friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 
-// "127.0.0.1:2191", "host:80", "[::1]:80". Port 0 (any free port) is allowed for listening.
+// "127.0.0.1:2191", "host:80", "[::1]:80". Port 0 (any free port) is allowed for listening. A host has
+// 255 characters at most.
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
 
 // "a:1,b:2": one or more.

@@ -73,12 +73,16 @@ void ToProto(PeerAddress server, v1::PeerAddress& out) {
 
 using PeerAddresses = google::protobuf::RepeatedPtrField<v1::PeerAddress>;
 
+// More than a host and a port need.
+constexpr size_t kAddressBytesMax = 1024;
+
 absl::StatusOr<std::vector<PeerAddress>> FromProto(PeerAddresses& in, std::string_view field) {
   if (in.size() > static_cast<int>(kServerIdMax)) return Invalid(field);
   std::vector<PeerAddress> servers;
   for (v1::PeerAddress& address : in) {
     PeerAddress& server = servers.emplace_back();
     ASSIGN_OR_RETURN(server.id, ServerIdFrom(address.id(), field));
+    if (address.address().size() > kAddressBytesMax) return Invalid(field);
     server.address = std::move(*address.mutable_address());
   }
   return servers;

@@ -36,7 +36,9 @@ absl::StatusOr<std::vector<Member>> WithAdded(std::vector<Member> members,
   const auto address = base::ParseHostPort(change.address);
   if (!address.ok() || address->port == 0) {
     return absl::InvalidArgumentError(fmt::format(
-        "\"{}\" is not the HOST:PORT of a server's peer listener", change.address));
+        "not the address of a server's peer listener: {}",
+        address.ok() ? fmt::format("'{}' has port 0", change.address)
+                     : std::string(address.status().message())));
   }
   if (const Member* const member = FindIn(members, change.server)) {
     if (member->address == change.address) return members;

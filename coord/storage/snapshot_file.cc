@@ -64,7 +64,10 @@ absl::Status SnapshotFileWriter::WriteHeader(const raft::SnapshotMeta& meta) {
       .Fixed64(meta.index.value())
       .Fixed64(meta.term.value())
       .Raw(raft::Encode(meta.membership));
-  CHECK(body.size() <= kHeaderBodyBytesMax);
+  if (body.size() > kHeaderBodyBytesMax) {
+    return absl::InvalidArgumentError(fmt::format("a membership of {} bytes, at most {} fit",
+                                                  body.size(), kHeaderBodyBytesMax));
+  }
   std::string header;
   base::Encoder(header)
       .Raw(kMagic)

@@ -64,6 +64,15 @@ TEST(Parse, RefusesOtherAddresses) {
   }
 }
 
+TEST(Parse, AHostHasABoundAndSoHasTheError) {
+  EXPECT_TRUE(ParseHostPort(std::string(255, 'h') + ":80").ok());
+  for (size_t bytes : {256, 1 << 20}) {
+    const absl::Status refused = ParseHostPort(std::string(bytes, 'h') + ":80").status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_LT(refused.message().size(), 400u);
+  }
+}
+
 TEST(Parse, AddressLists) {
   const auto addresses = ParseHostPorts("a:1,b:2");
   ASSERT_EQ(addresses->size(), 2);

@@ -288,6 +288,10 @@ TEST(PeerConvert, RefusesWhatIsOutOfRange) {
       refused_hello([](auto& h) { h.set_formation(v1::FORMATION_STATE_RESTORED); })));
   EXPECT_TRUE(absl::IsInvalidArgument(
       refused_hello([](auto& h) { h.set_restore_id(std::string(16, 'x')); })));
+  EXPECT_TRUE(absl::IsInvalidArgument(refused_hello([](auto& h) {
+    h.add_members()->set_id(2);
+    h.mutable_members(0)->set_address(std::string(2000, 'x'));
+  })));
 
   raft::AppendRequest request;
   request.prev_index = LogIndex(5);

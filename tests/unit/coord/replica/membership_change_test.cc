@@ -55,6 +55,15 @@ TEST(MembersAfter, AddGivesALearnerAmongTheOthersByItsId) {
   EXPECT_EQ(after->at(1), (Member{ServerId(2), "new:1", false}));
 }
 
+// The membership is in every snapshot's header and in one message, which both have their bounds.
+TEST(MembersAfter, AnAddressHasABoundAndSoHasTheRefusal) {
+  for (const std::string& address : {std::string(1 << 20, 'h') + ":1", std::string("host:0")}) {
+    const absl::Status refused = MembersAfter(Voters(3), Add(4, address)).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+    EXPECT_LT(refused.message().size(), 400u);
+  }
+}
+
 TEST(MembersAfter, WhatIsSoAlreadyStaysAsItIs) {
   EXPECT_EQ(*MembersAfter(Voters(3), Add(3, AddressOf(3))), Voters(3));
   EXPECT_EQ(*MembersAfter(Voters(3), {Kind::kPromote, ServerId(2), ""}), Voters(3));
