@@ -1,7 +1,14 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/file.h"
 #include "base/folder.h"
@@ -52,8 +59,13 @@ void Print(const Context& context, const std::string& file, const SnapshotSummar
                fmt::to_string(summary.sessions), fmt::to_string(summary.file_bytes)}});
 }
 
-// A file in the making under another name, next to its place. Destroyed without Publish it leaves
-// nothing behind.
+absl::Status ExistsError(const std::string& file) {
+  return absl::AlreadyExistsError(
+      fmt::format("'{}' exists; choose another name, or give --force to replace it", file));
+}
+
+// A file in the making under a name of this process's own, next to its place. Destroyed without Publish
+// it leaves nothing behind.
 class PartialFile {
  public:
   // NOT_FOUND: no such folder.
@@ -82,9 +94,17 @@ class PartialFile {
   absl::Status Sync() { return file_->Sync(); }
   std::string path() const { return folder_->Path(name()); }
 
-  // In its place, durably, instead of what is there.
-  absl::Status Publish() {
-    RETURN_IF_ERROR(folder_->Rename(name(), name_));
+  // In its place, durably; instead of what is there only with `replace`, else ALREADY_EXISTS.
+  absl::Status Publish(bool replace) {
+    if (replace) {
+      RETURN_IF_ERROR(folder_->Rename(name(), name_));
+    } else if (::renameat2(AT_FDCWD, path().c_str(), AT_FDCWD, folder_->Path(name_).c_str(),
+                           RENAME_NOREPLACE) != 0) {
+      const int error = errno;
+      if (error == EEXIST) return ExistsError(folder_->Path(name_));
+      return absl::InternalError(fmt::format("can't rename '{}' to '{}': {}", path(), name_,
+                                             std::strerror(error)));
+    }
     published_ = true;
     return folder_->Sync();
   }
@@ -92,7 +112,7 @@ class PartialFile {
  private:
   explicit PartialFile(std::string name) : name_(std::move(name)) {}
 
-  std::string name() const { return name_ + ".partial"; }
+  std::string name() const { return fmt::format("{}.partial-{}", name_, ::getpid()); }
 
   const std::string name_;
   std::unique_ptr<base::Folder> folder_;
@@ -109,8 +129,7 @@ absl::Status CheckPlace(const SaveOptions& options) {
         fmt::format("'{}' is a folder; name a file for the snapshot", options.file));
   }
   if (!std::filesystem::exists(status) || options.force) return absl::OkStatus();
-  return absl::AlreadyExistsError(
-      fmt::format("'{}' exists; choose another name, or give --force to replace it", options.file));
+  return ExistsError(options.file);
 }
 
 CommandResult Save(const Context& context, const SaveOptions& options) {
@@ -124,7 +143,7 @@ CommandResult Save(const Context& context, const SaveOptions& options) {
           .status());
   RETURN_IF_ERROR(partial->Sync());
   ASSIGN_OR_RETURN(const SnapshotSummary summary, coord::VerifySavedSnapshot(partial->path()));
-  RETURN_IF_ERROR(partial->Publish());
+  RETURN_IF_ERROR(partial->Publish(options.force));
   Print(context, options.file, summary);
   return kExitOk;
 }

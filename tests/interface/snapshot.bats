@@ -26,7 +26,7 @@ teardown() {
   [[ $output == "$saved" ]]
   run -0 bell snapshot verify file
   [[ ${lines[0]} =~ ^FILE.*ZXID.*ZNODES.*BYTES$ ]]
-  [[ ! -e file.partial ]]
+  [[ -z $(compgen -G 'file.partial*') ]]
 }
 
 @test "save never replaces a file unless told" {
@@ -36,6 +36,20 @@ teardown() {
   [[ $(<file) == mine ]]
   run -0 bell snapshot save file --force
   run -0 bell snapshot verify file
+}
+
+@test "of several saves at a time to one name one succeeds, and the file is whole" {
+  local saves=() succeeded=0
+  for _ in 1 2 3 4; do
+    bell snapshot save shared &
+    saves+=($!)
+  done
+  for save in "${saves[@]}"; do
+    if wait "$save"; then ((++succeeded)); fi
+  done
+  ((succeeded == 1))
+  run -0 bell snapshot verify shared
+  [[ -z $(compgen -G 'shared.partial*') ]]
 }
 
 @test "save without a server or a folder leaves nothing" {
