@@ -46,6 +46,14 @@ bool ReplicaDriver::HasLeader() const {
   return leadership_.role == Role::kLeader || Reachable(leadership_.leader);
 }
 
+// Whether time may pass for the state machine, which then may end sessions. What it proposes is appended
+// in this term, or never: kept for the next leader it would end a session whose keepalive that one has
+// confirmed meanwhile.
+bool ReplicaDriver::MayDecide(absl::Duration now) const {
+  return leadership_.role == Role::kLeader && core_->role() == raft::Role::kLeader &&
+         core_->term() == leadership_.term && InContact(now) && !HoldsProposals(now);
+}
+
 // Until the next leader is known.
 bool ReplicaDriver::HoldsProposals(absl::Duration now) const {
   const bool next_known = leadership_.term != held_in_ && leadership_.leader != ServerId();

@@ -78,6 +78,9 @@ std::vector<PeerAddress> ReplicaDriver::WantedServers(absl::Duration now) {
       if (!newer && !wanted.contains(member.id)) continue;
       std::string& address = wanted[member.id];
       if (address.empty() || (newer && !member.address.empty())) address = member.address;
+      // However it is spelled: another address would break the connection.
+      const Peer* const peer = newer && Reachable(member.id) ? FindPeer(member.id) : nullptr;
+      if (peer != nullptr && !peer->address.address.empty()) address = peer->address.address;
     }
   }
   for (const PeerAddress& server : options_.servers) {

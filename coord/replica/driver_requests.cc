@@ -54,12 +54,14 @@ void ReplicaDriver::Propose(std::vector<ProposedCommand> commands,
   proposal.commands = std::move(commands);
   proposal.done = std::move(done);
   const size_t bytes = proposal.bytes;
-  if (proposal_inbox_.Add(proposal, bytes)) return RequestPump();
+  const bool fits = bytes <= options_.proposal_bytes_max;
+  if (fits && proposal_inbox_.Add(proposal, bytes)) return RequestPump();
   instruments_.proposals_refused.Add();
-  PostSelf([done = std::move(proposal.done)](ReplicaDriver& driver) mutable {
-    done(driver.running_
-             ? absl::ResourceExhaustedError("too many proposals are queued here; try again later")
-             : absl::UnavailableError("this server is stopping"));
+  PostSelf([done = std::move(proposal.done), fits](ReplicaDriver& driver) mutable {
+    if (!driver.running_) return done(absl::UnavailableError("this server is stopping"));
+    done(absl::ResourceExhaustedError(
+        fits ? "too many proposals are queued here; try again later"
+             : "more bytes at a time than one entry of the log may have; send less at a time"));
   });
 }
 
@@ -80,35 +82,33 @@ void ReplicaDriver::DrainProposals() {
 void ReplicaDriver::ProposeAsLeader() {
   std::vector<LeaderItem> items;
   items.swap(leader_items_);
-  RefuseForDisk(items);
+  const absl::Status room_for_growth = deps_.log.RoomFor(EntryKind::kGrowth);
   std::vector<LeaderItem> group;
   size_t bytes = 0;
+  const auto append = [&] {
+    if (!group.empty()) AppendGroup(std::exchange(group, {}));
+    bytes = 0;
+  };
   for (LeaderItem& item : items) {
-    if (!group.empty() && bytes + item.proposal.bytes > options_.entry_bytes_max) {
-      AppendGroup(std::move(group));
-      group.clear();
-      bytes = 0;
+    absl::Status room = room_for_growth.ok() ? absl::OkStatus() : RoomFor(item, room_for_growth);
+    if (!room.ok()) {  // answers to one server leave in the order of what it forwarded
+      append();
+      AnswerItem(item, std::move(room));
+      continue;
     }
+    if (bytes + item.proposal.bytes > options_.entry_bytes_max) append();
     bytes += item.proposal.bytes;
     group.push_back(std::move(item));
   }
-  if (!group.empty()) AppendGroup(std::move(group));
+  append();
 }
 
-// Answers and takes out what the disk has no room for.
-void ReplicaDriver::RefuseForDisk(std::vector<LeaderItem>& items) {
-  const absl::Status growth = deps_.log.RoomFor(EntryKind::kGrowth);
-  if (growth.ok()) return;
-  const absl::Status upkeep = deps_.log.RoomFor(EntryKind::kUpkeep);
-  std::erase_if(items, [&](LeaderItem& item) {
-    const auto& commands = item.proposal.commands;
-    const bool grows = std::any_of(commands.begin(), commands.end(), [&](const auto& command) {
-      return deps_.state_machine.KindOf(command.bytes) == EntryKind::kGrowth;
-    });
-    const absl::Status& room = grows ? growth : upkeep;
-    if (!room.ok()) AnswerItem(item, room);
-    return !room.ok();
+absl::Status ReplicaDriver::RoomFor(const LeaderItem& item, const absl::Status& growth) const {
+  const auto& commands = item.proposal.commands;
+  const bool grows = std::any_of(commands.begin(), commands.end(), [this](const auto& command) {
+    return deps_.state_machine.KindOf(command.bytes) == EntryKind::kGrowth;
   });
+  return grows ? growth : deps_.log.RoomFor(EntryKind::kUpkeep);
 }
 
 // One entry. Principals are no part of it: who may do what is for the leader to decide, before it

@@ -103,6 +103,7 @@ struct ReplicaOptions {
   absl::Duration heartbeat = absl::Milliseconds(50);
   absl::Duration election_timeout = absl::Milliseconds(150);  // each waits 1x to 2x this
   size_t entry_bytes_max = 1 << 20;         // commands batched into one entry
+  size_t proposal_bytes_max = 6 << 20;      // more is refused: it would fit into no peer's message
   size_t uncommitted_bytes_max = 64 << 20;  // above it the leader refuses proposals
   size_t forward_bytes_max = 16 << 20;      // not yet answered by the leader; above it: refused
   // A snapshot is taken when so much was applied since the one before; the log then keeps what

@@ -348,7 +348,7 @@ void ReplicaDriver::Tick() {
     CheckDisk();
   }
   if (!running_) return;
-  if (leadership_.role == Role::kLeader && InContact(now)) {
+  if (MayDecide(now)) {
     deps_.state_machine.OnTick(now - state_machine_tick_);
     state_machine_tick_ = now;
   }

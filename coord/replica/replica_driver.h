@@ -136,6 +136,7 @@ class ReplicaDriver : public Transport::Handler,
   void AnswerHold();
   bool HasLeader() const;
   bool HoldsProposals(absl::Duration now) const;
+  bool MayDecide(absl::Duration now) const;
   void NoteAppended(Term term, LogIndex index);
   bool SettleAppended(const raft::Entry& entry);
   void CheckInDoubt(absl::Duration now);
@@ -157,7 +158,8 @@ class ReplicaDriver : public Transport::Handler,
   // driver_requests.cc: proposals, forwards, reads, notes.
   void DrainProposals();
   void ProposeAsLeader();
-  void RefuseForDisk(std::vector<LeaderItem>& items);
+  // OK, or why the log has no room for it; `growth`: for what stores more.
+  absl::Status RoomFor(const LeaderItem& item, const absl::Status& growth) const;
   void AppendGroup(std::vector<LeaderItem> group);
   void AnswerItem(LeaderItem& item, absl::Status status, Term term = Term(),
                   LogIndex index = LogIndex());

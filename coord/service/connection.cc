@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kReadsPerHold = 64;
 // Writes handed to the log in one call.
 constexpr size_t kWritesPerProposal = 256;
+// And their bytes, unless a single write has more: they become one entry of the log, and one message.
+constexpr size_t kBytesPerProposal = 1 << 20;
 
 // A keepalive that the leader has confirmed and this server must first catch up with.
 class KeepAliveWaiter : public ApplyWaiter {
@@ -383,19 +385,26 @@ void Connection::OnReadIndex(uint64_t last_number, const absl::StatusOr<LogIndex
 
 void Connection::Pump() {
   std::vector<ProposedWrite> run;
+  size_t run_bytes = 0;
   while (phase_ == Phase::kOpen && !waiting_.empty()) {
     Waiting& front = waiting_.front();
     if (front.request.is_write() && !front.refused.has_value()) {
       front.refused = AdmitWrite(front.request);
       if (front.refused.has_value()) continue;
       ++next_sequence_;
+      const size_t bytes = WriteBytes(front.request);
+      if (run.size() == kWritesPerProposal || run_bytes + bytes > kBytesPerProposal) {
+        ProposeRun(std::exchange(run, {}));
+        run_bytes = 0;
+      }
+      run_bytes += bytes;
       run.push_back({backend_.NextToken(), std::move(front.request)});
       waiting_.pop_front();
-      if (run.size() == kWritesPerProposal) ProposeRun(std::exchange(run, {}));
       continue;
     }
     // A read, or a refusal: its turn comes when all writes before it are settled.
     ProposeRun(std::exchange(run, {}));
+    run_bytes = 0;
     {
       base::MutexLock lock(mutex_);
       if (!in_flight_.empty() || finished_) return;

@@ -97,6 +97,12 @@ std::string_view FailedPath(const tree::Command& command, const tree::Result& re
 
 }  // namespace
 
+size_t WriteBytes(const Request& request) {
+  Sizes sizes;
+  std::visit([&sizes](const auto& operation) { sizes(operation); }, request.operation);
+  return sizes.total;
+}
+
 std::optional<Failure> CheckWrite(const Request& request, size_t request_bytes_max) {
   Sizes sizes;
   std::visit([&sizes](const auto& operation) { sizes(operation); }, request.operation);

@@ -12,6 +12,9 @@ namespace bellwether::coord {
 // never takes room in the log. Requires: request.is_write().
 std::optional<Failure> CheckWrite(const Request& request, size_t request_bytes_max);
 
+// Of its paths and data, with a little for each item. Requires: request.is_write().
+size_t WriteBytes(const Request& request);
+
 // The feature level that the ensemble must have for the operation to be proposed.
 uint32_t FeatureLevelOf(const RequestOperation& operation);
 
