@@ -92,25 +92,37 @@ void ReplicaDriver::ExpireSnapshotCallers(absl::Duration now) {
 
 bool ReplicaDriver::OlderIsRead(absl::Duration now) {
   std::erase_if(snapshot_readers_, [now](const auto& entry) {
-    return entry.second.clients <= 0 || now - entry.second.last_piece > kSilentMax;
+    const SnapshotReaders& readers = entry.second;
+    if (readers.asked > 0) return false;  // it may wait long, while a newer snapshot is written
+    return readers.clients <= 0 || now - readers.last_piece > kSilentMax;
   });
   const std::optional<SnapshotInfo> newest = deps_.snapshots.Newest();
   return newest.has_value() && !snapshot_readers_.empty() &&
          snapshot_readers_.begin()->first < newest->meta.index;
 }
 
+ReplicaDriver::SnapshotReaders& ReplicaDriver::NotePieceAsked(LogIndex index) {
+  SnapshotReaders& readers = snapshot_readers_[index];
+  ++readers.asked;
+  readers.last_piece = chunk_asked_ = deps_.clock.Monotonic();
+  return readers;
+}
+
+ReplicaDriver::SnapshotReaders& ReplicaDriver::NotePieceRead(LogIndex index) {
+  SnapshotReaders& readers = snapshot_readers_[index];
+  --readers.asked;
+  readers.last_piece = chunk_asked_ = deps_.clock.Monotonic();
+  return readers;
+}
+
 void ReplicaDriver::NotePiece(LogIndex index, uint64_t offset,
                               const absl::StatusOr<std::string>& piece) {
-  const absl::Duration now = deps_.clock.Monotonic();
-  chunk_asked_ = now;
-  auto readers = snapshot_readers_.find(index);
-  if (readers == snapshot_readers_.end()) return;
-  readers->second.last_piece = now;
+  SnapshotReaders& readers = NotePieceRead(index);
   const std::optional<SnapshotInfo> newest = deps_.snapshots.Newest();
   const bool is_end = !piece.ok() || piece->size() < kPieceBytesMax ||
                       (newest.has_value() && newest->meta.index == index &&
                        offset + piece->size() >= newest->file_bytes);
-  if (is_end) --readers->second.clients;
+  if (is_end) readers.clients = std::max(0, readers.clients - 1);
 }
 
 // From any thread.
@@ -121,6 +133,7 @@ void ReplicaDriver::ReadSnapshot(LogIndex index, Term term, uint64_t offset,
     return done(absl::ResourceExhaustedError(
         "too many clients save snapshots of this server at once; try again, or ask another one"));
   }
+  PostSelf([index](ReplicaDriver& driver) { driver.NotePieceAsked(index); });
   deps_.snapshot_executor.Post([&store = deps_.snapshots, &executor = deps_.executor,
                                 weak = weak_from_this(), index, term, offset,
                                 done = std::move(done)]() mutable {

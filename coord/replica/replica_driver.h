@@ -100,10 +100,11 @@ class ReplicaDriver : public Transport::Handler,
     absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done;
   };
 
-  // Of one snapshot, the clients that have not yet got the end of its file.
+  // Who reads one snapshot.
   struct SnapshotReaders {
-    int clients = 0;
-    absl::Duration last_piece;
+    int clients = 0;  // have not yet got the end of its file
+    int asked = 0;    // pieces under way
+    absl::Duration last_piece = -absl::InfiniteDuration();  // asked or read
   };
 
   struct Peer {
@@ -208,6 +209,8 @@ class ReplicaDriver : public Transport::Handler,
   void FailSnapshotCallers(const absl::Status& status);
   void ExpireSnapshotCallers(absl::Duration now);
   bool OlderIsRead(absl::Duration now);
+  SnapshotReaders& NotePieceAsked(LogIndex index);
+  SnapshotReaders& NotePieceRead(LogIndex index);
   void NotePiece(LogIndex index, uint64_t offset, const absl::StatusOr<std::string>& piece);
   void AnswerPiece(absl::StatusOr<std::string> piece,
                    absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);

@@ -50,6 +50,14 @@ class Saves : public testing::Test {
     ASSERT_TRUE(ensemble_.ProposeAndWait(leader_, command).ok());
     ensemble_.scheduler.RunFor(absl::Milliseconds(200));
   }
+  // More than a piece of a snapshot has room for.
+  void WriteTwoPieces() {
+    for (int i = 0; i < 2; ++i) {
+      std::string command(900 << 10, '\0');  // that can't be packed
+      for (char& byte : command) byte = static_cast<char>(ensemble_.scheduler.random().Next());
+      Write(command);
+    }
+  }
 
   Ensemble ensemble_{3, 1};
   uint32_t leader_ = 0;
@@ -83,11 +91,7 @@ TEST_F(Saves, TakeTheNewestWhenNothingWasWrittenSince) {
 }
 
 TEST_F(Saves, PiecesMakeTheFile) {
-  for (int i = 0; i < 2; ++i) {
-    std::string command(900 << 10, '\0');  // that can't be packed
-    for (char& byte : command) byte = static_cast<char>(ensemble_.scheduler.random().Next());
-    Write(command);
-  }
+  WriteTwoPieces();
   const auto info = Save(ensemble_, leader_);
   ASSERT_TRUE(info.ok());
   ASSERT_GT(info->file_bytes, size_t{1} << 20);
@@ -122,6 +126,36 @@ TEST_F(Saves, WaitUntilNobodyReadsTheOneThatTheyWouldReplace) {
   ASSERT_TRUE(third->ok());
   EXPECT_GT((*third)->meta.index, second->meta.index);
   EXPECT_TRUE(Read(ensemble_, leader_, second->meta.index, second->meta.term, 0).ok());
+}
+
+// Who waits for a piece is not silent, however long another snapshot takes to be written.
+TEST_F(Saves, WaitForAReaderWhosePieceWaitedForTheDisk) {
+  WriteTwoPieces();
+  const auto first = Save(ensemble_, leader_);
+  ASSERT_TRUE(first.ok());
+  Write("b");
+  ensemble_.at(leader_).snapshot_executor.Pause();
+  std::optional<absl::StatusOr<SnapshotInfo>> second;
+  ensemble_.at(leader_).replica.SaveSnapshot(
+      [&second](absl::StatusOr<SnapshotInfo> answer) { second = std::move(answer); });
+  ensemble_.scheduler.RunFor(absl::Milliseconds(100));
+  std::optional<absl::StatusOr<std::string>> piece;
+  ensemble_.at(leader_).replica.ReadSnapshot(
+      first->meta.index, first->meta.term, 0,
+      [&piece](absl::StatusOr<std::string> answer) { piece = std::move(answer); });
+  Write("c");
+  std::optional<absl::StatusOr<SnapshotInfo>> third;
+  ensemble_.at(leader_).replica.SaveSnapshot(
+      [&third](absl::StatusOr<SnapshotInfo> answer) { third = std::move(answer); });
+  ensemble_.scheduler.RunFor(absl::Seconds(5));
+  EXPECT_FALSE(second.has_value());
+  ensemble_.at(leader_).snapshot_executor.Resume();
+  ensemble_.scheduler.RunFor(absl::Seconds(1));
+  ASSERT_TRUE(second.has_value() && second->ok());
+  ASSERT_TRUE(piece.has_value() && piece->ok());
+  EXPECT_FALSE(third.has_value());
+  EXPECT_TRUE(Read(ensemble_, leader_, first->meta.index, first->meta.term, size_t{1} << 20).ok());
+  EXPECT_TRUE(ensemble_.Until([&third] { return third.has_value(); }, absl::Seconds(1)));
 }
 
 TEST_F(Saves, DoNotWaitForAClientThatIsGone) {
