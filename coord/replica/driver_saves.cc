@@ -14,9 +14,9 @@ constexpr size_t kPieceBytesMax = 1 << 20;
 constexpr int64_t kPieceBytesPerSecond = 64 << 20;
 // For this server to apply what was committed when a snapshot was asked for.
 constexpr absl::Duration kCatchUpMax = absl::Seconds(5);
-// The store keeps two snapshots. While clients read the older one no newer is taken for others, so
-// that many who save at a time don't all begin again and again: unless those have been silent, or
-// the others have waited, for so long.
+// The store keeps two snapshots. While clients or servers read the older one no newer is taken for
+// others who save, so that not all begin again and again: unless those have been silent, or the
+// others have waited, for so long.
 constexpr absl::Duration kSilentMax = absl::Seconds(2);
 constexpr absl::Duration kHeldBackMax = absl::Seconds(20);
 
@@ -94,7 +94,8 @@ bool ReplicaDriver::OlderIsRead(absl::Duration now) {
   std::erase_if(snapshot_readers_, [now](const auto& entry) {
     const SnapshotReaders& readers = entry.second;
     if (readers.asked > 0) return false;  // it may wait long, while a newer snapshot is written
-    return readers.clients <= 0 || now - readers.last_piece > kSilentMax;
+    return (readers.clients == 0 && readers.servers.empty()) ||
+           now - readers.last_piece > kSilentMax;
   });
   const std::optional<SnapshotInfo> newest = deps_.snapshots.Newest();
   return newest.has_value() && !snapshot_readers_.empty() &&

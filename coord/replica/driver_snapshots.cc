@@ -307,15 +307,19 @@ void ReplicaDriver::OnSnapshotReceived(uint64_t fetch, absl::StatusOr<SnapshotIn
 void ReplicaDriver::OnSnapshotChunkRequest(ServerId from, SnapshotChunkRequest request) {
   chunk_asked_ = deps_.clock.Monotonic();
   if (!being_served_.insert(from).second) return;  // it asks again
+  NotePieceAsked(request.index).servers.insert(from);
   OnSnapshotThread<SnapshotChunk>(
       [request](SnapshotStore& store) { return ReadChunk(store, request); },
-      [from, offset = request.offset](ReplicaDriver& driver, SnapshotChunk chunk) {
+      [from, request](ReplicaDriver& driver, SnapshotChunk chunk) {
         driver.being_served_.erase(from);
+        SnapshotReaders& readers = driver.NotePieceRead(request.index);
+        const bool is_end = chunk.data.size() < std::min(request.bytes_max, kChunkBytesMax);
+        if (is_end) readers.servers.erase(from);
         driver.deps_.metrics
             .AddGauge("bell_snapshot_sent_bytes",
                       "How far a follower has fetched a snapshot of this server.",
                       fmt::format("peer=\"{}\"", from))
-            .Set(static_cast<int64_t>(offset + chunk.data.size()));
+            .Set(static_cast<int64_t>(request.offset + chunk.data.size()));
         if (driver.Reachable(from)) driver.deps_.transport.Send(from, std::move(chunk));
       });
 }

@@ -102,8 +102,9 @@ class ReplicaDriver : public Transport::Handler,
 
   // Who reads one snapshot.
   struct SnapshotReaders {
-    int clients = 0;  // have not yet got the end of its file
-    int asked = 0;    // pieces under way
+    int clients = 0;             // have not yet got the end of its file
+    std::set<ServerId> servers;  // nor have these
+    int asked = 0;               // pieces under way
     absl::Duration last_piece = -absl::InfiniteDuration();  // asked or read
   };
 

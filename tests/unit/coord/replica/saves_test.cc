@@ -128,6 +128,31 @@ TEST_F(Saves, WaitUntilNobodyReadsTheOneThatTheyWouldReplace) {
   EXPECT_TRUE(Read(ensemble_, leader_, second->meta.index, second->meta.term, 0).ok());
 }
 
+TEST_F(Saves, WaitForAServerThatFetchesTheOneThatTheyWouldReplace) {
+  Write("a");
+  const auto first = Save(ensemble_, leader_);
+  ASSERT_TRUE(first.ok());
+  ASSERT_TRUE(Read(ensemble_, leader_, first->meta.index, first->meta.term, 0).ok());
+  const auto fetch = [&](uint64_t id, uint64_t offset, uint32_t bytes_max) {
+    ensemble_.at(follower_).transport.Send(
+        ServerId(leader_),
+        SnapshotChunkRequest{id, first->meta.index, first->meta.term, offset, bytes_max});
+  };
+  fetch(1, 0, 16);
+  Write("b");
+  ASSERT_TRUE(Save(ensemble_, leader_).ok());
+  Write("c");
+  std::optional<absl::StatusOr<SnapshotInfo>> third;
+  ensemble_.at(leader_).replica.SaveSnapshot(
+      [&third](absl::StatusOr<SnapshotInfo> answer) { third = std::move(answer); });
+  ensemble_.scheduler.RunFor(absl::Seconds(1));
+  fetch(2, 16, 16);
+  ensemble_.scheduler.RunFor(absl::Milliseconds(1'500));
+  EXPECT_FALSE(third.has_value());
+  fetch(3, 32, 1 << 20);  // all the rest
+  EXPECT_TRUE(ensemble_.Until([&third] { return third.has_value(); }, absl::Milliseconds(300)));
+}
+
 // Who waits for a piece is not silent, however long another snapshot takes to be written.
 TEST_F(Saves, WaitForAReaderWhosePieceWaitedForTheDisk) {
   WriteTwoPieces();
