@@ -41,10 +41,15 @@ void ReplicaDriver::SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<Snapshot
   }
   RequestRead("", [this, answer = std::move(answer)](absl::StatusOr<LogIndex> index) mutable {
     if (!index.ok()) return answer(index.status());
-    if (!running_) return answer(Stopping());
+    if (!running_ || *snapshots_stopped_) return answer(Stopping());
     snapshot_callers_.push_back({*index, deps_.clock.Monotonic(), std::move(answer)});
     ServeSnapshotCallers();
   });
+}
+
+void ReplicaDriver::StopSnapshots() {
+  *snapshots_stopped_ = true;
+  FailSnapshotCallers(Stopping());
 }
 
 void ReplicaDriver::ServeSnapshotCallers() {

@@ -125,7 +125,8 @@ void ReplicaDriver::TickSnapshots(absl::Duration now) {
 
 bool ReplicaDriver::SnapshotDue(absl::Duration now) const {
   const LogIndex newest = core_->snapshot().index;
-  if (taking_snapshot_ || now < next_snapshot_ || applied_told_ <= newest) return false;
+  if (*snapshots_stopped_ || taking_snapshot_ || now < next_snapshot_) return false;
+  if (applied_told_ <= newest) return false;
   const uint64_t factor = now - chunk_asked_ < kFetchedRecently ? kPostponedFactor : 1;
   return applied_told_.value() - newest.value() >= factor * options_.snapshot_entries ||
          log_bytes_since_snapshot_ >= factor * options_.snapshot_log_bytes;
@@ -156,7 +157,7 @@ void ReplicaDriver::WriteSnapshot(std::unique_ptr<StateSnapshot> state, absl::Du
   log_bytes_since_snapshot_ = 0;
   if (MUTANT(35)) CompactLog(meta.index);
   OnSnapshotThread<absl::StatusOr<SnapshotInfo>>(
-      [meta, state = std::move(state), stopped = stopped_](SnapshotStore& store) {
+      [meta, state = std::move(state), stopped = snapshots_stopped_](SnapshotStore& store) {
         return Write(store, meta, *state, *stopped);
       },
       [meta, began](ReplicaDriver& driver, absl::StatusOr<SnapshotInfo> written) {
@@ -168,6 +169,7 @@ void ReplicaDriver::WriteSnapshot(std::unique_ptr<StateSnapshot> state, absl::Du
 // that one can go on behind it, and a server whose newest one is damaged starts from it.
 void ReplicaDriver::OnSnapshotWritten(const raft::SnapshotMeta& meta, absl::Duration began,
                                       absl::StatusOr<SnapshotInfo> written) {
+  if (*snapshots_stopped_ && !written.ok()) return;
   taking_snapshot_ = false;
   const absl::Duration now = deps_.clock.Monotonic();
   if (!written.ok()) {

@@ -21,6 +21,10 @@ void Replica::HandOver(absl::AnyInvocable<void()> done) {
   });
 }
 
+void Replica::StopSnapshots() {
+  driver_->PostSelf([](ReplicaDriver& driver) { driver.StopSnapshots(); });
+}
+
 void Replica::Stop() {
   driver_->PostSelf([](ReplicaDriver& driver) { driver.Stop(); });
 }

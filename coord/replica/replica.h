@@ -182,6 +182,10 @@ class Replica {
   // before. From any thread.
   void HandOver(absl::AnyInvocable<void()> done);
 
+  // Takes no more snapshots, and ends the one that is being written: so that what clients asked of
+  // them is answered soon, with UNAVAILABLE. All else goes on. From any thread.
+  void StopSnapshots();
+
   // Stops timers and sends, soon; callbacks of what is outstanding get UNAVAILABLE with their
   // outcome, on the replica's executor. Start and Stop may be called from any thread.
   void Stop();

@@ -71,7 +71,7 @@ ReplicaDriver::ReplicaDriver(ReplicaOptions options, base::Uuid ensemble_id,
                }),
       fetcher_(options_.snapshot_fetch),
       last_chunk_id_(process_id_),
-      stopped_(std::make_shared<std::atomic<bool>>(false)),
+      snapshots_stopped_(std::make_shared<std::atomic<bool>>(false)),
       append_timer_(deps_.metrics) {
   servers_ = options_.servers;
   for (const PeerAddress& server : servers_) {
@@ -99,7 +99,7 @@ void ReplicaDriver::Start() {
 void ReplicaDriver::Stop() {
   if (!running_) return;
   running_ = false;
-  *stopped_ = true;
+  *snapshots_stopped_ = true;
   deps_.executor.Cancel(tick_timer_);
   FailAllRequests(absl::UnavailableError("this server is stopping"));
   EndHandOver();
@@ -109,7 +109,7 @@ void ReplicaDriver::Fail(absl::Status status) {
   if (std::exchange(failed_, true)) return;
   LOG_ERROR("replica stops id={} reason=\"{}\"", options_.id, status);
   running_ = false;
-  *stopped_ = true;
+  *snapshots_stopped_ = true;
   deps_.executor.Cancel(tick_timer_);
   FailAllRequests(absl::UnavailableError("this server is stopping"));
   EndHandOver();

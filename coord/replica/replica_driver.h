@@ -41,6 +41,7 @@ class ReplicaDriver : public Transport::Handler,
   using MembershipDone = absl::AnyInvocable<void(absl::StatusOr<MembershipView>)>;
 
   void Start();
+  void StopSnapshots();
   void Stop();
   // `to` 0: to the voter that has most of the log.
   void HandOver(ServerId to, absl::AnyInvocable<void()> done);
@@ -327,8 +328,8 @@ class ReplicaDriver : public Transport::Handler,
   std::vector<SnapshotCaller> snapshot_callers_;
   std::map<LogIndex, SnapshotReaders> snapshot_readers_;
   absl::Duration next_piece_ = -absl::InfiniteDuration();  // for a client, not before
-  // Shared with what runs on the snapshot executor: nobody waits for that any more.
-  const std::shared_ptr<std::atomic<bool>> stopped_;
+  // No more snapshots are taken. Shared with what runs on the snapshot executor, which ends then.
+  const std::shared_ptr<std::atomic<bool>> snapshots_stopped_;
 
   // Giving up leadership.
   struct HandingOver {

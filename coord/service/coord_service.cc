@@ -133,6 +133,7 @@ void CoordService::Stop() {
   connections_.DrainAll(Stopping());
   CloseWatches(Stopping());
   feature_levels_.Stop();
+  if (started_) log_->StopSnapshots();
 }
 
 void CoordService::CloseWatches(const Failure& failure) {

@@ -82,7 +82,7 @@ class CoordService : public StateMachine,
   void Start(ReplicatedLog& log);
 
   // Opens no more streams and gives up those that are open, each when its writes in flight are
-  // settled; what frontends take says so.
+  // settled; what frontends take says so. Ends what waits for an upgrade or a snapshot.
   void Stop();
 
   // RESOURCE_EXHAUSTED above the bound of connections, UNAVAILABLE when stopping.

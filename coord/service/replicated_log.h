@@ -25,6 +25,7 @@ class ReplicatedLog {
   virtual void SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done) = 0;
   virtual void ReadSnapshot(LogIndex index, Term term, uint64_t offset,
                             absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) = 0;
+  virtual void StopSnapshots() = 0;
   virtual void SendNote(std::string note) = 0;
   virtual void Broadcast(std::string note) = 0;
   virtual void SetEnsembleId(base::Uuid ensemble_id) = 0;
@@ -56,6 +57,7 @@ class ReplicaLog : public ReplicatedLog {
                     absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) override {
     replica_.ReadSnapshot(index, term, offset, std::move(done));
   }
+  void StopSnapshots() override { replica_.StopSnapshots(); }
   void SendNote(std::string note) override { replica_.SendNote(std::move(note)); }
   void Broadcast(std::string note) override { replica_.Broadcast(std::move(note)); }
   void SetEnsembleId(base::Uuid ensemble_id) override { replica_.SetEnsembleId(ensemble_id); }

@@ -224,6 +224,27 @@ TEST_F(Saves, AreAnsweredWhenTheServerStops) {
   EXPECT_TRUE(absl::IsUnavailable(*answer));
 }
 
+// A frontend that stops waits for its calls, while the replica still commits what clients have in
+// flight.
+TEST_F(Saves, AreAnsweredBeforeTheServerStops) {
+  Write("a");
+  Process& leader = ensemble_.at(leader_);
+  leader.snapshot_executor.Pause();
+  std::optional<absl::Status> answer;
+  leader.replica.SaveSnapshot(
+      [&answer](absl::StatusOr<SnapshotInfo> info) { answer = info.status(); });
+  ensemble_.scheduler.RunFor(absl::Milliseconds(200));
+  EXPECT_FALSE(answer.has_value());
+  leader.replica.StopSnapshots();
+  ASSERT_TRUE(ensemble_.Until([&answer] { return answer.has_value(); }, absl::Milliseconds(10)));
+  EXPECT_TRUE(absl::IsUnavailable(*answer));
+  EXPECT_TRUE(absl::IsUnavailable(Save(ensemble_, leader_).status()));
+  leader.snapshot_executor.Resume();
+  Write("b");
+  EXPECT_EQ(TakenAt(leader_), 0u) << "writing it was given up";
+  EXPECT_FALSE(leader.fatal.has_value());
+}
+
 TEST_F(Saves, OfAServerThatDoesNotCatchUpAreRefused) {
   ensemble_.at(leader_).state_machine.hold_applied = true;
   Write("a");

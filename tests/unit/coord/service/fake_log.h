@@ -65,6 +65,7 @@ class FakeLog : public ReplicatedLog {
                     absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) override {
     done(absl::NotFoundError("no snapshots here"));
   }
+  void StopSnapshots() override {}
 
   void SendNote(std::string note) override { NoteArrives(std::move(note)); }
 
