@@ -1,6 +1,8 @@
 #include "coord/rpc/grpc_server.h"
 
+#include <atomic>
 #include <deque>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "coord/rpc/session_stream.h"
 #include "coord/rpc/watch_stream.h"
 #include "fmt/format.h"
+#include "grpcpp/alarm.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 
@@ -24,6 +27,15 @@ constexpr int kReceiveBytesMax = (4 << 20) + (256 << 10);
 constexpr int kSendBytesMax = 64 << 20;
 // Taken from a stream's outbox at a time, and then written one by one.
 constexpr size_t kTakeBytes = 256 << 10;
+// Pieces of snapshots, 1 MiB each, that are being read or that their clients have not yet taken.
+constexpr int kPiecesMax = 32;
+// A client that needs longer to take one is as good as gone.
+constexpr absl::Duration kTakePieceMax = absl::Seconds(30);
+
+gpr_timespec FromNow(absl::Duration duration) {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                      gpr_time_from_millis(absl::ToInt64Milliseconds(duration), GPR_TIMESPAN));
+}
 
 // The details carry the whole Error, with outcome and reason, for clients that know it.
 grpc::Status ToGrpcStatus(const Failure& failure) {
@@ -197,6 +209,93 @@ class WatchReactor : public OutputReactor<grpc::ServerWriteReactor<v1::WatchResp
   }
 };
 
+// One call of SaveSnapshot. Its piece is counted from before it is read until gRPC has written it,
+// so that clients who take nothing can't fill the memory; and they have only so much time.
+// Owns itself until gRPC is done with it.
+class SaveSnapshotReactor : public grpc::ServerUnaryReactor,
+                            public std::enable_shared_from_this<SaveSnapshotReactor> {
+ public:
+  // `pieces`: of all such calls of the server; outlives them.
+  SaveSnapshotReactor(CoordService& service, std::atomic<int>& pieces,
+                      grpc::CallbackServerContext& context, v1::SaveSnapshotResponse& response)
+      : service_(service), pieces_(pieces), context_(context), response_(response) {}
+
+  static SaveSnapshotReactor* Open(CoordService& service, std::atomic<int>& pieces,
+                                   grpc::CallbackServerContext& context,
+                                   const v1::SaveSnapshotRequest& request,
+                                   v1::SaveSnapshotResponse& response) {
+    auto reactor = std::make_shared<SaveSnapshotReactor>(service, pieces, context, response);
+    reactor->self_ = reactor;
+    if (request.index() == 0) {
+      reactor->TakeAndRead();
+    } else {
+      reactor->Read(LogIndex(request.index()), Term(request.term()), request.offset());
+    }
+    return reactor.get();
+  }
+
+  void OnDone() override {
+    {
+      base::MutexLock lock(mutex_);
+      done_ = true;
+    }
+    if (counted_) --pieces_;
+    self_.reset();
+  }
+
+ private:
+  void TakeAndRead() {
+    service_.SaveSnapshot([this](const absl::StatusOr<SnapshotInfo>& info) {
+      if (!info.ok()) return Finish(ToGrpcStatus(info.status()));
+      response_.set_file_bytes(info->file_bytes);
+      Read(info->meta.index, info->meta.term, 0);
+    });
+  }
+
+  void Read(LogIndex index, Term term, uint64_t offset) {
+    if (pieces_.fetch_add(1) >= kPiecesMax) {
+      --pieces_;
+      return Finish(ToGrpcStatus(absl::ResourceExhaustedError(
+          "too many clients save snapshots of this server at once, or take theirs too slowly; try "
+          "again, or ask another one")));
+    }
+    counted_ = true;
+    response_.set_index(index.value());
+    response_.set_term(term.value());
+    service_.ReadSnapshot(index, term, offset, [this](absl::StatusOr<std::string> piece) {
+      Answer(std::move(piece));
+    });
+  }
+
+  void Answer(absl::StatusOr<std::string> piece) {
+    if (piece.ok()) {
+      response_.set_crc32c(base::Crc32c(*piece));
+      response_.set_data(*std::move(piece));
+    }
+    too_late_.Set(FromNow(kTakePieceMax), [weak = weak_from_this()](bool due) {
+      const std::shared_ptr<SaveSnapshotReactor> self = weak.lock();
+      if (due && self != nullptr) self->CancelUnlessDone();
+    });
+    Finish(ToGrpcStatus(piece.status()));
+  }
+
+  void CancelUnlessDone() {
+    base::MutexLock lock(mutex_);
+    if (!done_) context_.TryCancel();
+  }
+
+  CoordService& service_;
+  std::atomic<int>& pieces_;
+  grpc::CallbackServerContext& context_;  // until OnDone, like the response
+  v1::SaveSnapshotResponse& response_;
+  std::shared_ptr<SaveSnapshotReactor> self_;  // until OnDone; the alarm has a weak one
+  bool counted_ = false;                       // in pieces_; set before Finish
+  grpc::Alarm too_late_;
+
+  base::Mutex mutex_;  // held while the context is used, which OnDone ends
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
 class CoordHandlers : public v1::Coord::CallbackService {
  public:
   CoordHandlers(CoordService& service, uint32_t server_id)
@@ -252,34 +351,13 @@ class CoordHandlers : public v1::Coord::CallbackService {
   grpc::ServerUnaryReactor* SaveSnapshot(grpc::CallbackServerContext* context,
                                          const v1::SaveSnapshotRequest* request,
                                          v1::SaveSnapshotResponse* response) override {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    const auto finish = [reactor, response](absl::StatusOr<std::string> piece) {
-      if (piece.ok()) {
-        response->set_crc32c(base::Crc32c(*piece));
-        response->set_data(*std::move(piece));
-      }
-      reactor->Finish(ToGrpcStatus(piece.status()));
-    };
-    response->set_index(request->index());
-    response->set_term(request->term());
-    if (request->index() != 0) {
-      service_.ReadSnapshot(LogIndex(request->index()), Term(request->term()), request->offset(),
-                            finish);
-      return reactor;
-    }
-    service_.SaveSnapshot([this, response, finish](absl::StatusOr<SnapshotInfo> info) {
-      if (!info.ok()) return finish(info.status());
-      response->set_index(info->meta.index.value());
-      response->set_term(info->meta.term.value());
-      response->set_file_bytes(info->file_bytes);
-      service_.ReadSnapshot(info->meta.index, info->meta.term, 0, finish);
-    });
-    return reactor;
+    return SaveSnapshotReactor::Open(service_, pieces_, *context, *request, *response);
   }
 
  private:
   CoordService& service_;
   const uint32_t server_id_;
+  std::atomic<int> pieces_ = 0;  // see kPiecesMax
 };
 
 void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder& builder) {
@@ -332,9 +410,7 @@ const base::HostPort& GrpcServer::address() const { return impl_->address; }
 
 void GrpcServer::Shutdown(absl::Duration grace) {
   if (impl_->server == nullptr) return;
-  impl_->server->Shutdown(gpr_time_add(
-      gpr_now(GPR_CLOCK_MONOTONIC),
-      gpr_time_from_millis(absl::ToInt64Milliseconds(grace), GPR_TIMESPAN)));
+  impl_->server->Shutdown(FromNow(grace));
   impl_->server->Wait();
   impl_->server.reset();
 }

@@ -21,7 +21,7 @@ struct GrpcServerOptions {
 // nothing else. Owned by the server; the service outlives it.
 // Threads: gRPC's own.
 // Limits: a client's frame of 4 MiB and some, a server's of 64 MiB; what a client
-// does not read waits in its stream's outbox.
+// does not read waits in its stream's outbox; 32 pieces of snapshots not yet taken by their clients.
 class GrpcServer {
  public:
   // Errors: UNAVAILABLE when it can't listen there (gRPC does not say why).

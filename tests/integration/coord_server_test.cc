@@ -11,9 +11,12 @@
 #include "base/clock.h"
 #include "base/net/tcp.h"
 #include "base/random.h"
+#include "bellwether/coord/v1/coord.grpc.pb.h"
 #include "client/coord.h"
 #include "fmt/format.h"
 #include "gmock/gmock.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/generic/generic_stub.h"
 #include "gtest/gtest.h"
 #include "tests/support/scratch_folder.h"
 
@@ -30,6 +33,38 @@ uint16_t FreePort() {
   CHECK(listener.ok());
   return (*listener)->address().port;
 }
+
+// A client that asks for a snapshot and does not take the answer, until it is destroyed.
+class SaveNotTaken
+    : public grpc::ClientBidiReactor<v1::SaveSnapshotRequest, v1::SaveSnapshotResponse> {
+ public:
+  explicit SaveNotTaken(const std::shared_ptr<grpc::Channel>& channel) : stub_(channel) {
+    // As a stream, since a unary call would make room for the whole answer.
+    stub_.PrepareBidiStreamingCall(&context_, "/bellwether.coord.v1.Coord/SaveSnapshot",
+                                   grpc::StubOptions(), this);
+    StartWriteLast(&request_, grpc::WriteOptions());
+    StartCall();
+  }
+  ~SaveNotTaken() override {
+    context_.TryCancel();
+    base::MutexLock lock(mutex_);
+    while (!done_) changed_.Wait(mutex_);
+  }
+
+  void OnDone(const grpc::Status&) override {
+    base::MutexLock lock(mutex_);
+    done_ = true;
+    changed_.SignalAll();
+  }
+
+ private:
+  grpc::TemplatedGenericStub<v1::SaveSnapshotRequest, v1::SaveSnapshotResponse> stub_;
+  grpc::ClientContext context_;
+  const v1::SaveSnapshotRequest request_;
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+};
 
 // Whole servers, with real disks and sockets, in this process.
 class CoordServerTest : public testing::Test {
@@ -239,6 +274,38 @@ TEST_F(CoordServerTest, ASessionMovesWhenItsServerOrTheLeaderIsGone) {
     EXPECT_EQ(read->stat.ephemeral_owner, coord->session().id);
     Start(victim);
   }
+}
+
+TEST_F(CoordServerTest, SnapshotsNotTakenAreBounded) {
+  ConfigureAndStart(1);
+  auto coord = Connect({1});
+  ASSERT_NE(coord, nullptr);
+  std::string data(900 << 10, '\0');  // that can't be packed, and has no room in a stream's window
+  base::Random random(1);
+  for (char& byte : data) byte = static_cast<char>(random.Next());
+  ASSERT_TRUE(coord->Create("/data", data).ok());
+
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // the windows stay as small as they begin
+  const auto channel =
+      grpc::CreateCustomChannel(AddressOf(1), grpc::InsecureChannelCredentials(), arguments);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto stub = v1::Coord::NewStub(
+      grpc::CreateCustomChannel(AddressOf(1), grpc::InsecureChannelCredentials(), arguments));
+  const auto save = [&stub] {
+    grpc::ClientContext context;
+    v1::SaveSnapshotResponse response;
+    return stub->SaveSnapshot(&context, v1::SaveSnapshotRequest(), &response).error_code();
+  };
+
+  std::vector<std::unique_ptr<SaveNotTaken>> not_taken;
+  while (not_taken.size() < 100 && save() == grpc::StatusCode::OK) {
+    not_taken.push_back(std::make_unique<SaveNotTaken>(channel));
+  }
+  EXPECT_EQ(not_taken.size(), 32u);
+  EXPECT_EQ(save(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  not_taken.clear();
+  EXPECT_TRUE(Eventually([&save] { return save() == grpc::StatusCode::OK; }));
 }
 
 TEST_F(CoordServerTest, RefusesToStartWhereItCannot) {
