@@ -194,7 +194,8 @@ class Replica {
   // callback says only: OK, the leader appended them (they take effect when applied, unless
   // OnProposalsInDoubt comes first); rejected, it never will; or unknown (base::OutcomeOf). Calls of
   // one term that follow a rejected or unknown one are not affected. Without a leader calls wait for the
-  // next one, up to two election timeouts since the last one was there; then they are rejected.
+  // next one, up to two election timeouts since the last one was there; then they are rejected. More than
+  // `proposal_bytes_max` in one call is rejected: RESOURCE_EXHAUSTED.
   void Propose(std::vector<ProposedCommand> commands, absl::AnyInvocable<void(absl::Status)> done);
 
   // An index such that a read at a state that has applied it is linearizable as of this call. The

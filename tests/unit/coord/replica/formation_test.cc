@@ -178,6 +178,25 @@ TEST(FormationOfEnsemble, WipedServerIsReadmittedThroughTheLog) {
   EXPECT_TRUE(readmitted);
 }
 
+// Flags need not spell the others' addresses as the others do.
+TEST(FormationOfEnsemble, WipedServerIsReadmittedThoughItsFlagsSpellAddressesOtherwise) {
+  Ensemble ensemble(3, 4);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  ASSERT_TRUE(ensemble.ProposeAndWait(leader, "a").ok());
+  const uint32_t wiped = ensemble.WaitForFollower(leader);
+  ensemble.CrashAndWipe(wiped);
+  for (PeerAddress& server : ensemble.options(wiped).servers) {
+    if (server.id != ServerId(wiped)) server.address = "elsewhere-" + server.address;
+  }
+  ensemble.Start(wiped);
+  ASSERT_TRUE(ensemble.Until([&] {
+    return ensemble.disk(wiped).durable_hard_state().has_value() &&
+           ensemble.disk(wiped).durable_hard_state()->standing == raft::Standing::kVoter;
+  }));
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"a"}); }));
+}
+
 // Acknowledged by 1 and 2 while 3 was away; then 2 is wiped and 1 is away. 2 and 3 together must
 // not elect a leader that has never heard of it.
 TEST(FormationOfEnsemble, WipedServerDoesNotVoteAcknowledgedEntriesAway) {

@@ -103,10 +103,12 @@ TEST(HandOver, DoesNotWaitLongForAServerThatHangs) {
   ensemble.scheduler.RunFor(absl::Milliseconds(50));
   ensemble.at(follower).executor.Pause();
   const absl::Duration begin = ensemble.scheduler.now();
+  const size_t ticks = ensemble.at(leader).state_machine.ticks.size();
   bool done = false;
   ensemble.at(leader).replica.HandOver([&] { done = true; });
   ASSERT_TRUE(ensemble.Until([&] { return done; }));
   EXPECT_LT(ensemble.scheduler.now() - begin, absl::Milliseconds(60));
+  EXPECT_LE(ensemble.at(leader).state_machine.ticks.size(), ticks + 1) << "it ends sessions no more";
   EXPECT_NE(ensemble.at(leader).replica.status().leadership.role, Role::kLeader);
   ensemble.at(follower).executor.Resume();
 }

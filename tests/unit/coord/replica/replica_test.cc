@@ -278,6 +278,43 @@ TEST(Replica, NearlyFullDisksLetUpkeepPass) {
   EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"upkeep"}); }));
 }
 
+TEST(Replica, RefusalsForAFullDiskAreAnsweredInTheirOrder) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    Ensemble ensemble(3, seed);
+    ensemble.StartAll();
+    const uint32_t leader = ensemble.WaitForLeader();
+    for (uint32_t id = 1; id <= 3; ++id) ensemble.disk(id).SetFull(true);
+    const uint32_t follower = ensemble.WaitForFollower(leader);
+    std::vector<Ensemble::ProposeResult> results;
+    for (int i = 0; i < 100; ++i) {
+      results.push_back(ensemble.Propose(follower, i % 2 == 0 ? "upkeep" : "growth"));
+      ensemble.scheduler.RunFor(absl::Microseconds(20));
+    }
+    ASSERT_TRUE(ensemble.Until([&] {
+      return std::all_of(results.begin(), results.end(),
+                         [](const auto& result) { return result->has_value(); });
+    }));
+    for (size_t i = 0; i < results.size(); ++i) {
+      const absl::Status& status = **results[i];
+      EXPECT_EQ(i % 2 == 0 ? status.ok() : absl::IsResourceExhausted(status), true) << status;
+    }
+  }
+}
+
+TEST(Replica, AProposalThatNoMessageHoldsIsRejected) {
+  Ensemble ensemble(3, 20);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const std::string large(ensemble.options(leader).proposal_bytes_max, 'x');
+  for (uint32_t id : {leader, ensemble.WaitForFollower(leader)}) {
+    const absl::Status refused = ensemble.ProposeAndWait(id, large);
+    EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+    EXPECT_EQ(base::OutcomeOf(refused), base::Outcome::kRejected);
+  }
+  EXPECT_TRUE(ensemble.ProposeAndWait(leader, "a").ok());
+}
+
 TEST(Replica, ForwardsBeyondTheBoundAreRejected) {
   Ensemble ensemble(3, 16);
   for (uint32_t id = 1; id <= 3; ++id) ensemble.options(id).forward_bytes_max = 1000;

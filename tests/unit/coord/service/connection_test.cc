@@ -85,6 +85,19 @@ TEST_F(ConnectionTest, ReadsItsOwnPipelinedWrites) {
   EXPECT_EQ(std::get<GetResult>(client->Find(second)->result).data.view(), "2");
 }
 
+// They become one entry of the log, which one message to a peer must hold.
+TEST_F(ConnectionTest, WritesThatWaitedBehindAReadAreProposedInBoundedRuns) {
+  auto client = Connect();
+  client->Create("/a", "");
+  client->Get("/a");
+  std::vector<uint64_t> writes;
+  for (int i = 0; i < 8; ++i) writes.push_back(client->Set("/a", std::string(900 << 10, 'x')));
+  Settle();
+  for (uint64_t write : writes) EXPECT_EQ(client->ReasonOf(write), "ok");
+  EXPECT_GT(log_.bytes_proposed_max(), 900u << 10);
+  EXPECT_LT(log_.bytes_proposed_max(), 2u << 20);
+}
+
 TEST_F(ConnectionTest, AnswersWritesOnlyWhenApplied) {
   auto client = Connect();
   log_.Hold();

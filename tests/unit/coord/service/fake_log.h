@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <string>
 #include <utility>
@@ -30,10 +31,13 @@ class FakeLog : public ReplicatedLog {
     absl::Status status = TakeFault();
     if (status.ok()) {
       std::vector<std::string> payloads;
+      size_t bytes = 0;
       for (ProposedCommand& command : commands) {
+        bytes += command.bytes.size();
         payloads.push_back(std::move(command.bytes));
         principals_.push_back(std::move(command.principal));
       }
+      bytes_proposed_max_ = std::max(bytes_proposed_max_, bytes);
       Append(std::move(payloads));
       if (!held_) CommitAll();
     }
@@ -146,6 +150,11 @@ class FakeLog : public ReplicatedLog {
     base::MutexLock lock(mutex_);
     return read_requests_;
   }
+  // Of the commands of one call.
+  size_t bytes_proposed_max() const {
+    base::MutexLock lock(mutex_);
+    return bytes_proposed_max_;
+  }
 
  private:
   static constexpr int64_t kTimeMs = 1'700'000'000'000;
@@ -196,6 +205,7 @@ class FakeLog : public ReplicatedLog {
   base::Uuid ensemble_id_ ABSL_GUARDED_BY(mutex_);
   std::vector<ReplicaStatus::Peer> servers_ ABSL_GUARDED_BY(mutex_);
   int read_requests_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t bytes_proposed_max_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace bellwether::coord
