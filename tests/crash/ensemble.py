@@ -1,11 +1,14 @@
 """An ensemble for tests/crash/run: real servers that can be crashed in every way this machine allows,
 and a load that remembers what was acknowledged."""
 
+import contextlib
 import fcntl
 import json
 import os
 import pathlib
+import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -193,6 +196,25 @@ class Ensemble(Cluster):
             if child.poll() is None:  # it has not even locked its folder yet
                 os.killpg(child.pid, 9)
         child.wait(timeout=30)
+
+    @contextlib.contextmanager
+    def standing_still(self):
+        """No server runs, or is in a system call, while the block does."""
+        pids = [child.pid for child in self.children.values() if child.poll() is None]
+
+        def all_stand():
+            states = [(task / "status").read_text() for pid in pids
+                      for task in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+            return all(re.search(r"^State:\s+[TXZ]", state, re.MULTILINE) for state in states)
+
+        for pid in pids:
+            os.killpg(pid, signal.SIGSTOP)
+        wait_until(all_stand, "the servers stand still", seconds=10)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.killpg(pid, signal.SIGCONT)
 
     def kill_all(self):
         for child in self.children.values():
