@@ -63,6 +63,9 @@ using WatchSink = BlockingSink<Watch, WatchFrame>;
 // The service on real threads, for ThreadSanitizer above all.
 class ThreadsTest : public testing::Test {
  protected:
+  // Before there are threads: ThreadSanitizer does not see how the library guards its first use.
+  static void SetUpTestSuite() { ASSERT_TRUE(base::StartLogging("info", "text").ok()); }
+
   ThreadsTest() : service_(Options(), Deps()) {
     log_.Drive(service_);
     service_.Start(log_);
@@ -174,8 +177,6 @@ class ThreadsTest : public testing::Test {
 };
 
 TEST_F(ThreadsTest, ClientsAndWatchesInParallelSeeWhatTheyShould) {
-  // Before there are threads: ThreadSanitizer does not see how the library guards its first use.
-  ASSERT_TRUE(base::StartLogging("info", "text").ok());
   {
     std::vector<base::Thread> threads;
     for (uint64_t player = 1; player <= 3; ++player) {
