@@ -51,6 +51,11 @@ absl::Status FileError(std::string_view action, const std::string& path, int err
     case ENOSPC:
     case EDQUOT:
       return absl::ResourceExhaustedError(message + "; free some space on that disk");
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return absl::UnavailableError(message +
+                                    "; this may pass: try again, or raise the limits of this user");
     case EEXIST:
     case ENOTDIR:
       return absl::FailedPreconditionError(message + "; choose another path");
@@ -62,19 +67,23 @@ absl::Status FileError(std::string_view action, const std::string& path, int err
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t bytes_max) {
   const Descriptor file(path, O_RDONLY);
   if (file.fd() < 0) return FileError("open", path, errno);
+  return ReadToEnd(file.fd(), path, bytes_max);
+}
+
+absl::StatusOr<std::string> ReadToEnd(int fd, const std::string& name, size_t bytes_max) {
   std::string content;
   char buffer[16384];
   while (true) {
-    const ssize_t n = read(file.fd(), buffer, sizeof(buffer));
+    const ssize_t n = read(fd, buffer, sizeof(buffer));
     if (n < 0) {
       if (errno == EINTR) continue;
-      return FileError("read", path, errno);
+      return FileError("read", name, errno);
     }
     if (n == 0) return content;
     content.append(buffer, static_cast<size_t>(n));
     if (content.size() > bytes_max) {
       return absl::ResourceExhaustedError(
-          fmt::format("'{}' is larger than {} bytes", path, bytes_max));
+          fmt::format("'{}' is larger than {} bytes; give a smaller one", name, bytes_max));
     }
   }
 }

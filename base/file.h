@@ -19,6 +19,10 @@ absl::Status FileError(std::string_view action, const std::string& path, int err
 // The bytes of a file. NOT_FOUND when there is none; RESOURCE_EXHAUSTED above `bytes_max`.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t bytes_max = 64 << 20);
 
+// The same of what can still be read from `fd`, which `name` names in errors.
+absl::StatusOr<std::string> ReadToEnd(int fd, const std::string& name,
+                                      size_t bytes_max = 64 << 20);
+
 // Temporary file, fsync, rename, fsync of the folder.
 absl::Status WriteFileDurably(const std::string& path, std::string_view content);
 

@@ -60,6 +60,8 @@ bool HostPort::IsLoopback() const {
   return host == "localhost" || host == "::1" || (is_ipv4 && host.starts_with("127."));
 }
 
+bool HostPort::IsAny() const { return host == "0.0.0.0" || host == "::"; }
+
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   constexpr size_t kHostBytesMax = 255;  // a domain name has no more (RFC 1035)
   constexpr size_t kBytesMax = kHostBytesMax + std::string_view("[]:65535").size();

@@ -29,6 +29,8 @@ struct HostPort {
   std::string ToString() const;
   // 127.0.0.0/8, ::1 or "localhost".
   bool IsLoopback() const;
+  // 0.0.0.0 or ::, all addresses of the machine: to listen on, not to connect to.
+  bool IsAny() const;
   friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 

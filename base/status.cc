@@ -7,6 +7,7 @@ namespace bellwether::base {
 namespace {
 
 constexpr char kOutcomePayload[] = "bellwether/outcome";
+constexpr char kReasonPayload[] = "bellwether/reason";
 
 }  // namespace
 
@@ -18,6 +19,18 @@ absl::Status UnknownOutcome(absl::StatusCode code, std::string_view message) {
 
 Outcome OutcomeOf(const absl::Status& status) {
   return status.GetPayload(kOutcomePayload).has_value() ? Outcome::kUnknown : Outcome::kRejected;
+}
+
+absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason,
+                             std::string_view message) {
+  absl::Status status(code, AbslView(message));
+  if (!reason.empty()) status.SetPayload(kReasonPayload, absl::Cord(AbslView(reason)));
+  return status;
+}
+
+std::string ReasonOf(const absl::Status& status) {
+  const auto reason = status.GetPayload(kReasonPayload);
+  return reason.has_value() ? std::string(*reason) : "";
 }
 
 absl::Status Annotate(const absl::Status& status, std::string_view prefix) {

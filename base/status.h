@@ -23,7 +23,14 @@ absl::Status UnknownOutcome(absl::StatusCode code, std::string_view message);
 // Requires: !status.ok().
 Outcome OutcomeOf(const absl::Status& status);
 
-// The status with "prefix: " before its message; code and outcome are kept.
+// A status with a reason, a stable word for programs such as "no_node"; empty: none. Rejected.
+absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason,
+                             std::string_view message);
+
+// The reason, or "" when the code says all.
+std::string ReasonOf(const absl::Status& status);
+
+// The status with "prefix: " before its message; code, outcome and reason are kept.
 absl::Status Annotate(const absl::Status& status, std::string_view prefix);
 
 // Debian's abseil has a string_view class of its own.

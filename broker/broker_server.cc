@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/net/tcp.h"
 #include "base/status.h"
@@ -46,11 +47,28 @@ absl::Status BrokerServer::OpenData() {
                                                   options_.id.value()));
   LogOptions log;
   log.path = data_dir_->File(kLogFolder);
+  RETURN_IF_ERROR(RenewFolderWithoutLogs(log.path));
   log.metrics = &metrics_;
   log.clock = &base::SystemClock();
   log.on_fatal = callbacks_.on_fatal;
   log.slice_duration = options_.slice;
   ASSIGN_OR_RETURN(store_, LogStore::Open(std::move(log)));
+  return absl::OkStatus();
+}
+
+// Partitions are led by folder id: with the old one, empty logs would take the place of those that
+// are gone. The id first, and then the database: a crash in between must not leave the old id with
+// an empty one. A folder that never knew its ensemble was never registered.
+absl::Status BrokerServer::RenewFolderWithoutLogs(const std::string& logs) {
+  if (data_dir_->identity().ensemble_id.IsNil()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool is_there, LogStore::IsAt(logs));
+  if (is_there) return absl::OkStatus();
+  const base::Uuid old = data_dir_->identity().folder_id;
+  RETURN_IF_ERROR(data_dir_->RenewFolderId());
+  LOG_ERROR("the logs of this data folder are gone: it counts as another folder, and partitions "
+            "that were here stay offline; to have them back, stop this broker, put the logs back "
+            "and the old folder_id into identity.json id={} logs={} old_folder_id={}",
+            options_.id, logs, old.ToString());
   return absl::OkStatus();
 }
 
@@ -89,6 +107,7 @@ void BrokerServer::MakeCluster() {
 
 absl::Status BrokerServer::Listen() {
   RpcServer::Parts parts;
+  parts.self = options_.id;
   parts.service = service_.get();
   parts.cluster = cluster_.get();
   for (size_t i = 0; i < options_.io_threads; ++i) {
@@ -97,14 +116,16 @@ absl::Status BrokerServer::Listen() {
   }
   parts.clock = &base::SystemClock();
   parts.metrics = &metrics_;
+  parts.disk_free_bytes = [path = data_dir_->path()] { return base::FreeBytes(path).value_or(0); };
   auto rpc = RpcServer::Start(options_.listen, std::move(parts));
   if (!rpc.ok()) {
     return base::Annotate(base::WhyNotListening(options_.listen, rpc.status()), "--listen");
   }
   rpc_ = *std::move(rpc);
   if (!options_.listen_admin) return absl::OkStatus();
-  auto admin = base::HttpServer::Open(*options_.listen_admin,
-                                      base::AdminRoutes(metrics_, [this] { return CheckHealth(); }));
+  auto admin = base::HttpServer::Open(
+      *options_.listen_admin, base::AdminRoutes(metrics_, [this] { return CheckHealth(); }),
+      metrics_);
   if (!admin.ok()) return base::Annotate(admin.status(), "--listen-admin");
   admin_ = *std::move(admin);
   return absl::OkStatus();

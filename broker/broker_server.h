@@ -47,6 +47,7 @@ class BrokerServer {
   BrokerServer(const BrokerServerOptions& options, Callbacks callbacks);
 
   absl::Status OpenData();
+  absl::Status RenewFolderWithoutLogs(const std::string& logs);
   void MakeCluster();
   absl::Status Listen();
   void OnView(std::shared_ptr<const ClusterView> view, BrokerEpoch epoch);

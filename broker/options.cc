@@ -64,8 +64,7 @@ absl::Status Check(const BrokerServerOptions& options) {
   }
   RETURN_IF_ERROR(CheckPlaintext("listen", options.listen, options.allow_plaintext));
   RETURN_IF_ERROR(CheckPlaintext("listen-admin", options.listen_admin, options.allow_plaintext));
-  const bool any_address = options.listen.host == "0.0.0.0" || options.listen.host == "::";
-  if (any_address && options.advertise.empty()) {
+  if (options.listen.IsAny() && options.advertise.empty()) {
     return absl::InvalidArgumentError(
         fmt::format("--advertise: not given, and clients can't connect to {}; give the address "
                     "they should use",

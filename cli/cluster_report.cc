@@ -9,7 +9,9 @@
 #include "base/status.h"
 #include "base/thread_executor.h"
 #include "cli/context.h"
+#include "cli/stored_cluster.h"
 #include "client/admin.h"
+#include "client/coord.h"
 #include "client/coord_client.h"
 #include "client/grpc_channel.h"
 #include "fmt/format.h"
@@ -18,11 +20,12 @@
 namespace bellwether::cli {
 namespace {
 
+using BrokerAnswers = std::map<client::BrokerId, absl::StatusOr<client::BrokerStatus>>;
 using Json = nlohmann::ordered_json;
 using client::ServerStatus;
 
 constexpr uint64_t kDiskLowBytes = 256 << 20;
-constexpr absl::Duration kServerTimeout = absl::Seconds(2);
+constexpr absl::Duration kServerTimeout = absl::Seconds(2);  // of one that is asked how it is
 
 // Asks servers, up or not, at the same time.
 class Servers {
@@ -59,6 +62,23 @@ class Servers {
   client::GrpcConnector connector_;
   std::unique_ptr<client::CoordClient> client_;  // used on the executor
 };
+
+// What the registered brokers say of themselves.
+BrokerAnswers AskBrokers(const client::ClusterInfo& cluster, absl::Duration timeout) {
+  std::vector<client::BrokerId> ids;
+  client::Admin::Options options{.timeout = timeout};
+  for (const client::BrokerInfo& broker : cluster.brokers) {
+    if (broker.grpc.empty()) continue;
+    ids.push_back(broker.id);
+    options.addresses.push_back(broker.grpc);
+  }
+  BrokerAnswers answers;
+  if (ids.empty()) return answers;
+  const std::vector<std::string> addresses = options.addresses;
+  auto statuses = client::Admin::Create(std::move(options))->StatusOf(addresses);
+  for (size_t i = 0; i < ids.size(); ++i) answers.emplace(ids[i], std::move(statuses[i]));
+  return answers;
+}
 
 const char* RoleName(client::ServerRole role) {
   switch (role) {
@@ -114,16 +134,14 @@ class Report {
     }
   }
 
-  void AddBrokers(const client::ClusterInfo& cluster) {
-    controller_id_ = cluster.controller_id.value() < 0 ? Json(nullptr)
-                                                       : Json(cluster.controller_id.value());
-    controller_epoch_ = cluster.controller_epoch;
+  bool has_leader() const { return !coord_["leader_id"].is_null(); }
+
+  void AddBrokers(const client::ClusterInfo& cluster, const BrokerAnswers& answers) {
+    if (cluster.controller_id.value() >= 0) controller_id_ = cluster.controller_id.value();
+    if (cluster.controller_epoch > 0) controller_epoch_ = cluster.controller_epoch;
     for (const client::BrokerInfo& broker : cluster.brokers) {
-      (broker.up ? up_ : down_).push_back(broker.id.value());
-      if (!broker.up) {
-        Problem("broker_down", fmt::format("broker-{}", broker.id),
-                "it holds partitions and isn't registered", "start it");
-      }
+      const auto answer = answers.find(broker.id);
+      AddBroker(broker, answer == answers.end() ? nullptr : &answer->second);
     }
     for (const client::TopicInfo& topic : cluster.topics) {
       for (const client::PartitionInfo& partition : topic.partitions) {
@@ -146,6 +164,33 @@ class Report {
   }
 
  private:
+  // `answer` is null when it wasn't asked, for lack of an address.
+  void AddBroker(const client::BrokerInfo& broker,
+                 const absl::StatusOr<client::BrokerStatus>* answer) {
+    const std::string name = fmt::format("broker-{}", broker.id);
+    if (!broker.up) {
+      down_.insert(broker.id.value());
+      return Problem("broker_down", name, "it holds partitions and isn't registered", "start it");
+    }
+    // One of an earlier release is there as well, and can't say more.
+    const bool is_earlier = answer != nullptr && absl::IsUnimplemented(answer->status());
+    const bool is_itself = answer != nullptr && answer->ok() && (*answer)->id == broker.id;
+    if (!is_earlier && !is_itself) {
+      down_.insert(broker.id.value());
+      return Problem("broker_down", name,
+                     fmt::format("it is registered and doesn't answer at '{}'", broker.grpc),
+                     "start it, or check the network");
+    }
+    up_.insert(broker.id.value());
+    if (is_itself) CheckDisk(name, (*answer)->disk_free_bytes);
+  }
+
+  void CheckDisk(const std::string& name, uint64_t free_bytes) {
+    if (free_bytes >= kDiskLowBytes) return;
+    Problem("disk_low", name, fmt::format("{} bytes are free on its disk", free_bytes),
+            "free some space");
+  }
+
   Json Server(const client::ServerPeer& peer, const ServerStatus* status, uint64_t newest) {
     Json server = {{"id", peer.id}};
     const auto address = [status](const std::string& text) {
@@ -173,22 +218,21 @@ class Report {
     server["digest"] = fmt::format("{:#018x}", status->digest);
     server["log_bytes"] = status->log_bytes;
     server["version"] = status->version;
-    if (status->disk_free_bytes < kDiskLowBytes) {
-      Problem("disk_low", fmt::format("coord-{}", peer.id),
-              fmt::format("{} bytes are free on its disk", status->disk_free_bytes),
-              "free some space");
-    }
+    CheckDisk(fmt::format("coord-{}", peer.id), status->disk_free_bytes);
     return server;
   }
 
   void AddPartition(const client::TopicInfo& topic, const client::PartitionInfo& partition) {
     const std::string name = fmt::format("{}/{}", topic.name, partition.partition);
     ++total_;
-    if (partition.leader.value() < 0) {
+    if (!up_.contains(partition.leader.value())) {
       ++offline_;
       std::vector<int32_t> replicas;
       for (const client::BrokerId id : partition.replicas) replicas.push_back(id.value());
-      Problem("partition_offline", name, "no replica is available",
+      Problem("partition_offline", name,
+              partition.leader.value() < 0
+                  ? "no replica is available"
+                  : fmt::format("its leader, broker {}, doesn't answer", partition.leader),
               fmt::format("start broker {}", fmt::join(replicas, " or ")));
     } else if (partition.isr.size() < partition.replicas.size()) {
       ++under_replicated_;
@@ -200,17 +244,29 @@ class Report {
   Json problems_ = Json::array();
   Json coord_;
   Json controller_id_ = nullptr;
-  int64_t controller_epoch_ = 0;
-  std::vector<int32_t> up_;
-  std::vector<int32_t> down_;
+  Json controller_epoch_ = nullptr;
+  std::set<int32_t> up_;
+  std::set<int32_t> down_;
   int total_ = 0;
   int offline_ = 0;
   int under_replicated_ = 0;
 };
 
+// The newest state if coord can tell, else that of any server that is up.
+absl::StatusOr<client::ClusterInfo> ReadCluster(const Context& context, bool has_leader,
+                                                absl::Duration timeout) {
+  ASSIGN_OR_RETURN(const auto coord, context.ConnectCoordReadOnly());
+  if (has_leader) {
+    auto newest = ReadStoredCluster(*coord, /*stale_ok=*/false, timeout);
+    if (newest.ok()) return newest;
+  }
+  return ReadStoredCluster(*coord, /*stale_ok=*/true, timeout);
+}
+
 }  // namespace
 
 absl::StatusOr<Json> MakeClusterReport(const Context& context) {
+  const absl::Duration server_timeout = std::min(kServerTimeout, context.RequestTimeout());
   ASSIGN_OR_RETURN(const std::vector<std::string> addresses, context.CoordAddresses());
   std::map<uint32_t, ServerStatus> statuses;
   std::vector<client::ServerPeer> known;
@@ -218,7 +274,7 @@ absl::StatusOr<Json> MakeClusterReport(const Context& context) {
     Servers servers(addresses);
     absl::Status last_error;
     std::set<std::string> further;
-    for (auto& answer : servers.Ask(addresses, std::min(kServerTimeout, context.RequestTimeout()))) {
+    for (auto& answer : servers.Ask(addresses, server_timeout)) {
       if (!answer.ok()) {
         last_error = answer.status();
         continue;
@@ -235,14 +291,17 @@ absl::StatusOr<Json> MakeClusterReport(const Context& context) {
                       base::StdView(last_error.message())));
     }
     for (const std::string& address : addresses) further.erase(address);
-    for (auto& answer : servers.Ask({further.begin(), further.end()}, kServerTimeout)) {
+    for (auto& answer : servers.Ask({further.begin(), further.end()}, server_timeout)) {
       if (answer.ok()) statuses[answer->server_id] = *std::move(answer);
     }
   }
   Report report;
   report.AddCoord(known, statuses);
-  if (const auto admin = context.ConnectAdmin(); admin.ok()) {
-    if (const auto cluster = (*admin)->List(); cluster.ok()) report.AddBrokers(*cluster);
+  const auto cluster = ReadCluster(context, report.has_leader(), context.RequestTimeout());
+  if (cluster.ok()) {
+    report.AddBrokers(*cluster, AskBrokers(*cluster, server_timeout));
+  } else if (report.has_leader()) {
+    return cluster.status();  // without one the report says already why there is no more
   }
   return report.Finish();
 }

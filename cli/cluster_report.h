@@ -7,8 +7,9 @@ namespace bellwether::cli {
 
 class Context;
 
-// The document of `bell cluster status`: asks every coord server that any of them names, and a
-// broker for the view of brokers and partitions. Errors: UNAVAILABLE when no coord server answers.
+// The document of `bell cluster status`: asks every coord server that any of them names, reads from
+// coord which brokers and partitions there are, and asks every registered broker. Errors:
+// UNAVAILABLE when no coord server answers, or those that do can't say what coord holds.
 absl::StatusOr<nlohmann::ordered_json> MakeClusterReport(const Context& context);
 
 }  // namespace bellwether::cli

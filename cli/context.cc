@@ -6,10 +6,10 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "cli/flags.h"
+#include "cli/stored_cluster.h"
 #include "client/admin.h"
 #include "client/coord.h"
 #include "fmt/format.h"
-#include "nlohmann/json.hpp"
 
 namespace bellwether::cli {
 namespace {
@@ -30,20 +30,13 @@ const char* Environment(const char* name) {
   return value == nullptr || *value == '\0' ? nullptr : value;
 }
 
-// Addresses of the brokers whose znodes are below /brokers/ids.
-absl::StatusOr<std::vector<std::string>> RegisteredBrokers(client::Coord& coord) {
-  auto ids = coord.List("/brokers/ids");
-  if (!ids.ok() && !absl::IsNotFound(ids.status())) return ids.status();
+// Addresses of the brokers that are registered.
+absl::StatusOr<std::vector<std::string>> RegisteredBrokers(client::Coord& coord,
+                                                           absl::Duration timeout) {
+  ASSIGN_OR_RETURN(const auto brokers, ReadRegisteredBrokers(coord, timeout));
   std::vector<std::string> addresses;
-  if (ids.ok()) {
-    for (const std::string& id : ids->names) {
-      const auto znode = coord.Get("/brokers/ids/" + id);
-      if (!znode.ok() || !znode->data.has_value()) continue;  // gone since the list was made
-      const auto json = nlohmann::json::parse(*znode->data, nullptr, /*allow_exceptions=*/false);
-      if (json.is_object() && json.value("grpc", nlohmann::json()).is_string()) {
-        addresses.push_back(json["grpc"]);
-      }
-    }
+  for (const client::BrokerInfo& broker : brokers) {
+    if (!broker.grpc.empty()) addresses.push_back(broker.grpc);
   }
   if (addresses.empty()) {
     return absl::UnavailableError(
@@ -63,10 +56,8 @@ absl::StatusOr<std::vector<std::string>> Context::CoordAddresses() const {
 absl::StatusOr<std::vector<std::string>> Context::BrokerAddresses() const {
   if (!broker_flag_.empty()) return Addresses(broker_flag_, "--broker");
   if (const char* const value = Environment("BELL_BROKER")) return Addresses(value, "BELL_BROKER");
-  ASSIGN_OR_RETURN(const std::unique_ptr<client::Coord> coord, ConnectCoord());
-  auto addresses = RegisteredBrokers(*coord);
-  coord->CloseSession().IgnoreError();  // it would end by itself
-  return addresses;
+  ASSIGN_OR_RETURN(const std::unique_ptr<client::Coord> coord, ConnectCoordReadOnly());
+  return RegisteredBrokers(*coord, RequestTimeout());
 }
 
 absl::StatusOr<client::CoordOptions> Context::MakeCoordOptions() const {
@@ -78,6 +69,14 @@ absl::StatusOr<client::CoordOptions> Context::MakeCoordOptions() const {
 
 absl::StatusOr<std::unique_ptr<client::Coord>> Context::ConnectCoord() const {
   ASSIGN_OR_RETURN(client::CoordOptions options, MakeCoordOptions());
+  return client::Coord::Connect(std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<client::Coord>> Context::ConnectCoordAt(
+    const std::string& servers) const {
+  client::CoordOptions options;
+  ASSIGN_OR_RETURN(options.addresses, Addresses(servers, servers));
+  options.request_timeout = RequestTimeout();
   return client::Coord::Connect(std::move(options));
 }
 

@@ -51,7 +51,11 @@ class Context {
   // A session with coord, requests limited by RequestTimeout.
   absl::StatusOr<std::unique_ptr<client::Coord>> ConnectCoord() const;
 
-  // Without a session, for reads with stale_ok: any server that is up will do.
+  // The same at other servers, "H:P[,H:P]".
+  absl::StatusOr<std::unique_ptr<client::Coord>> ConnectCoordAt(const std::string& servers) const;
+
+  // Without a session, for watches and reads with stale_ok. Any server that is up will do, but a
+  // watch whose options are not stale_ok, too, needs one that hears a leader.
   absl::StatusOr<std::unique_ptr<client::Coord>> ConnectCoordReadOnly() const;
 
   absl::StatusOr<std::unique_ptr<client::Admin>> ConnectAdmin() const;

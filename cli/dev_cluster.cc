@@ -4,10 +4,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -22,6 +24,7 @@ namespace {
 constexpr absl::Duration kReadyTimeout = absl::Seconds(30);
 constexpr absl::Duration kStopTimeout = absl::Seconds(20);
 constexpr int kPortsPerServer = 3;
+constexpr int kPortBlocksMax = 5;
 
 bool PortIsFree(uint16_t port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -124,21 +127,44 @@ absl::StatusOr<DevCluster> DevCluster::LayOut(const std::string& dir, int coords
     return existing;
   }
   if (!absl::IsNotFound(existing.status())) return existing.status();
-  uint16_t first_port = port_base;
-  if (first_port == 0) {
-    ASSIGN_OR_RETURN(first_port, FreeBlock((coords + brokers) * kPortsPerServer));
-  }
   std::error_code error;
   DevCluster cluster(std::filesystem::absolute(dir, error).lexically_normal().string());
-  cluster.servers_ = Servers(coords, brokers, first_port);
+  if (port_base == 0) {
+    RETURN_IF_ERROR(cluster.PickPorts(coords, brokers));
+    cluster.may_move_ =
+        std::none_of(cluster.servers_.begin(), cluster.servers_.end(), [&](const DevServer& server) {
+          return std::filesystem::exists(cluster.FolderOf(server), error);
+        });
+  } else {
+    cluster.servers_ = Servers(coords, brokers, port_base);
+  }
   RETURN_IF_ERROR(cluster.Save());
   return cluster;
+}
+
+absl::Status DevCluster::PickPorts(int coords, int brokers) {
+  ASSIGN_OR_RETURN(const uint16_t first_port, FreeBlock((coords + brokers) * kPortsPerServer));
+  servers_ = Servers(coords, brokers, first_port);
+  return absl::OkStatus();
+}
+
+absl::Status DevCluster::MoveToOtherPorts() {
+  RETURN_IF_ERROR(Down());
+  int coords = 0;
+  for (const DevServer& server : servers_) {
+    if (server.kind == "coord") ++coords;
+    std::error_code error;
+    std::filesystem::remove_all(FolderOf(server), error);
+    if (error) return base::FileError("remove", FolderOf(server), error.value());
+  }
+  RETURN_IF_ERROR(PickPorts(coords, static_cast<int>(servers_.size()) - coords));
+  return Save();
 }
 
 absl::Status DevCluster::Save() const {
   nlohmann::ordered_json json = {{"format", 1}, {"servers", nlohmann::ordered_json::array()}};
   for (const DevServer& server : servers_) {
-    RETURN_IF_ERROR(base::CreateFolder(dir_ + "/" + server.name));
+    RETURN_IF_ERROR(base::CreateFolder(FolderOf(server)));
     nlohmann::ordered_json item = {{"kind", server.kind}, {"id", server.id}};
     item["grpc"] = server.grpc;
     item["admin"] = server.admin;
@@ -155,13 +181,13 @@ std::optional<int> DevCluster::PidOf(const DevServer& server) const {
   return RunningServer(DataDir(server));
 }
 
+std::string DevCluster::FolderOf(const DevServer& server) const { return dir_ + "/" + server.name; }
+
 std::string DevCluster::DataDir(const DevServer& server) const {
-  return fmt::format("{}/{}/data", dir_, server.name);
+  return FolderOf(server) + "/data";
 }
 
-std::string DevCluster::LogFile(const DevServer& server) const {
-  return fmt::format("{}/{}/log", dir_, server.name);
-}
+std::string DevCluster::LogFile(const DevServer& server) const { return FolderOf(server) + "/log"; }
 
 std::string DevCluster::Addresses(const std::string& kind) const {
   std::vector<std::string> addresses;
@@ -222,6 +248,15 @@ absl::Status DevCluster::StartAll(const std::vector<const DevServer*>& wanted) {
 }
 
 absl::Status DevCluster::Up() {
+  for (int attempt = 1;; ++attempt) {
+    const absl::Status up = StartAndWait();
+    const bool was_taken = absl::StrContains(up.message(), "cannot listen");
+    if (!was_taken || !may_move_ || attempt == kPortBlocksMax) return up;
+    RETURN_IF_ERROR(MoveToOtherPorts());
+  }
+}
+
+absl::Status DevCluster::StartAndWait() {
   for (const std::string kind : {"coord", "broker"}) {
     std::vector<const DevServer*> wanted;
     for (const DevServer& server : servers_) {

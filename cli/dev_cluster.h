@@ -31,7 +31,8 @@ class DevCluster {
   static absl::StatusOr<DevCluster> Load(const std::string& dir);
 
   // Lays out a new cluster, or loads the one that is there (it must have as many servers).
-  // `port_base` 0 picks a block of free ports.
+  // `port_base` 0 picks a block of free ports; a new cluster's Up picks another one when one of
+  // them was taken meanwhile.
   static absl::StatusOr<DevCluster> LayOut(const std::string& dir, int coords, int brokers,
                                            uint16_t port_base);
 
@@ -49,6 +50,7 @@ class DevCluster {
   const std::vector<DevServer>& servers() const { return servers_; }
   // nullopt: not running.
   std::optional<int> PidOf(const DevServer& server) const;
+  std::string FolderOf(const DevServer& server) const;
   std::string DataDir(const DevServer& server) const;
   std::string LogFile(const DevServer& server) const;
   // All addresses of a kind, joined by ','.
@@ -57,6 +59,10 @@ class DevCluster {
  private:
   explicit DevCluster(std::string dir) : dir_(std::move(dir)) {}
 
+  absl::Status StartAndWait();
+  absl::Status PickPorts(int coords, int brokers);
+  // Lays the cluster out anew, as if it had never been started.
+  absl::Status MoveToOtherPorts();
   absl::Status Save() const;
   absl::StatusOr<const DevServer*> Find(const std::string& name) const;
   std::vector<std::string> CommandOf(const DevServer& server) const;
@@ -66,6 +72,7 @@ class DevCluster {
 
   const std::string dir_;
   std::vector<DevServer> servers_;
+  bool may_move_ = false;  // nobody knows its ports yet, and there was nothing of it before
 };
 
 }  // namespace bellwether::cli

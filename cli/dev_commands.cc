@@ -1,10 +1,12 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "base/parse.h"
 #include "base/status.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/dev_cluster.h"
+#include "cli/dev_process.h"
 #include "cli/flags.h"
 #include "cli/output.h"
 #include "fmt/format.h"
@@ -40,23 +42,39 @@ nlohmann::ordered_json Describe(const DevCluster& cluster, const DevServer& serv
   return json;
 }
 
-void Print(const Context& context, const DevCluster& cluster) {
-  nlohmann::ordered_json document = {{"dir", cluster.dir()}, {"ready", true}};
+// Of a server that has just started, or whose leader has just changed.
+constexpr absl::Duration kUntilReady = absl::Seconds(2);
+
+// Whether all servers run and say that they are ready. Asks up to the first that doesn't.
+bool IsReady(const DevCluster& cluster) {
+  for (const DevServer& server : cluster.servers()) {
+    if (!cluster.PidOf(server).has_value()) return false;
+  }
+  const auto& servers = cluster.servers();
+  return std::all_of(servers.begin(), servers.end(),
+                     [](const DevServer& server) {
+                       return WaitUntilHealthy(server.admin, kUntilReady).ok();
+                     });
+}
+
+void PrintDocument(const DevCluster& cluster) {
+  nlohmann::ordered_json document = {{"dir", cluster.dir()}, {"ready", IsReady(cluster)}};
   document["processes"] = nlohmann::ordered_json::array();
+  for (const DevServer& server : cluster.servers()) {
+    document["processes"].push_back(Describe(cluster, server));
+  }
+  PrintJson(document);
+}
+
+void Print(const Context& context, const DevCluster& cluster) {
+  if (context.json) return PrintDocument(cluster);
   std::vector<std::vector<std::string>> rows = {{"NAME", "STATE", "PID", "GRPC", "ADMIN"}};
   for (const DevServer& server : cluster.servers()) {
     const nlohmann::ordered_json json = Describe(cluster, server);
-    const bool running = json["state"] == "running";
-    if (!running) document["ready"] = false;
-    rows.push_back({server.name, json["state"], running ? json["pid"].dump() : "-", server.grpc,
-                    server.admin});
-    document["processes"].push_back(json);
+    rows.push_back({server.name, json["state"], json["pid"].is_null() ? "-" : json["pid"].dump(),
+                    server.grpc, server.admin});
   }
-  if (context.json) {
-    PrintJson(document);
-  } else {
-    PrintTable(rows);
-  }
+  PrintTable(rows);
 }
 
 CommandResult Up(const Context& context, const DevFlags& flags) {

@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ namespace bellwether::cli {
 namespace {
 
 constexpr absl::Duration kLookAgain = absl::Milliseconds(5);
+constexpr absl::Duration kAnswerTimeout = absl::Seconds(1);  // of a server that isn't paused
 
 // True when the process has ended within `timeout`. Works for processes that aren't children.
 bool EndsWithin(pid_t pid, absl::Duration timeout) {
@@ -40,9 +42,13 @@ bool EndsWithin(pid_t pid, absl::Duration timeout) {
   return ended > 0;
 }
 
-// All that /readyz of a local admin address answers; empty when nothing listens.
+// All that /readyz of a local admin address answers; empty when nothing listens, or nobody answers:
+// the system takes connections for a paused process, too.
 std::string AskReadiness(const base::HostPort& admin) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval timeout = absl::ToTimeval(kAnswerTimeout);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));  // of connect, too
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(admin.port);

@@ -10,8 +10,6 @@
 namespace bellwether::cli {
 namespace {
 
-constexpr int kHistoryLinesMax = 1000;
-
 void IgnoreInterrupt(int) {}
 
 }  // namespace
@@ -67,7 +65,7 @@ LineEditor::LineEditor(std::string prompt, std::string history_file, Completer c
 
   HistEvent event;
   state_->history = history_init();
-  history(state_->history, &event, H_SETSIZE, kHistoryLinesMax);
+  history(state_->history, &event, H_SETSIZE, static_cast<int>(kHistoryLinesMax));
   history(state_->history, &event, H_SETUNIQUE, 1);
   if (!state_->history_file.empty()) {
     history(state_->history, &event, H_LOAD, state_->history_file.c_str());

@@ -209,11 +209,16 @@ CommandResult Produce(const Context& context, const ProduceFlags& flags) {
     const auto producer = client::Producer::Create(options);
     LineReader lines(input.get());
     while (true) {
-      ASSIGN_OR_RETURN(const auto line, lines.Next());
-      if (!line.has_value()) break;
-      bytes += static_cast<int64_t>(line->size());
+      const auto line = lines.Next();
+      if (!line.ok()) {
+        tally.Record(shape.next_line, line.status());  // what was sent has its own outcome
+        break;
+      }
+      if (!line->has_value()) break;
+      const std::string_view text = **line;
+      bytes += static_cast<int64_t>(text.size());
       const int64_t number = shape.next_line++;
-      const absl::Status sent = SendLine(*producer, flags, shape, number, *line, tally);
+      const absl::Status sent = SendLine(*producer, flags, shape, number, text, tally);
       if (sent.ok()) continue;
       // A record that can't be sent is the end: the next ones would fail alike or hide it.
       tally.Record(number, sent);

@@ -2,12 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <iostream>
 
 #include "base/status.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/line_editor.h"
+#include "cli/line_reader.h"
 #include "cli/output.h"
 #include "cli/shell_session.h"
 #include "client/coord.h"
@@ -29,15 +29,20 @@ std::string HistoryFile() {
 }
 
 // Lines until the end of the input or `quit`. Returns the exit code of the last one that failed.
-int RunLines(const Context& context, client::Coord& coord) {
-  ShellSession shell(coord);
+int RunLines(const Context& context, ShellSession& shell) {
   int exit = kExitOk;
   const auto run = [&](const std::string& line) {
     const int code = RunLine(context, shell, line);
     if (code != kExitOk) exit = code;
   };
   if (!::isatty(STDIN_FILENO)) {
-    for (std::string line; !shell.done() && std::getline(std::cin, line);) run(line);
+    LineReader lines(stdin);
+    while (!shell.done()) {
+      const auto line = lines.Next();
+      if (!line.ok()) return PrintError(line.status(), context.json);
+      if (!line->has_value()) break;
+      run(std::string(**line));
+    }
     return exit;
   }
   LineEditor editor("bell> ", HistoryFile(),
@@ -51,10 +56,11 @@ int RunLines(const Context& context, client::Coord& coord) {
 }
 
 CommandResult Shell(const Context& context) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<client::Coord> coord, context.ConnectCoord());
-  const int exit = RunLines(context, *coord);
-  coord->CloseSession().IgnoreError();  // without an answer it ends by its timeout
-  return exit;
+  ShellSession shell([&context](const std::string& servers) {
+    return servers.empty() ? context.ConnectCoord() : context.ConnectCoordAt(servers);
+  });
+  RETURN_IF_ERROR(shell.Open(""));
+  return RunLines(context, shell);
 }
 
 }  // namespace

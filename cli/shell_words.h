@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -9,6 +10,10 @@
 
 // How `bell shell` reads a line. Pure.
 namespace bellwether::cli {
+
+// Lines that the shell remembers, and their bytes.
+inline constexpr size_t kHistoryLinesMax = 1000;
+inline constexpr size_t kHistoryBytesMax = size_t{16} << 20;
 
 // Words separated by blanks. Inside '...' all is literal; inside "..." and outside of quotes a
 // backslash takes the next character literally. INVALID_ARGUMENT for a quote that isn't closed.

@@ -1,21 +1,14 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "base/file.h"
-#include "base/folder.h"
 #include "base/status.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/output.h"
+#include "cli/partial_file.h"
 #include "client/coord.h"
 #include "coord/snapshot/saved_snapshot.h"
 #include "fmt/format.h"
@@ -59,67 +52,6 @@ void Print(const Context& context, const std::string& file, const SnapshotSummar
                fmt::to_string(summary.sessions), fmt::to_string(summary.file_bytes)}});
 }
 
-absl::Status ExistsError(const std::string& file) {
-  return absl::AlreadyExistsError(
-      fmt::format("'{}' exists; choose another name, or give --force to replace it", file));
-}
-
-// A file in the making under a name of this process's own, next to its place. Destroyed without Publish
-// it leaves nothing behind.
-class PartialFile {
- public:
-  // NOT_FOUND: no such folder.
-  static absl::StatusOr<std::unique_ptr<PartialFile>> Create(const std::string& path) {
-    const std::filesystem::path place(path);
-    const std::string parent = place.has_parent_path() ? place.parent_path().string() : ".";
-    const absl::Status found = base::ListFolder(parent).status();  // opening would create it
-    if (absl::IsNotFound(found)) {
-      return absl::NotFoundError(
-          fmt::format("there is no folder '{}'; create it, or name a file elsewhere", parent));
-    }
-    RETURN_IF_ERROR(found);
-    std::unique_ptr<PartialFile> partial(new PartialFile(place.filename().string()));
-    ASSIGN_OR_RETURN(partial->folder_, base::OpenFolder(parent));
-    ASSIGN_OR_RETURN(partial->file_,
-                     partial->folder_->Open(partial->name(), base::Folder::Mode::kCreate));
-    return partial;
-  }
-
-  ~PartialFile() {
-    if (file_ != nullptr && !published_) folder_->Remove(name()).IgnoreError();
-  }
-
-  absl::Status Append(std::string_view bytes) { return file_->Append(bytes); }
-  // The bytes are durable.
-  absl::Status Sync() { return file_->Sync(); }
-  std::string path() const { return folder_->Path(name()); }
-
-  // In its place, durably; instead of what is there only with `replace`, else ALREADY_EXISTS.
-  absl::Status Publish(bool replace) {
-    if (replace) {
-      RETURN_IF_ERROR(folder_->Rename(name(), name_));
-    } else if (::renameat2(AT_FDCWD, path().c_str(), AT_FDCWD, folder_->Path(name_).c_str(),
-                           RENAME_NOREPLACE) != 0) {
-      const int error = errno;
-      if (error == EEXIST) return ExistsError(folder_->Path(name_));
-      return absl::InternalError(fmt::format("can't rename '{}' to '{}': {}", path(), name_,
-                                             std::strerror(error)));
-    }
-    published_ = true;
-    return folder_->Sync();
-  }
-
- private:
-  explicit PartialFile(std::string name) : name_(std::move(name)) {}
-
-  std::string name() const { return fmt::format("{}.partial-{}", name_, ::getpid()); }
-
-  const std::string name_;
-  std::unique_ptr<base::Folder> folder_;
-  std::unique_ptr<base::File> file_;
-  bool published_ = false;
-};
-
 absl::Status CheckPlace(const SaveOptions& options) {
   std::error_code error;
   const auto status = std::filesystem::symlink_status(options.file, error);
@@ -128,8 +60,12 @@ absl::Status CheckPlace(const SaveOptions& options) {
     return absl::InvalidArgumentError(
         fmt::format("'{}' is a folder; name a file for the snapshot", options.file));
   }
-  if (!std::filesystem::exists(status) || options.force) return absl::OkStatus();
-  return ExistsError(options.file);
+  if (!std::filesystem::exists(status)) return absl::OkStatus();
+  if (!std::filesystem::is_regular_file(status) && !std::filesystem::is_symlink(status)) {
+    return absl::InvalidArgumentError(
+        fmt::format("'{}' is a device or the like; name a file for the snapshot", options.file));
+  }
+  return options.force ? absl::OkStatus() : ExistsError(options.file);
 }
 
 CommandResult Save(const Context& context, const SaveOptions& options) {
@@ -149,6 +85,15 @@ CommandResult Save(const Context& context, const SaveOptions& options) {
 }
 
 CommandResult Verify(const Context& context, const std::string& file) {
+  std::error_code error;
+  const auto status = std::filesystem::status(file, error);
+  if (status.type() == std::filesystem::file_type::not_found) {
+    return absl::NotFoundError(fmt::format("there is no file '{}'; name a saved snapshot", file));
+  }
+  if (std::filesystem::is_directory(status)) {
+    return absl::InvalidArgumentError(
+        fmt::format("'{}' is a folder; name a saved snapshot", file));
+  }
   ASSIGN_OR_RETURN(const SnapshotSummary summary, coord::VerifySavedSnapshot(file));
   Print(context, file, summary);
   return kExitOk;

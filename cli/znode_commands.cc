@@ -3,8 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
-#include <iostream>
-#include <iterator>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -64,11 +62,9 @@ absl::Status CheckPath(std::string_view path, bool sequential) {
 
 absl::StatusOr<client::Data> ValueOf(const ZnodeFlags& flags) {
   if (!flags.file.has_value()) return flags.value;
-  if (*flags.file != "-") {
-    ASSIGN_OR_RETURN(std::string bytes, base::ReadFile(*flags.file));
-    return bytes;
-  }
-  return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  ASSIGN_OR_RETURN(std::string bytes, *flags.file == "-" ? base::ReadToEnd(STDIN_FILENO, "stdin")
+                                                         : base::ReadFile(*flags.file));
+  return bytes;
 }
 
 // One znode and what happened to it: {"path":...,"zxid":...} and more.

@@ -13,6 +13,13 @@
 namespace bellwether::client {
 namespace {
 
+absl::StatusOr<BrokerStatus> ToBrokerStatus(
+    const absl::StatusOr<broker::v1::StatusResponse>& response) {
+  if (!response.ok()) return response.status();
+  return BrokerStatus{.id = BrokerId(response->broker_id()),
+                      .disk_free_bytes = response->disk_free_bytes()};
+}
+
 class BlockingAdmin : public Admin {
  public:
   BlockingAdmin(Options options, std::unique_ptr<BrokerRuntime> runtime)
@@ -58,6 +65,23 @@ class BlockingAdmin : public Admin {
                  [answers](auto offsets) { answers->Set(std::move(offsets)); });
     });
     return answers->Wait();
+  }
+
+  std::vector<absl::StatusOr<BrokerStatus>> StatusOf(
+      const std::vector<std::string>& addresses) override {
+    using Answer = base::Rendezvous<absl::StatusOr<BrokerStatus>>;
+    std::vector<std::shared_ptr<Answer>> waiting;
+    for (const std::string& address : addresses) {
+      waiting.push_back(Answer::Make());
+      executor_.Post([this, address, answer = waiting.back()] {
+        runtime_->connector().Status(
+            address, timeout_, broker::v1::StatusRequest(),
+            [answer](const auto& response) { answer->Set(ToBrokerStatus(response)); });
+      });
+    }
+    std::vector<absl::StatusOr<BrokerStatus>> answers;
+    for (const auto& answer : waiting) answers.push_back(answer->Wait());
+    return answers;
   }
 
  private:

@@ -51,6 +51,12 @@ class Admin {
   virtual std::vector<absl::StatusOr<PartitionOffsets>> ListOffsets(const ClusterInfo& cluster,
                                                                     const TopicInfo& topic,
                                                                     int64_t timestamp_ms) = 0;
+
+  // What single brokers, those of the options or any other, say of themselves: all are asked at the
+  // same time. In the order of `addresses` ("host:port"). Errors, each for its broker: UNAVAILABLE
+  // or DEADLINE_EXCEEDED when it doesn't answer; UNIMPLEMENTED from one of an earlier release.
+  virtual std::vector<absl::StatusOr<BrokerStatus>> StatusOf(
+      const std::vector<std::string>& addresses) = 0;
 };
 
 }  // namespace bellwether::client

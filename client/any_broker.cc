@@ -163,6 +163,9 @@ void AnyBroker::OnAnswer(std::shared_ptr<Search> search, std::string address,
 }
 
 void AnyBroker::Learn(const broker::v1::MetadataResponse& response) {
+  if (ensemble_id_.IsNil()) {
+    ensemble_id_ = base::Uuid::FromBytes(response.ensemble_id()).value_or(base::Uuid());
+  }
   learned_.clear();
   for (const auto& broker : response.brokers()) {
     const bool known = std::find(configured_.begin(), configured_.end(), broker.grpc()) !=
@@ -204,6 +207,7 @@ void AnyBroker::CreateTopic(broker::v1::CreateTopicRequest request, absl::Durati
   search->done = [this, deadline = search->deadline, request = std::move(request),
                   done = std::move(done)](auto found, const std::string& address) mutable {
     if (!found.ok()) return done(found.status());
+    if (!ensemble_id_.IsNil()) request.set_ensemble_id(ensemble_id_.Bytes());
     connector_.CreateTopic(
         address, deadline - clock_.Monotonic(), std::move(request),
         [done = std::move(done)](absl::StatusOr<broker::v1::CreateTopicResponse> response) mutable {
@@ -224,6 +228,7 @@ void AnyBroker::DeleteTopic(std::string name, absl::Duration timeout, Done<bool>
     if (!found.ok()) return done(found.status());
     broker::v1::DeleteTopicRequest request;
     request.set_name(std::move(name));
+    if (!ensemble_id_.IsNil()) request.set_ensemble_id(ensemble_id_.Bytes());
     connector_.DeleteTopic(
         address, deadline - clock_.Monotonic(), std::move(request),
         [done = std::move(done)](absl::StatusOr<broker::v1::DeleteTopicResponse> response) mutable {

@@ -37,7 +37,8 @@ class AnyBroker {
   // answers, but never with any: after ten answers in a row that were none another one is asked.
   void Judge(bool was_news);
 
-  // Sent once, to a broker that has just answered: an error after that is an unknown outcome.
+  // Sent once, to a broker that has just answered: an error after that is an unknown outcome. A
+  // broker of another cluster than that of the first answer refuses.
   void CreateTopic(broker::v1::CreateTopicRequest request, absl::Duration timeout,
                    Done<base::Uuid> done);
   void DeleteTopic(std::string name, absl::Duration timeout, Done<bool> done);
@@ -49,6 +50,7 @@ class AnyBroker {
   void Find(std::shared_ptr<Search> search);
   void OnAnswer(std::shared_ptr<Search> search, std::string address,
                 absl::StatusOr<broker::v1::MetadataResponse> response);
+  // The brokers, and which cluster they are of.
   void Learn(const broker::v1::MetadataResponse& response);
   // Asks this one first the next time.
   void StayWith(const std::string& address);
@@ -58,6 +60,7 @@ class AnyBroker {
   base::Executor& executor_;
   const std::vector<std::string> configured_;
   std::vector<std::string> learned_;
+  base::Uuid ensemble_id_;  // of coord, as the first broker that knew it said; nil before
   int stale_answers_ = 0;  // in a row
   size_t next_ = 0;  // to be asked: place among the configured, then the learned ones
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by late callbacks

@@ -57,6 +57,9 @@ class BrokerConnector {
   virtual void DeleteTopic(const std::string& address, absl::Duration timeout,
                            broker::v1::DeleteTopicRequest request,
                            Answer<broker::v1::DeleteTopicResponse> answer) = 0;
+  virtual void Status(const std::string& address, absl::Duration timeout,
+                      broker::v1::StatusRequest request,
+                      Answer<broker::v1::StatusResponse> answer) = 0;
 };
 
 }  // namespace bellwether::client

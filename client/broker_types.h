@@ -29,6 +29,12 @@ struct BrokerInfo {
   int64_t started_ms = 0;  // registered at; ms since 1970; 0 when down
 };
 
+// How a broker is, as it says itself.
+struct BrokerStatus {
+  BrokerId id;
+  uint64_t disk_free_bytes = 0;  // free for it on the disk of its data folder
+};
+
 // Who serves a partition.
 struct PartitionInfo {
   int32_t partition = 0;

@@ -1,5 +1,6 @@
 #include "client/coord.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -7,11 +8,10 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "client/one_result.h"
+#include "client/snapshot_download.h"
 
 namespace bellwether::client {
 namespace {
-
-constexpr size_t kUnreadBatchesMax = 256;
 
 CoordOptions WithSeed(CoordOptions options) {
   if (options.seed == 0) options.seed = base::SystemRandom();
@@ -21,7 +21,8 @@ CoordOptions WithSeed(CoordOptions options) {
 }  // namespace
 
 Coord::Coord(CoordOptions options)
-    : executor_("coord-client"),
+    : addresses_(options.addresses),
+      executor_("coord-client"),
       connector_(executor_),
       client_(std::make_unique<CoordClient>(WithSeed(std::move(options)), executor_,
                                             base::SystemClock(), connector_)) {}
@@ -136,30 +137,42 @@ absl::StatusOr<MembershipStatus> Coord::Membership(MembershipChange change,
   });
 }
 
+// All that the client knows, beginning with the one that it is attached to.
+class Coord::SnapshotServersOf : public SnapshotServers {
+ public:
+  explicit SnapshotServersOf(Coord& coord) : coord_(coord), addresses_(coord.addresses_) {
+    std::string attached;
+    coord_.Run([&](CoordClient& client) { attached = client.session().address; });
+    const auto found = std::find(addresses_.begin(), addresses_.end(), attached);
+    if (found != addresses_.end()) std::rotate(addresses_.begin(), found, addresses_.end());
+  }
+
+  size_t count() const override { return addresses_.size(); }
+  void UseNext() override {
+    std::rotate(addresses_.begin(), addresses_.begin() + 1, addresses_.end());
+  }
+  absl::StatusOr<SnapshotPiece> Read(uint64_t index, uint64_t term, uint64_t offset,
+                                     absl::Duration timeout) override {
+    return coord_.Await<SnapshotPiece>([&](CoordClient& client, Callback<SnapshotPiece> done) {
+      client.SaveSnapshot(addresses_.front(), index, term, offset, timeout, std::move(done));
+    });
+  }
+  absl::Duration Now() override { return base::SystemClock().Monotonic(); }
+  void Sleep(absl::Duration duration) override {
+    OneResult<bool> over;
+    coord_.executor_.RunAfter(duration, [set = over.Setter()]() mutable { set(true); });
+    (void)over.Wait();
+  }
+
+ private:
+  Coord& coord_;
+  std::vector<std::string> addresses_;  // the one in use in front
+};
+
 absl::StatusOr<uint64_t> Coord::SaveSnapshot(
     absl::FunctionRef<absl::Status(std::string_view piece)> sink, absl::Duration timeout) {
-  std::string address;
-  Run([&](CoordClient& client) { address = client.session().address; });
-  const auto read = [&](uint64_t index, uint64_t term,
-                        uint64_t offset) -> absl::StatusOr<SnapshotPiece> {
-    auto piece = Await<SnapshotPiece>([&](CoordClient& client, Callback<SnapshotPiece> done) {
-      client.SaveSnapshot(address, index, term, offset, timeout, std::move(done));
-    });
-    if (!absl::IsNotFound(piece.status())) return piece;
-    return absl::UnavailableError(piece.status().message());
-  };
-  ASSIGN_OR_RETURN(SnapshotPiece piece, read(0, 0, 0));
-  const uint64_t file_bytes = piece.file_bytes;
-  uint64_t received = 0;
-  while (!piece.bytes.empty()) {
-    received += piece.bytes.size();
-    RETURN_IF_ERROR(sink(piece.bytes));
-    if (received >= file_bytes) break;
-    ASSIGN_OR_RETURN(piece, read(piece.index, piece.term, received));
-  }
-  if (received == file_bytes) return file_bytes;
-  return absl::DataLossError(absl::StrCat("the server sent ", received, " bytes of a snapshot of ",
-                                          file_bytes, "; save it again"));
+  SnapshotServersOf servers(*this);
+  return DownloadSnapshot(servers, sink, timeout);
 }
 
 absl::StatusOr<ListResult> Coord::List(std::string path, bool recursive, ReadOptions options) {
@@ -212,14 +225,13 @@ BlockingWatch::~BlockingWatch() {
 }
 
 void BlockingWatch::OnBatch(WatchBatch batch) {
+  bool full = false;
   {
     base::MutexLock lock(mutex_);
-    batches_.push_back(std::move(batch));
+    full = unread_.Push(std::move(batch));
     changed_.SignalAll();
-    if (batches_.size() < kUnreadBatchesMax) return;
-    paused_ = true;
   }
-  watch_->Pause();
+  if (full) watch_->Pause();
 }
 
 void BlockingWatch::OnEnd(const absl::Status& status) {
@@ -234,7 +246,7 @@ absl::StatusOr<WatchBatch> BlockingWatch::Next(absl::Duration timeout) {
   WatchBatch batch;
   {
     base::MutexLock lock(mutex_);
-    while (batches_.empty()) {
+    while (unread_.empty()) {
       if (!end_.ok()) return end_;
       const absl::Duration left = deadline - base::SystemClock().Monotonic();
       if (left <= absl::ZeroDuration()) {
@@ -243,9 +255,8 @@ absl::StatusOr<WatchBatch> BlockingWatch::Next(absl::Duration timeout) {
       // Bounded, since a condition variable can't wait for ever by a duration.
       changed_.WaitFor(mutex_, std::min(left, absl::Hours(1)));
     }
-    batch = std::move(batches_.front());
-    batches_.pop_front();
-    if (batches_.empty()) resume = std::exchange(paused_, false);
+    batch = unread_.Pop();
+    resume = unread_.TakeResume();
   }
   if (resume) coord_.Run([this](CoordClient&) { watch_->Resume(); });
   return batch;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -14,6 +15,7 @@
 #include "base/thread_executor.h"
 #include "client/coord_client.h"
 #include "client/grpc_channel.h"
+#include "client/watch_buffer.h"
 
 namespace bellwether::client {
 
@@ -68,10 +70,10 @@ class Coord {
   absl::StatusOr<MembershipStatus> Membership(MembershipChange change, absl::Duration timeout);
 
   // Gives `sink` the file of a snapshot of the state as of this call or later, in pieces of at most
-  // 1 MiB, from the server attached to. `timeout` is each piece's; taking a snapshot of a large
-  // state may need seconds. Returns the file's size. Errors: those of CoordClient::SaveSnapshot, but
-  // UNAVAILABLE when newer ones took its place meanwhile; and the sink's. What the sink got is then
-  // to be thrown away.
+  // 1 MiB, from the server attached to, or another one when that is busy or can't. `timeout` is each
+  // piece's: taking a snapshot of a large state may need seconds, and a busy server is asked again until
+  // then. Returns the file's size. Errors: those of CoordClient::SaveSnapshot, but UNAVAILABLE when
+  // newer ones took its place meanwhile; and the sink's. What the sink got is then to be thrown away.
   absl::StatusOr<uint64_t> SaveSnapshot(
       absl::FunctionRef<absl::Status(std::string_view piece)> sink, absl::Duration timeout);
 
@@ -87,18 +89,20 @@ class Coord {
 
  private:
   friend class BlockingWatch;
+  class SnapshotServersOf;
 
   explicit Coord(CoordOptions options);
 
   template <typename T>
   absl::StatusOr<T> Await(absl::AnyInvocable<void(CoordClient&, Callback<T>)> start);
 
+  const std::vector<std::string> addresses_;
   base::ThreadExecutor executor_;
   GrpcConnector connector_;
   std::unique_ptr<CoordClient> client_;  // used on the executor
 };
 
-// A watch read by a thread. Holds at most 256 batches that were not read; then the server's are left
+// A watch read by a thread. With 256 batches or 16 MiB that were not read, the server's are left
 // unread. Thread-safe. Must not outlive its Coord.
 class BlockingWatch {
  public:
@@ -122,9 +126,8 @@ class BlockingWatch {
   std::unique_ptr<CoordWatch> watch_;  // used on the executor
   base::Mutex mutex_;
   base::CondVar changed_;
-  std::deque<WatchBatch> batches_ ABSL_GUARDED_BY(mutex_);
+  WatchBuffer unread_ ABSL_GUARDED_BY(mutex_);
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
-  bool paused_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace bellwether::client

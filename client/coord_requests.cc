@@ -23,6 +23,12 @@ RequestQueue::Answer AnswerTo(Callback<T> callback, Parse parse) {
   };
 }
 
+// Servers of another ensemble refuse it then.
+template <typename Message>
+void NameEnsemble(const ServerList& servers, Message& request) {
+  if (!servers.ensemble_id().IsNil()) request.set_ensemble_id(servers.ensemble_id().Bytes());
+}
+
 bool PathsAreUtf8(const Request& request) {
   switch (request.operation_case()) {
     case Request::kCreate:
@@ -270,6 +276,7 @@ void CoordClient::Upgrade(const std::string& address, bool finalize, absl::Durat
                           Callback<UpgradeStatus> callback) {
   coord::v1::UpgradeRequest request;
   request.set_finalize(finalize);
+  NameEnsemble(servers_, request);
   connector_.Upgrade(address, std::move(request), timeout,
                      [alive = alive_, finalize, callback = std::move(callback)](
                          absl::StatusOr<coord::v1::UpgradeResponse> response) mutable {
@@ -284,7 +291,9 @@ void CoordClient::Upgrade(const std::string& address, bool finalize, absl::Durat
 
 void CoordClient::Membership(const std::string& address, const MembershipChange& change,
                              absl::Duration timeout, Callback<MembershipStatus> callback) {
-  connector_.Membership(address, ToWire(change), timeout,
+  coord::v1::MembershipRequest request = ToWire(change);
+  NameEnsemble(servers_, request);
+  connector_.Membership(address, std::move(request), timeout,
                         [alive = alive_, callback = std::move(callback)](
                             absl::StatusOr<coord::v1::MembershipResponse> response) mutable {
                           if (!*alive) return;
@@ -300,6 +309,7 @@ void CoordClient::SaveSnapshot(const std::string& address, uint64_t index, uint6
   request.set_index(index);
   request.set_term(term);
   request.set_offset(offset);
+  NameEnsemble(servers_, request);
   connector_.SaveSnapshot(address, std::move(request), timeout,
                           [alive = alive_, callback = std::move(callback)](
                               absl::StatusOr<coord::v1::SaveSnapshotResponse> response) mutable {

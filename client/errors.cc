@@ -1,14 +1,14 @@
 #include "client/errors.h"
 
+#include <string>
+
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "base/status.h"
 
 namespace bellwether::client {
 namespace {
 
-constexpr char kReasonPayload[] = "bellwether/reason";
 constexpr char kComparePayload[] = "bellwether/failed-compare";
 constexpr char kOperationPayload[] = "bellwether/failed-operation";
 
@@ -26,18 +26,6 @@ void CopyPayloads(const absl::Status& from, absl::Status& to) {
 }
 
 }  // namespace
-
-std::string ReasonOf(const absl::Status& status) {
-  const auto reason = status.GetPayload(kReasonPayload);
-  return reason.has_value() ? std::string(*reason) : "";
-}
-
-absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason,
-                             std::string_view message) {
-  absl::Status status(code, base::AbslView(message));
-  if (!reason.empty()) status.SetPayload(kReasonPayload, absl::Cord(base::AbslView(reason)));
-  return status;
-}
 
 absl::Status AsUnknown(const absl::Status& status) {
   absl::Status unknown = base::UnknownOutcome(status.code(), base::StdView(status.message()));

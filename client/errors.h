@@ -1,9 +1,7 @@
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include "absl/status/status.h"
+#include "base/status.h"
 #include "bellwether/common/v1/error.pb.h"
 
 // Errors of the client library: absl::Status with a canonical code, base::OutcomeOf (rejected or
@@ -12,11 +10,9 @@ namespace bellwether::client {
 
 // "no_node", "node_exists", "bad_version", "not_empty", "no_children_for_ephemerals",
 // "bad_arguments", "compare_failed", "session_expired", ... or empty when the code says all.
-std::string ReasonOf(const absl::Status& status);
+using base::ReasonOf;
 
-// A status that carries a reason. Rejected.
-absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason,
-                             std::string_view message);
+using base::ErrorWithReason;
 
 // The same error, its outcome unknown.
 absl::Status AsUnknown(const absl::Status& status);

@@ -117,6 +117,15 @@ class GrpcBrokerConnector : public BrokerConnector {
     });
   }
 
+  void Status(const std::string& address, absl::Duration timeout,
+              broker::v1::StatusRequest request,
+              Answer<broker::v1::StatusResponse> answer) override {
+    Call(address, timeout, std::move(request), std::move(answer), [&](auto* call, auto done) {
+      PeerAt(address).admin->async()->Status(&call->context, &call->request, &call->response,
+                                             std::move(done));
+    });
+  }
+
  private:
   Peer& PeerAt(const std::string& address) {
     auto& peer = peers_[address];

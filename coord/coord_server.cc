@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "coord/restore.h"
 #include "coord/storage/set_aside.h"
+#include "coord/timeouts.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -23,6 +24,10 @@ constexpr absl::Duration kStopGrace = absl::Seconds(2);
 
 // How long handing over leadership may take, in election timeouts: more than it takes at most.
 constexpr int kHandOverElections = 5;
+
+// The servers of an ensemble take their snapshots at nearly the same time: where they share a machine,
+// their heartbeats are not to wait for that.
+constexpr double kSnapshotShare = 0.25;
 
 // The transport of a single server.
 class NoPeers : public Transport {
@@ -87,9 +92,10 @@ absl::Status CoordServer::OpenLog() {
 absl::StatusOr<std::unique_ptr<RocksLogStore>> CoordServer::OpenLogAt(const std::string& folder) {
   RocksLogStoreOptions options;
   options.folder = folder;
+  options.on_fatal = on_fatal_;
   ASSIGN_OR_RETURN(auto log, RocksLogStore::Open(options, *replica_executor_, base::SystemClock(),
                                                  metrics_));
-  RETURN_IF_ERROR(CheckReaches(*snapshot_store_, log->FirstIndex(), data_dir_->path()));
+  RETURN_IF_ERROR(CheckReaches(*snapshot_store_, *log, data_dir_->path()));
   return log;
 }
 
@@ -109,6 +115,7 @@ void CoordServer::BuildService() {
   ServiceOptions service;
   service.server_id = options_.id;
   service.watch_ring_changes_max = options_.watch_ring_changes;
+  ScaleTimeouts(base::TimeScale(), service);
   CoordService::Dependencies deps{
       .clock = base::SystemClock(),
       .replica_executor = *replica_executor_,
@@ -130,12 +137,19 @@ void CoordServer::BuildReplica() {
   replica.servers = options_.Servers();
   replica.grpc =
       options_.advertise.empty() ? grpc_server_->address().ToString() : options_.advertise;
+  if (const absl::Status usable = CheckAdvertised(replica.grpc); !usable.ok()) {
+    LOG_WARN("clients are told a wrong address; give with --advertise the one that they should use "
+             "id={} address={} error=\"{}\"",
+             options_.id, replica.grpc, usable);
+  }
   replica.folder_id = data_dir_->identity().folder_id;
   replica.feature_levels = kSupportedFeatureLevels;
-  replica.election_timeout = options_.election_timeout * base::TimeScale();
+  replica.election_timeout = options_.election_timeout;
   replica.heartbeat = replica.election_timeout / 3;
   replica.tick = replica.election_timeout / 15;
   replica.snapshot_entries = options_.snapshot_entries;
+  replica.snapshot_share = kSnapshotShare;
+  ScaleTimeouts(base::TimeScale(), replica);
   replica_ = std::make_unique<Replica>(
       replica, data_dir_->identity().ensemble_id,
       Replica::Dependencies{.log = *log_store_,
@@ -163,6 +177,7 @@ absl::Status CoordServer::ListenForPeers() {
   peers.id = ServerId(options_.id);
   peers.servers = options_.Servers();
   peers.listen = options_.listen_peer->ToString();
+  ScaleTimeouts(base::TimeScale(), peers);
   auto transport =
       PeerTransport::Listen(peers, *replica_executor_, base::SystemClock(), metrics_);
   if (!transport.ok()) {
@@ -174,7 +189,9 @@ absl::Status CoordServer::ListenForPeers() {
 }
 
 absl::Status CoordServer::Listen() {
-  auto grpc_server = GrpcServer::Open({options_.listen, options_.id}, *service_);
+  GrpcServerOptions clients{.listen = options_.listen, .server_id = options_.id};
+  ScaleTimeouts(base::TimeScale(), clients);
+  auto grpc_server = GrpcServer::Open(clients, *service_);
   if (!grpc_server.ok()) {
     return base::Annotate(base::WhyNotListening(options_.listen, grpc_server.status()), "--listen");
   }
@@ -183,7 +200,7 @@ absl::Status CoordServer::Listen() {
   if (options_.listen_admin.has_value()) {
     auto http_server = base::HttpServer::Open(
         *options_.listen_admin,
-        base::AdminRoutes(metrics_, [this] { return HealthChecks(); }));
+        base::AdminRoutes(metrics_, [this] { return HealthChecks(); }), metrics_);
     if (!http_server.ok()) return base::Annotate(http_server.status(), "--listen-admin");
     http_server_ = *std::move(http_server);
   }
@@ -236,7 +253,7 @@ void CoordServer::HandOverLeadership() {
 void CoordServer::Stop() {
   if (replica_ != nullptr && peer_transport_ != nullptr) HandOverLeadership();
   if (service_ != nullptr) service_->Stop();
-  if (grpc_server_ != nullptr) grpc_server_->Shutdown(kStopGrace);
+  if (grpc_server_ != nullptr) grpc_server_->Shutdown(kStopGrace * base::TimeScale());
   http_server_.reset();
   if (replica_ != nullptr) replica_->Stop();
   if (peer_transport_ != nullptr) peer_transport_->Stop();

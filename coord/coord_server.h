@@ -25,8 +25,8 @@ namespace bellwether::coord {
 // order. Contains no logic of its own. Owned by main.
 class CoordServer {
  public:
-  // Returns when clients can connect; the ensemble may still be electing. `on_fatal` is called at
-  // most once, from any thread, when the server can't go on: the process must then end.
+  // Returns when clients can connect; the ensemble may still be electing. `on_fatal` is called, from
+  // any thread and perhaps more than once, when the server can't go on: the process must then end.
   // Errors name the folder, file or address and the next step.
   static absl::StatusOr<std::unique_ptr<CoordServer>> Start(
       const CoordServerOptions& options, std::function<void(absl::Status)> on_fatal);

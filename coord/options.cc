@@ -142,6 +142,13 @@ std::vector<PeerAddress> CoordServerOptions::Servers() const {
   return {{ServerId(id), ""}};
 }
 
+absl::Status CheckAdvertised(const std::string& address) {
+  ASSIGN_OR_RETURN(const HostPort parsed, base::ParseHostPort(address));
+  if (parsed.port != 0 && !parsed.IsAny()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("'{}' is no address that a client on another machine can connect to", address));
+}
+
 absl::StatusOr<ParsedCoordOptions> ParseCoordOptions(int argc, const char* const* argv) {
   ParsedCoordOptions result;
   OptionTable table("bell-coord",

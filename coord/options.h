@@ -42,6 +42,10 @@ struct ParsedCoordOptions {
 // Errors: INVALID_ARGUMENT, for exit code 2.
 absl::StatusOr<ParsedCoordOptions> ParseCoordOptions(int argc, const char* const* argv);
 
+// Whether clients can connect to the address that they are told, as far as its text says. A server
+// starts with any, and warns. Errors: INVALID_ARGUMENT: not HOST:PORT, port 0, 0.0.0.0 or [::].
+absl::Status CheckAdvertised(const std::string& address);
+
 // Whether the command line is `bell-coord restore ...`.
 bool IsRestore(int argc, const char* const* argv);
 

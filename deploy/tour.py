@@ -2,6 +2,7 @@
 
 Prints one line of explanation per step. What was read back is compared with the input by
 (line number, SHA-256 of the line): the line number travels in the header `line` of each record.
+Whatever happens, the last line is the verdict, and nothing is left running unless --keep says so.
 """
 
 import argparse
@@ -35,12 +36,13 @@ class Tour:
     def __init__(self, arguments):
         self.bell_path = str(pathlib.Path(arguments.bin) / "bell")
         self.dir = arguments.dir
-        self.lines, self.separator = read_input(arguments.file)
+        self.file = arguments.file
+        self.lines, self.separator = [], None
         self.results = {}
 
-    def bell(self, *words, check=True, stdin=None):
+    def bell(self, *words, check=True, stdin=None, **options):
         done = subprocess.run([self.bell_path, *words], input=stdin, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, check=False)
+                              stderr=subprocess.PIPE, check=False, **options)
         if check and done.returncode != 0:
             raise Failed(f"`bell {' '.join(words)}` exited {done.returncode}: "
                          f"{last_line(done.stderr)}")
@@ -61,7 +63,8 @@ class Tour:
             os.environ[name] = value
 
     def stop_cluster(self):
-        self.bell("dev", "down", "--dir", self.dir, check=False)
+        # In a session of its own: a terminal's Ctrl-C doesn't reach it.
+        self.bell("dev", "down", "--dir", self.dir, check=False, start_new_session=True)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def watch_config(self):
@@ -71,12 +74,14 @@ class Tour:
         with subprocess.Popen([self.bell_path, "znode", "watch", "/config-demo/db", "--count", "1",
                                "--timeout", "20s", "-o", "json"],
                               stdout=subprocess.PIPE) as watcher:
-            armed = json.loads(watcher.stdout.readline() or b"{}")
-            if armed.get("type") != "armed":
-                raise Failed("the watch was not armed")
-            self.bell("znode", "set", "/config-demo/db", "primary=db2:5432")
-            event = json.loads(watcher.stdout.readline() or b"{}")
-            watcher.wait()
+            try:
+                armed = json.loads(watcher.stdout.readline() or b"{}")
+                if armed.get("type") != "armed":
+                    raise Failed("the watch was not armed")
+                self.bell("znode", "set", "/config-demo/db", "primary=db2:5432")
+                event = json.loads(watcher.stdout.readline() or b"{}")
+            finally:
+                watcher.kill()
         if event.get("type") != "changed" or event.get("value") != "primary=db2:5432":
             raise Failed(f"the watcher saw {event}, not the change")
         print(f"   the watcher was told: {event['path']} is now '{event['value']}' "
@@ -143,7 +148,7 @@ class Tour:
         print(f"   all {len(expected)} lines are there, each once")
 
     def kill_and_restart(self):
-        leader = self.bell_json("cluster", "status")["coord"]["leader_id"]
+        leader = self.coord_leader()
         coord, broker = f"coord-{leader}", "broker-2"
         say(f"Killing the coord leader ({coord}) and {broker} with SIGKILL")
         self.bell("dev", "kill", coord, "--dir", self.dir)
@@ -156,6 +161,11 @@ class Tour:
         self.wait_for_brokers(BROKERS)
         self.wait_for_partitions()
 
+    def coord_leader(self):
+        """The id of the leader; while the servers elect one there is none."""
+        return self.wait(lambda: self.bell_json("cluster", "status")["coord"]["leader_id"],
+                         "coord leader")
+
     def wait_for_brokers(self, count):
         self.wait(lambda: len(self.live_brokers()) == count, f"{count} live brokers")
 
@@ -167,11 +177,13 @@ class Tour:
 
     @staticmethod
     def wait(condition, what, seconds=40):
+        """What `condition()` returned when it was true at last."""
         deadline = time.monotonic() + seconds
         while True:
             try:
-                if condition():
-                    return
+                result = condition()
+                if result:
+                    return result
             except Failed:
                 pass  # an election is under way: ask again
             if time.monotonic() > deadline:
@@ -179,6 +191,7 @@ class Tour:
             time.sleep(0.1)
 
     def run(self):
+        self.lines, self.separator = read_input(self.file)
         if not self.lines:
             raise Failed("the input is empty: there is nothing to publish")
         self.start_cluster()
@@ -216,6 +229,34 @@ def last_line(stderr):
     return lines[-1] if lines else "(it said nothing)"
 
 
+def handle_interrupts(handler):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def interrupt(*_):
+    """Handles the first interrupt; what it leads to is not to be interrupted."""
+    handle_interrupts(signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def why_it_failed(step):
+    """Runs a step that interrupts may end: None, or in words what went wrong. From then on interrupts
+    are ignored: what is left to do is to stop the cluster and to tell the verdict."""
+    try:
+        try:
+            step()
+        finally:
+            handle_interrupts(signal.SIG_IGN)
+    except Failed as failure:
+        return str(failure)
+    except KeyboardInterrupt:
+        return "interrupted"
+    except Exception as error:  # the verdict must be told whatever it was
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
@@ -223,29 +264,21 @@ def main():
     parser.add_argument("--file", required=True)
     parser.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    handle_interrupts(interrupt)
     tour = Tour(arguments)
-    keep = False
-    verdict, why = "FAILED", ""
-    try:
-        tour.run()
-        verdict, keep = "OK", arguments.keep
-    except Failed as failure:
-        why = f"{failure}"
-    except KeyboardInterrupt:
-        why = "interrupted"
-    finally:
-        if not keep:
-            tour.stop_cluster()
-    if keep:
+    why = why_it_failed(tour.run)
+    if why is None and arguments.keep:
         say(f"The cluster runs on. Connect: source {tour.dir}/env; "
             f"stop: {tour.bell_path} dev down --dir {tour.dir}")
+    else:
+        not_stopped = why_it_failed(tour.stop_cluster)
+        why = not_stopped if why is None else why
     order = ("config", "brokers", "published", "consumed", "lost", "duplicated")
     fields = " ".join(f"{name}={tour.results[name]}" for name in order if name in tour.results)
-    if why:
+    if why is not None:
         print(f"   {why}")
-    print(f"quickstart: {verdict} {fields}".rstrip(), flush=True)
-    return 0 if verdict == "OK" else 1
+    print(f"quickstart: {'OK' if why is None else 'FAILED'} {fields}".rstrip(), flush=True)
+    return 0 if why is None else 1
 
 
 if __name__ == "__main__":

@@ -45,11 +45,13 @@ struct HttpServer::Exchange {
 };
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Open(
-    const HostPort& address, std::map<std::string, Handler> routes) {
+    const HostPort& address, std::map<std::string, Handler> routes, Metrics& metrics) {
   std::unique_ptr<HttpServer> server(new HttpServer(std::move(routes)));  // private constructor
   HttpServer* const raw = server.get();
+  Counter& refused = metrics.AddCounter("bell_http_connections_refused_total",
+                                        "HTTP connections closed because 64 were open");
   ASSIGN_OR_RETURN(server->listener_,
-                   Listener::Open(address, "http", kConnectionsMax,
+                   Listener::Open(address, "http", kConnectionsMax, refused,
                                   [raw](std::unique_ptr<Connection> connection) {
                                     raw->Serve(std::move(connection));
                                   }));

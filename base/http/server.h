@@ -21,15 +21,17 @@ struct HttpResponse {
 
 // A small HTTP/1.1 server for operators: GET only, one request per connection. Routes are fixed
 // when it opens. Handlers run on the server's thread and must not block.
-// Limits: 64 connections, request heads of 8 KiB, 5 s for a request.
+// Limits: 64 connections (bell_http_connections_refused_total), request heads of 8 KiB, 5 s for a
+// request.
 class HttpServer {
  public:
   // Gets what follows '?' in the target, or "".
   using Handler = std::function<HttpResponse(std::string_view query)>;
 
-  // `routes` by exact path. Errors: as Listener::Open.
+  // `routes` by exact path. The metrics outlive it. Errors: as Listener::Open.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Open(const HostPort& address,
-                                                          std::map<std::string, Handler> routes);
+                                                          std::map<std::string, Handler> routes,
+                                                          Metrics& metrics);
   ~HttpServer();
 
   const HostPort& address() const { return listener_->address(); }

@@ -95,8 +95,11 @@ class TcpConnection : public Connection {
 
 class TcpListener : public Listener {
  public:
-  TcpListener(size_t connections_max, OnAccept on_accept)
-      : connections_max_(connections_max), on_accept_(std::move(on_accept)), acceptor_(context_) {}
+  TcpListener(size_t connections_max, Counter& refused, OnAccept on_accept)
+      : connections_max_(connections_max),
+        refused_(refused),
+        on_accept_(std::move(on_accept)),
+        acceptor_(context_) {}
   ~TcpListener() override { Stop(); }
 
   absl::Status Bind(const HostPort& wanted) {
@@ -153,12 +156,15 @@ class TcpListener : public Listener {
       }
       if (live_->load() < connections_max_) {
         on_accept_(std::make_unique<TcpConnection>(std::move(socket), live_));
+      } else {
+        refused_.Add();
       }
       AcceptNext();
     });
   }
 
   const size_t connections_max_;
+  Counter& refused_;
   OnAccept on_accept_;
   asio::io_context context_{1};
   asio::ip::tcp::acceptor acceptor_;
@@ -172,16 +178,17 @@ class TcpListener : public Listener {
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const HostPort& address,
                                                          std::string thread_name,
-                                                         size_t connections_max,
+                                                         size_t connections_max, Counter& refused,
                                                          OnAccept on_accept) {
-  auto listener = std::make_unique<TcpListener>(connections_max, std::move(on_accept));
+  auto listener = std::make_unique<TcpListener>(connections_max, refused, std::move(on_accept));
   RETURN_IF_ERROR(listener->Bind(address));
   listener->Start(std::move(thread_name));
   return listener;
 }
 
 absl::Status WhyNotListening(const HostPort& address, const absl::Status& otherwise) {
-  const auto listener = Listener::Open(address, "probe", 1, [](auto) {});
+  Counter refused;
+  const auto listener = Listener::Open(address, "probe", 1, refused, [](auto) {});
   return listener.ok() ? otherwise : listener.status();
 }
 

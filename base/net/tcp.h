@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/metrics.h"
 #include "base/parse.h"
 
 namespace bellwether::base {
@@ -39,16 +40,17 @@ class Connection {
 };
 
 // Listens on one address with a thread of its own, on which all its connections live.
-// Limits: `connections_max` at a time; further ones are closed at once and counted by the caller.
+// Limits: `connections_max` at a time; further ones are closed at once, and counted in `refused`.
 class Listener {
  public:
   using OnAccept = absl::AnyInvocable<void(std::unique_ptr<Connection>)>;
 
-  // `on_accept` is called on the listener's thread. Errors: UNAVAILABLE when the address is in
-  // use, INVALID_ARGUMENT when it can't be resolved, PERMISSION_DENIED; each names the address.
+  // `on_accept` is called on the listener's thread; `refused` outlives the listener. Errors:
+  // UNAVAILABLE when the address is in use, INVALID_ARGUMENT when it can't be resolved,
+  // PERMISSION_DENIED; each names the address.
   static absl::StatusOr<std::unique_ptr<Listener>> Open(const HostPort& address,
                                                         std::string thread_name,
-                                                        size_t connections_max,
+                                                        size_t connections_max, Counter& refused,
                                                         OnAccept on_accept);
   virtual ~Listener() = default;
 

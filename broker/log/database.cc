@@ -1,5 +1,7 @@
 #include "broker/log/database.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/file.h"
 #include "base/folder.h"
@@ -106,6 +108,20 @@ rocksdb::ColumnFamilyOptions MakeSliceOptions(const LogOptions& options,
 
 }  // namespace
 
+absl::StatusOr<bool> Database::IsAt(const std::string& path) {
+  const auto names = base::ListFolder(path);
+  if (absl::IsNotFound(names.status())) return false;
+  RETURN_IF_ERROR(names.status());
+  if (std::find(names->begin(), names->end(), "CURRENT") != names->end()) return true;
+  for (const std::string& name : *names) {
+    // These are made after CURRENT.
+    if (!name.ends_with(".sst") && !name.ends_with(".log")) continue;
+    return Convert(rocksdb::Status::Corruption(fmt::format("{} is there but CURRENT is not", name)),
+                   path, "open");
+  }
+  return false;
+}
+
 absl::StatusOr<std::shared_ptr<Database>> Database::Open(
     const LogOptions& options, LogMetrics& metrics,
     std::function<void(const absl::Status&)> on_background_error) {
@@ -115,16 +131,14 @@ absl::StatusOr<std::shared_ptr<Database>> Database::Open(
       std::make_shared<ErrorListener>(options.path, std::move(on_background_error)));
 
   std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName, kDirectoryFamily};
-  const rocksdb::Status exists = db_options.env->FileExists(options.path + "/CURRENT");
-  if (exists.ok()) {
+  ASSIGN_OR_RETURN(const bool exists, IsAt(options.path));
+  if (exists) {
     std::vector<std::string> all;
     RETURN_IF_ERROR(Convert(rocksdb::DB::ListColumnFamilies(db_options, options.path, &all),
                             options.path, "read the manifest of"));
     for (std::string& name : all) {
       if (IsSliceFamilyName(name)) names.push_back(std::move(name));
     }
-  } else if (!exists.IsNotFound()) {
-    return Convert(exists, options.path, "look for");
   }
 
   const auto cache = rocksdb::NewLRUCache(32 * kMiB);

@@ -28,6 +28,9 @@ class Database {
   static absl::StatusOr<std::shared_ptr<Database>> Open(
       const LogOptions& options, LogMetrics& metrics,
       std::function<void(const absl::Status&)> on_background_error);
+  // Whether there is a database in the folder, so that Open won't make one. Errors: DATA_LOSS when
+  // there are only pieces of one, which RocksDB would delete; PERMISSION_DENIED.
+  static absl::StatusOr<bool> IsAt(const std::string& path);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

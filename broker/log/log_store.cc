@@ -4,6 +4,9 @@
 #include <map>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -19,6 +22,8 @@ namespace {
 constexpr uint64_t kSliceBytesMin = uint64_t{1} << 30;
 // A class's share of the disk is an eighth, and a slice a sixteenth of that.
 constexpr uint64_t kSlicesPerDisk = uint64_t{kRetentionClasses} * 16;
+// Partitions are created, configured and deleted by writes of about this size, between appends.
+constexpr size_t kChangeBytesMax = size_t{1} << 20;
 
 absl::Status CheckConfig(const PartitionConfig& config) {
   if (config.retention_ms < -1 || config.retention_bytes < -1) {
@@ -39,10 +44,9 @@ class RocksLogStore final : public LogStore {
 
   absl::Status Start();
 
-  absl::StatusOr<std::shared_ptr<PartitionLog>> CreatePartition(
-      TopicPartition id, const PartitionConfig& config) override;
-  absl::Status DeletePartition(TopicPartition id) override;
-  absl::Status Configure(TopicPartition id, const PartitionConfig& config) override;
+  std::vector<absl::Status> CreatePartitions(const std::vector<PartitionSpec>& wanted) override;
+  std::vector<absl::Status> ConfigurePartitions(const std::vector<PartitionSpec>& wanted) override;
+  std::vector<absl::Status> DeletePartitions(const std::vector<TopicPartition>& ids) override;
   std::shared_ptr<PartitionLog> Find(TopicPartition id) const override { return FindStored(id); }
   std::vector<std::shared_ptr<PartitionLog>> Partitions() const override;
   absl::StatusOr<RetentionResult> RunRetention(absl::Time now) override;
@@ -58,15 +62,28 @@ class RocksLogStore final : public LogStore {
   void OnBackgroundError(const absl::Status& status);
   void MakeChains(uint64_t free_bytes);
   void MakeCommitter();
-  PartitionRef Add(StoredPartition::State state);
+  void Add(StoredPartition::State state);
   PartitionRef FindStored(TopicPartition id) const;
   std::vector<PartitionRef> AllStored() const;
   absl::Status Write(rocksdb::WriteBatch& batch);
 
+  // Checks configurations, and makes the first slices of their classes.
+  std::vector<absl::Status> PrepareClasses(const std::vector<PartitionSpec>& wanted);
+
+  // Writes changes on the committer, between its rounds: `change` gets the index of the first one
+  // that is not written yet, writes some, and returns the index after them. Those with an outcome
+  // that is not OK are left out.
+  using Change = absl::FunctionRef<size_t(size_t begin, std::vector<absl::Status>& outcomes)>;
+  std::vector<absl::Status> WriteInPieces(std::vector<absl::Status> outcomes, Change change);
+
   // On the committer.
-  absl::StatusOr<PartitionRef> CreateNow(TopicPartition id, const PartitionConfig& config);
-  absl::Status DeleteNow(TopicPartition id);
-  absl::Status ConfigureNow(TopicPartition id, const PartitionConfig& config);
+  size_t CreateSome(const std::vector<PartitionSpec>& wanted, size_t begin,
+                    std::vector<absl::Status>& outcomes);
+  size_t ConfigureSome(const std::vector<PartitionSpec>& wanted, size_t begin,
+                       std::vector<absl::Status>& outcomes);
+  size_t DeleteSome(const std::vector<TopicPartition>& ids, size_t begin,
+                    std::vector<absl::Status>& outcomes);
+  void Forget(StoredPartition& partition, const std::vector<DirectoryEntry>& entries);
   absl::Status RetainNow(int64_t now_ms, RetentionResult& result, std::vector<SliceRef>& dead);
 
   void DeleteEntries(PartitionUid uid, const std::vector<DirectoryEntry>& entries,
@@ -153,14 +170,13 @@ void RocksLogStore::MakeCommitter() {
   committer_ = std::make_unique<Committer>(std::move(options), *database_, *chains_, metrics_);
 }
 
-RocksLogStore::PartitionRef RocksLogStore::Add(StoredPartition::State state) {
+void RocksLogStore::Add(StoredPartition::State state) {
   const TopicPartition id = state.record.id;
   auto partition = std::make_shared<StoredPartition>(std::move(state), *database_, metrics_,
                                                      *committer_, options_.batch_bytes_max);
   base::MutexLock lock(mutex_);
-  partitions_[id] = partition;
+  partitions_[id] = std::move(partition);
   metrics_.partitions.Set(static_cast<int64_t>(partitions_.size()));
-  return partition;
 }
 
 RocksLogStore::PartitionRef RocksLogStore::FindStored(TopicPartition id) const {
@@ -188,39 +204,82 @@ absl::Status RocksLogStore::Write(rocksdb::WriteBatch& batch) {
   return base::UnknownOutcome(written.code(), base::StdView(written.message()));
 }
 
-absl::StatusOr<std::shared_ptr<PartitionLog>> RocksLogStore::CreatePartition(
-    TopicPartition id, const PartitionConfig& config) {
-  RETURN_IF_ERROR(CheckConfig(config));
-  RETURN_IF_ERROR(committer_->CheckDisk());
-  RETURN_IF_ERROR(chains_->EnsureClass(RetentionClassOf(config.retention_ms)));
-  std::shared_ptr<PartitionLog> created;
-  RETURN_IF_ERROR(committer_->Run([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(created, CreateNow(id, config));
-    return absl::OkStatus();
-  }));
-  return created;
-}
-
-absl::StatusOr<RocksLogStore::PartitionRef> RocksLogStore::CreateNow(
-    TopicPartition id, const PartitionConfig& config) {
-  if (FindStored(id) != nullptr) {
-    return absl::AlreadyExistsError(fmt::format("partition {} is already here", id.ToString()));
+std::vector<absl::Status> RocksLogStore::PrepareClasses(const std::vector<PartitionSpec>& wanted) {
+  std::vector<absl::Status> outcomes;
+  for (const PartitionSpec& spec : wanted) {
+    absl::Status outcome = CheckConfig(spec.config);
+    if (outcome.ok()) outcome = chains_->EnsureClass(RetentionClassOf(spec.config.retention_ms));
+    outcomes.push_back(std::move(outcome));
   }
-  StoredPartition::State state;
-  state.record = {.id = id, .uid = next_uid_, .config = config};
-  rocksdb::WriteBatch batch;
-  batch.Put(database_->metadata(), CountersKey(), EncodeCounters(next_uid_ + 1));
-  batch.Put(database_->metadata(), PartitionKey(id), EncodePartition(state.record));
-  batch.Put(database_->metadata(), LogKey(next_uid_),
-            EncodeLog({.uid = next_uid_, .log_start = Offset(0), .log_end = Offset(0)}));
-  RETURN_IF_ERROR(Write(batch));
-  LOG_INFO("partition created partition={} uid={}", id.ToString(), next_uid_);
-  ++next_uid_;
-  return Add(std::move(state));
+  return outcomes;
 }
 
-absl::Status RocksLogStore::DeletePartition(TopicPartition id) {
-  return committer_->Run([&] { return DeleteNow(id); });
+std::vector<absl::Status> RocksLogStore::WriteInPieces(std::vector<absl::Status> outcomes,
+                                                       Change change) {
+  size_t next = 0;
+  while (next < outcomes.size()) {
+    const absl::Status ran = committer_->Run([&] {
+      next = change(next, outcomes);
+      return absl::OkStatus();
+    });
+    if (ran.ok()) continue;
+    for (; next < outcomes.size(); ++next) outcomes[next].Update(ran);
+  }
+  return outcomes;
+}
+
+std::vector<absl::Status> RocksLogStore::CreatePartitions(
+    const std::vector<PartitionSpec>& wanted) {
+  const absl::Status disk = committer_->CheckDisk();
+  if (!disk.ok()) return std::vector<absl::Status>(wanted.size(), disk);
+  return WriteInPieces(PrepareClasses(wanted),
+                       [&](size_t begin, std::vector<absl::Status>& outcomes) {
+                         return CreateSome(wanted, begin, outcomes);
+                       });
+}
+
+size_t RocksLogStore::CreateSome(const std::vector<PartitionSpec>& wanted, size_t begin,
+                                 std::vector<absl::Status>& outcomes) {
+  absl::flat_hash_map<TopicPartition, size_t> created;  // to the index
+  PartitionUid next_uid = next_uid_;
+  std::vector<StoredPartition::State> states;
+  rocksdb::WriteBatch batch;
+  size_t end = begin;
+  for (; end < wanted.size() && batch.GetDataSize() < kChangeBytesMax; ++end) {
+    if (!outcomes[end].ok()) continue;
+    const PartitionSpec& spec = wanted[end];
+    if (FindStored(spec.id) != nullptr || !created.emplace(spec.id, end).second) {
+      outcomes[end] = absl::AlreadyExistsError(
+          fmt::format("partition {} is already here", spec.id.ToString()));
+      continue;
+    }
+    StoredPartition::State state;
+    state.record = {.id = spec.id, .uid = next_uid, .config = spec.config};
+    batch.Put(database_->metadata(), PartitionKey(spec.id), EncodePartition(state.record));
+    batch.Put(database_->metadata(), LogKey(next_uid),
+              EncodeLog({.uid = next_uid, .log_start = Offset(0), .log_end = Offset(0)}));
+    states.push_back(std::move(state));
+    ++next_uid;
+  }
+  if (states.empty()) return end;
+  batch.Put(database_->metadata(), CountersKey(), EncodeCounters(next_uid));
+  const absl::Status written = Write(batch);
+  for (const auto& [id, index] : created) outcomes[index] = written;
+  if (!written.ok()) return end;
+  next_uid_ = next_uid;
+  for (StoredPartition::State& state : states) {
+    LOG_INFO("partition created partition={} uid={}", state.record.id.ToString(), state.record.uid);
+    Add(std::move(state));
+  }
+  return end;
+}
+
+std::vector<absl::Status> RocksLogStore::DeletePartitions(
+    const std::vector<TopicPartition>& ids) {
+  return WriteInPieces(std::vector<absl::Status>(ids.size()),
+                       [&](size_t begin, std::vector<absl::Status>& outcomes) {
+                         return DeleteSome(ids, begin, outcomes);
+                       });
 }
 
 void RocksLogStore::DeleteEntries(PartitionUid uid, const std::vector<DirectoryEntry>& entries,
@@ -233,51 +292,87 @@ void RocksLogStore::DeleteEntries(PartitionUid uid, const std::vector<DirectoryE
   }
 }
 
-absl::Status RocksLogStore::DeleteNow(TopicPartition id) {
-  const PartitionRef partition = FindStored(id);
-  if (partition == nullptr) {
-    return absl::NotFoundError(fmt::format("partition {} is not here", id.ToString()));
-  }
-  const PartitionUid uid = partition->uid();
-  const std::vector<DirectoryEntry> entries =
-      partition->EntriesBelow(partition->offsets().log_end);
+size_t RocksLogStore::DeleteSome(const std::vector<TopicPartition>& ids, size_t begin,
+                                 std::vector<absl::Status>& outcomes) {
+  struct Deletion {
+    PartitionRef partition;
+    std::vector<DirectoryEntry> entries;
+  };
+  std::map<size_t, Deletion> deletions;  // by index
+  absl::flat_hash_set<TopicPartition> seen;
   rocksdb::WriteBatch batch;
-  batch.Delete(database_->metadata(), PartitionKey(id));
-  batch.Delete(database_->metadata(), LogKey(uid));
-  for (const EpochStart& epoch : partition->epochs()) {
-    batch.Delete(database_->metadata(), EpochKey(uid, epoch.epoch));
+  size_t end = begin;
+  for (; end < ids.size() && batch.GetDataSize() < kChangeBytesMax; ++end) {
+    PartitionRef partition = FindStored(ids[end]);
+    if (partition == nullptr || !seen.insert(ids[end]).second) {
+      outcomes[end] =
+          absl::NotFoundError(fmt::format("partition {} is not here", ids[end].ToString()));
+      continue;
+    }
+    const PartitionUid uid = partition->uid();
+    batch.Delete(database_->metadata(), PartitionKey(ids[end]));
+    batch.Delete(database_->metadata(), LogKey(uid));
+    for (const EpochStart& epoch : partition->epochs()) {
+      batch.Delete(database_->metadata(), EpochKey(uid, epoch.epoch));
+    }
+    std::vector<DirectoryEntry> entries = partition->EntriesBelow(partition->offsets().log_end);
+    DeleteEntries(uid, entries, batch);
+    deletions[end] = {std::move(partition), std::move(entries)};
   }
-  DeleteEntries(uid, entries, batch);
-  RETURN_IF_ERROR(Write(batch));
+  if (deletions.empty()) return end;
+  const absl::Status written = Write(batch);
+  for (const auto& [index, deletion] : deletions) {
+    outcomes[index] = written;
+    if (written.ok()) Forget(*deletion.partition, deletion.entries);
+  }
+  return end;
+}
+
+void RocksLogStore::Forget(StoredPartition& partition,
+                           const std::vector<DirectoryEntry>& entries) {
   {
     base::MutexLock lock(mutex_);
-    partitions_.erase(id);
+    partitions_.erase(partition.id());
     metrics_.partitions.Set(static_cast<int64_t>(partitions_.size()));
   }
   for (const DirectoryEntry& entry : entries) --entry.slice->live_entries;
-  for (auto& wake : partition->MarkDeleted()) wake();
-  LOG_INFO("partition deleted partition={} uid={}", id.ToString(), uid);
-  return absl::OkStatus();
+  for (auto& wake : partition.MarkDeleted()) wake();
+  LOG_INFO("partition deleted partition={} uid={}", partition.id().ToString(), partition.uid());
 }
 
-absl::Status RocksLogStore::Configure(TopicPartition id, const PartitionConfig& config) {
-  RETURN_IF_ERROR(CheckConfig(config));
-  RETURN_IF_ERROR(chains_->EnsureClass(RetentionClassOf(config.retention_ms)));
-  return committer_->Run([&] { return ConfigureNow(id, config); });
+std::vector<absl::Status> RocksLogStore::ConfigurePartitions(
+    const std::vector<PartitionSpec>& wanted) {
+  return WriteInPieces(PrepareClasses(wanted),
+                       [&](size_t begin, std::vector<absl::Status>& outcomes) {
+                         return ConfigureSome(wanted, begin, outcomes);
+                       });
 }
 
-absl::Status RocksLogStore::ConfigureNow(TopicPartition id, const PartitionConfig& config) {
-  const PartitionRef partition = FindStored(id);
-  if (partition == nullptr) {
-    return absl::NotFoundError(fmt::format("partition {} is not here", id.ToString()));
-  }
-  if (partition->config() == config) return absl::OkStatus();
+size_t RocksLogStore::ConfigureSome(const std::vector<PartitionSpec>& wanted, size_t begin,
+                                    std::vector<absl::Status>& outcomes) {
+  std::map<size_t, PartitionRef> changed;  // by index
   rocksdb::WriteBatch batch;
-  batch.Put(database_->metadata(), PartitionKey(id),
-            EncodePartition({.id = id, .uid = partition->uid(), .config = config}));
-  RETURN_IF_ERROR(Write(batch));
-  partition->SetConfig(config);
-  return absl::OkStatus();
+  size_t end = begin;
+  for (; end < wanted.size() && batch.GetDataSize() < kChangeBytesMax; ++end) {
+    if (!outcomes[end].ok()) continue;
+    const auto& [id, config] = wanted[end];
+    PartitionRef partition = FindStored(id);
+    if (partition == nullptr) {
+      outcomes[end] = absl::NotFoundError(fmt::format("partition {} is not here", id.ToString()));
+      continue;
+    }
+    if (partition->config() == config) continue;
+    batch.Put(database_->metadata(), PartitionKey(id),
+              EncodePartition({.id = id, .uid = partition->uid(), .config = config}));
+    changed[end] = std::move(partition);
+  }
+  if (changed.empty()) return end;
+  const absl::Status written = Write(batch);
+  for (const auto& [index, partition] : changed) {
+    outcomes[index] = written;
+    if (written.ok()) partition->SetConfig(wanted[index].config);
+  }
+  return end;
 }
 
 absl::StatusOr<RetentionResult> RocksLogStore::RunRetention(absl::Time now) {
@@ -332,6 +427,10 @@ void RocksLogStore::Stop() {
 }
 
 }  // namespace
+
+absl::StatusOr<bool> LogStore::IsAt(const std::string& path) {
+  return Database::IsAt(path);
+}
 
 absl::StatusOr<std::unique_ptr<LogStore>> LogStore::Open(LogOptions options) {
   if (options.metrics == nullptr || options.clock == nullptr || !options.on_fatal ||

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -11,6 +12,12 @@
 
 namespace bellwether::broker {
 
+// A partition and what its log is to be like.
+struct PartitionSpec {
+  TopicPartition id;
+  PartitionConfig config;
+};
+
 // What a retention run did.
 struct RetentionResult {
   int partitions_advanced = 0;  // partitions whose log start moved
@@ -18,7 +25,7 @@ struct RetentionResult {
 };
 
 // All partition logs of one data folder, in one RocksDB. Knows no network and no topic names; a
-// partition goes only when DeletePartition says so. Thread-safe. Owns the committer thread, which
+// partition goes only when DeletePartitions says so. Thread-safe. Owns the committer thread, which
 // alone changes partitions and slices, and a thread that makes slices. No call here may be made
 // from an append or notification callback: these run on the committer.
 //
@@ -28,23 +35,29 @@ class LogStore {
   // Opens or creates the store. Errors name the folder and the next step: INVALID_ARGUMENT,
   // PERMISSION_DENIED, FAILED_PRECONDITION (locked, or of a newer format), DATA_LOSS (damaged).
   static absl::StatusOr<std::unique_ptr<LogStore>> Open(LogOptions options);
+  // Whether there is a store in `path`, so that Open won't make an empty one. Errors: DATA_LOSS
+  // when there are only pieces of one; PERMISSION_DENIED.
+  static absl::StatusOr<bool> IsAt(const std::string& path);
   virtual ~LogStore() = default;
   LogStore(const LogStore&) = delete;
   LogStore& operator=(const LogStore&) = delete;
 
-  // Makes an empty log. Durable when this returns. Errors: ALREADY_EXISTS; INVALID_ARGUMENT
-  // (configuration); RESOURCE_EXHAUSTED (disk full); UNAVAILABLE (stopped or failed).
-  virtual absl::StatusOr<std::shared_ptr<PartitionLog>> CreatePartition(
-      TopicPartition id, const PartitionConfig& config) = 0;
+  // The next three change partitions, and return what became of each, in the order given; one that
+  // fails does not keep others from it. Durable when they return, with one write and sync for all
+  // that fit into a MiB. Errors of each: UNAVAILABLE (stopped or failed).
 
-  // Forgets the log and everything in it; its space returns as retention drops slices. Appends
-  // that are queued are rejected, waiters are called. Durable when this returns.
-  // Errors: NOT_FOUND; UNAVAILABLE (stopped or failed).
-  virtual absl::Status DeletePartition(TopicPartition id) = 0;
+  // Makes empty logs. Errors: ALREADY_EXISTS; INVALID_ARGUMENT (configuration); RESOURCE_EXHAUSTED
+  // (disk full).
+  virtual std::vector<absl::Status> CreatePartitions(const std::vector<PartitionSpec>& wanted) = 0;
 
-  // Changes a partition's configuration; a changed retention class moves new appends only. Durable
-  // when this returns. Errors as CreatePartition, and NOT_FOUND.
-  virtual absl::Status Configure(TopicPartition id, const PartitionConfig& config) = 0;
+  // Changes configurations; a changed retention class moves new appends only. Errors: NOT_FOUND;
+  // INVALID_ARGUMENT (configuration).
+  virtual std::vector<absl::Status> ConfigurePartitions(
+      const std::vector<PartitionSpec>& wanted) = 0;
+
+  // Forgets logs and everything in them; their space returns as retention drops slices. Appends
+  // that are queued are rejected, waiters are called. Errors: NOT_FOUND.
+  virtual std::vector<absl::Status> DeletePartitions(const std::vector<TopicPartition>& ids) = 0;
 
   // The log, or nullptr when this folder has none.
   virtual std::shared_ptr<PartitionLog> Find(TopicPartition id) const = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/uuid.h"
 #include "broker/rpc/wire.h"
 #include "fmt/format.h"
 
@@ -13,6 +14,24 @@ namespace bellwether::broker {
 namespace {
 
 constexpr int kTopicsMax = 10000;  // named in one request
+
+// Whether a request that names an ensemble, or none, is for this broker's.
+absl::Status CheckEnsemble(const Cluster& cluster, const std::string& named) {
+  if (named.empty()) return absl::OkStatus();
+  const auto wanted = base::Uuid::FromBytes(named);
+  if (!wanted.has_value()) return absl::InvalidArgumentError("ensemble_id is not 16 bytes");
+  const base::Uuid own = cluster.ensemble_id();
+  if (own.IsNil()) {
+    return absl::UnavailableError(
+        "this broker has not met its coordination ensemble yet; check coord and try again");
+  }
+  if (*wanted == own) return absl::OkStatus();
+  return base::ErrorWithReason(
+      absl::StatusCode::kFailedPrecondition, "other_ensemble",
+      fmt::format("the client knows the cluster of ensemble {}, this broker is of that of {}; "
+                  "check the addresses",
+                  wanted->ToString(), own.ToString()));
+}
 
 // Waits for all named topics that coord may know of and the view doesn't have yet.
 void WaitForTopics(Cluster& cluster, const v1::MetadataRequest& request, absl::Duration timeout,
@@ -68,6 +87,10 @@ void AddTopics(const ClusterView& view, const v1::MetadataRequest& request,
 
 void CreateTopicCall(Cluster& cluster, const v1::CreateTopicRequest& request,
                      absl::Duration timeout, v1::CreateTopicResponse& response, CallDone done) {
+  if (const absl::Status status = CheckEnsemble(cluster, request.ensemble_id()); !status.ok()) {
+    *response.mutable_error() = ToWire(status);
+    return done(absl::OkStatus());
+  }
   TopicSpec spec;
   spec.name = request.name();
   spec.partitions = request.partitions() == 0 ? 1 : request.partitions();
@@ -92,6 +115,10 @@ void CreateTopicCall(Cluster& cluster, const v1::CreateTopicRequest& request,
 
 void DeleteTopicCall(Cluster& cluster, const v1::DeleteTopicRequest& request,
                      absl::Duration timeout, v1::DeleteTopicResponse& response, CallDone done) {
+  if (const absl::Status status = CheckEnsemble(cluster, request.ensemble_id()); !status.ok()) {
+    *response.mutable_error() = ToWire(status);
+    return done(absl::OkStatus());
+  }
   cluster.DeleteTopic(request.name(), timeout,
                       [&response, done = std::move(done)](const absl::Status& status) mutable {
                         if (!status.ok()) *response.mutable_error() = ToWire(status);

@@ -125,6 +125,16 @@ class AdminCalls final : public v1::Admin::CallbackService {
     MetadataCall(*parts_.cluster, *request, TimeoutOf(*context), *response, Finish(reactor));
     return reactor;
   }
+  grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context, const v1::StatusRequest*,
+                                   v1::StatusResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    parts_.readers.front()->Post([this, response, reactor] {
+      response->set_broker_id(parts_.self.value());
+      response->set_disk_free_bytes(parts_.disk_free_bytes());
+      reactor->Finish(grpc::Status::OK);
+    });
+    return reactor;
+  }
 
  private:
   static CallDone Finish(grpc::ServerUnaryReactor* reactor) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "base/metrics.h"
 #include "base/parse.h"
 #include "broker/metadata/cluster.h"
+#include "broker/metadata/ids.h"
 #include "broker/service/broker_service.h"
 
 namespace bellwether::broker {
@@ -19,11 +22,13 @@ namespace bellwether::broker {
 class RpcServer {
  public:
   struct Parts {
+    BrokerId self;
     BrokerService* service = nullptr;
     Cluster* cluster = nullptr;
     std::vector<base::Executor*> readers;  // streams are spread over them; they may block on disk
     base::Clock* clock = nullptr;
     base::Metrics* metrics = nullptr;
+    std::function<uint64_t()> disk_free_bytes;  // for the status; called on a reader
   };
 
   // Listens. Errors: UNAVAILABLE that names the address, when it is in use or can't be had.

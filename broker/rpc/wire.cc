@@ -8,7 +8,6 @@
 #include "base/coding.h"
 #include "base/status.h"
 #include "broker/metadata/topic_settings.h"
-#include "broker/service/refusal.h"
 #include "grpcpp/support/slice.h"
 
 namespace bellwether::broker {
@@ -36,7 +35,7 @@ common::v1::Error ToWire(const absl::Status& status) {
   error.set_outcome(base::OutcomeOf(status) == base::Outcome::kUnknown
                         ? common::v1::OUTCOME_UNKNOWN
                         : common::v1::OUTCOME_REJECTED);
-  error.set_reason(RefusalReason(status));
+  error.set_reason(base::ReasonOf(status));
   return error;
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/record/record_batch.h"
 #include "base/status.h"
-#include "broker/service/refusal.h"
 #include "fmt/format.h"
 
 namespace bellwether::broker {
@@ -13,19 +12,20 @@ namespace {
 // What a batch from a client must be beyond what the log checks (length, counts, CRC).
 absl::Status CheckBatch(std::string_view batch, const Leadership& leadership) {
   if (static_cast<int64_t>(batch.size()) > leadership.max_message_bytes()) {
-    return Refuse(absl::StatusCode::kInvalidArgument, "message_too_large",
-                  fmt::format("a batch of {} bytes is more than max.message.bytes={} of topic '{}'",
-                              batch.size(), leadership.max_message_bytes(), leadership.topic()));
+    return base::ErrorWithReason(
+        absl::StatusCode::kInvalidArgument, "message_too_large",
+        fmt::format("a batch of {} bytes is more than max.message.bytes={} of topic '{}'",
+                    batch.size(), leadership.max_message_bytes(), leadership.topic()));
   }
   const auto header = record::ParseBatchHeader(batch);
   if (!header.ok()) {
-    return Refuse(absl::StatusCode::kInvalidArgument, "corrupt_batch",
-                  fmt::format("not a record batch: {}; send it again",
-                              base::StdView(header.status().message())));
+    return base::ErrorWithReason(absl::StatusCode::kInvalidArgument, "corrupt_batch",
+                                 fmt::format("not a record batch: {}; send it again",
+                                             base::StdView(header.status().message())));
   }
   if (header->is_control() || header->is_transactional()) {
-    return Refuse(absl::StatusCode::kInvalidArgument, "corrupt_batch",
-                  "control and transactional batches are not taken from clients");
+    return base::ErrorWithReason(absl::StatusCode::kInvalidArgument, "corrupt_batch",
+                                 "control and transactional batches are not taken from clients");
   }
   return absl::OkStatus();
 }
@@ -36,14 +36,14 @@ absl::Status AppendError(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kDataLoss:
     case absl::StatusCode::kInvalidArgument:
-      return Refuse(absl::StatusCode::kInvalidArgument, "corrupt_batch",
-                    base::StdView(status.message()));
+      return base::ErrorWithReason(absl::StatusCode::kInvalidArgument, "corrupt_batch",
+                                   base::StdView(status.message()));
     case absl::StatusCode::kFailedPrecondition:
-      return Refuse(absl::StatusCode::kFailedPrecondition, "fenced_leader_epoch",
-                    base::StdView(status.message()));
+      return base::ErrorWithReason(absl::StatusCode::kFailedPrecondition, "fenced_leader_epoch",
+                                   base::StdView(status.message()));
     case absl::StatusCode::kNotFound:
-      return Refuse(absl::StatusCode::kNotFound, "unknown_topic_or_partition",
-                    base::StdView(status.message()));
+      return base::ErrorWithReason(absl::StatusCode::kNotFound, "unknown_topic_or_partition",
+                                   base::StdView(status.message()));
     default: return status;
   }
 }
@@ -72,8 +72,8 @@ void BrokerService::Produce(const PartitionTarget& target, std::string batch, Pr
   const int64_t in_flight = in_flight_bytes_.fetch_add(bytes) + bytes;
   if (in_flight > static_cast<int64_t>(limits_.produce_bytes_max) && in_flight > bytes) {
     in_flight_bytes_.fetch_sub(bytes);
-    return refuse(Refuse(absl::StatusCode::kUnavailable, "queue_full",
-                         "too many batches wait for the disk; try again"));
+    return refuse(base::ErrorWithReason(absl::StatusCode::kUnavailable, "queue_full",
+                                        "too many batches wait for the disk; try again"));
   }
   in_flight_gauge_.Set(in_flight);
   const LeaderEpoch epoch = (*leadership)->epoch();
@@ -104,9 +104,10 @@ absl::StatusOr<ListedOffset> BrokerService::ListOffset(const PartitionTarget& ta
   }
   if (timestamp_ms == kLatestTimestamp) {
     if (!within_deadline_()) {
-      return Refuse(absl::StatusCode::kUnavailable, "session_deadline",
-                    "this broker has lost touch with coord and can't say what is newest; check "
-                    "coord and try again");
+      return base::ErrorWithReason(
+          absl::StatusCode::kUnavailable, "session_deadline",
+          "this broker has lost touch with coord and can't say what is newest; check coord and try "
+          "again");
     }
     answer.offset = answer.log.high_watermark;
     return answer;

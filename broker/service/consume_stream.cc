@@ -5,7 +5,6 @@
 
 #include "base/record/record_batch.h"
 #include "base/status.h"
-#include "broker/service/refusal.h"
 #include "fmt/format.h"
 
 namespace bellwether::broker {
@@ -127,9 +126,11 @@ void ConsumeStream::Serve(uint64_t id, Subscription& subscription) {
   if (!read.ok()) {
     absl::Status error = read.status();
     if (absl::IsOutOfRange(error)) {
-      error = Refuse(error.code(), "offset_out_of_range", base::StdView(error.message()));
+      error = base::ErrorWithReason(error.code(), "offset_out_of_range",
+                                    base::StdView(error.message()));
     } else if (absl::IsNotFound(error)) {
-      error = Refuse(error.code(), "unknown_topic_or_partition", base::StdView(error.message()));
+      error = base::ErrorWithReason(error.code(), "unknown_topic_or_partition",
+                                    base::StdView(error.message()));
     }
     return Fail(id, std::move(error), log.offsets());
   }
@@ -184,8 +185,8 @@ void ConsumeStream::OnLeadershipEnd(uint64_t id) {
   const LogOffsets offsets = subscription.leadership->log().offsets();
   absl::Status why = service_.Find({.id = subscription.target.id}).status();
   if (why.ok()) {  // led again, in a new epoch
-    why = Refuse(absl::StatusCode::kUnavailable, "not_leader",
-                 "the partition has a new leader epoch; fetch metadata again");
+    why = base::ErrorWithReason(absl::StatusCode::kUnavailable, "not_leader",
+                                "the partition has a new leader epoch; fetch metadata again");
   }
   Fail(id, std::move(why), offsets);
 }

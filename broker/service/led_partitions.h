@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
@@ -51,6 +52,13 @@ class LedPartitions {
 
  private:
   using Table = absl::flat_hash_map<TopicPartition, std::shared_ptr<Leadership>>;
+  // A partition that this broker is to lead, and doesn't yet, or not with this configuration.
+  struct Grant {
+    const Topic* topic;  // the view's
+    TopicPartition id;
+    LeaderEpoch epoch;
+    TopicSettings settings;
+  };
 
   // The leader epoch that the view grants this broker; nullopt: none.
   std::optional<LeaderEpoch> Granted(const ClusterView& view, BrokerEpoch epoch,
@@ -59,12 +67,14 @@ class LedPartitions {
 
   // On the storage executor.
   void Reconcile();
-  void ReconcileTopic(const ClusterView& view, BrokerEpoch epoch, const Topic& topic);
-  void Lead(const Topic& topic, TopicPartition id, LeaderEpoch epoch,
-            const TopicSettings& settings);
-  absl::StatusOr<std::shared_ptr<PartitionLog>> OpenLog(const Topic& topic, TopicPartition id,
-                                                        LeaderEpoch epoch,
-                                                        const PartitionConfig& config);
+  void LeadGranted(const ClusterView& view, BrokerEpoch epoch);
+  void AddGrants(const ClusterView& view, BrokerEpoch epoch, const Topic& topic,
+                 std::vector<Grant>& grants) const;
+  // Whether it leads as granted. Sees to what doesn't concern the log: the bound of a batch.
+  bool LeadsAs(const Grant& grant) const;
+  // Makes and configures the logs; an outcome for each.
+  std::vector<absl::Status> PrepareLogs(const std::vector<Grant>& grants);
+  void Lead(const Grant& grant);
   void DeleteRecorded(const ClusterView& view);
   void NoticeStrays(const ClusterView& view);
   void RetrySoon();

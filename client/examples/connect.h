@@ -5,6 +5,7 @@
 #include <string>
 
 #include "client/coord.h"
+#include "client/examples/addresses.h"
 #include "fmt/format.h"
 
 namespace bellwether::client::examples {
@@ -12,14 +13,8 @@ namespace bellwether::client::examples {
 // A session with the servers named by BELL_COORD (one or more HOST:PORT, separated by commas), or
 // with 127.0.0.1:2191. Ends the program when there is none.
 inline std::unique_ptr<Coord> ConnectOrExit() {
-  const char* const named = std::getenv("BELL_COORD");
-  std::string rest = named == nullptr ? "127.0.0.1:2191" : named;
   CoordOptions options;
-  while (!rest.empty()) {
-    const size_t comma = rest.find(',');
-    options.addresses.push_back(rest.substr(0, comma));
-    rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
-  }
+  options.addresses = AddressesIn("BELL_COORD", "127.0.0.1:2191");
   auto coord = Coord::Connect(std::move(options));
   if (coord.ok()) return *std::move(coord);
   fmt::print(stderr, "{}\n", std::string(coord.status().message()));

@@ -154,6 +154,7 @@ void ToProto(const raft::VoteResponse& response, v1::RaftMessage& out) {
   vote.set_pre_vote(response.pre_vote);
   vote.set_campaign_term(response.campaign_term.value());
   vote.set_granted(response.granted);
+  vote.set_disk_room(static_cast<v1::DiskRoom>(response.disk_room));
 }
 
 void ToProto(const raft::AppendRequest& request, v1::RaftMessage& out) {
@@ -181,6 +182,7 @@ void ToProto(const raft::AppendResponse& response, v1::RaftMessage& out) {
   append.set_read_round(response.read_round.value());
   append.set_awaiting_readmission(response.awaiting_readmission);
   append.set_folder_id(BytesOf(response.folder_id));
+  append.set_disk_room(static_cast<v1::DiskRoom>(response.disk_room));
 }
 
 void ToProto(const raft::InstallSnapshot& request, v1::RaftMessage& out) {
@@ -203,11 +205,17 @@ raft::VoteRequest FromProto(const v1::VoteRequest& in) {
   return request;
 }
 
+// What a later release says instead is no reason not to hear it: no room, until it says otherwise.
+raft::DiskRoom FromProto(v1::DiskRoom in) {
+  return v1::DiskRoom_IsValid(in) ? static_cast<raft::DiskRoom>(in) : raft::DiskRoom::kNothing;
+}
+
 raft::VoteResponse FromProto(const v1::VoteResponse& in) {
   raft::VoteResponse response;
   response.pre_vote = in.pre_vote();
   response.campaign_term = Term(in.campaign_term());
   response.granted = in.granted();
+  response.disk_room = FromProto(in.disk_room());
   return response;
 }
 
@@ -251,6 +259,7 @@ absl::StatusOr<raft::AppendResponse> FromProto(const v1::AppendResponse& in) {
   response.read_round = raft::ReadRound(in.read_round());
   response.awaiting_readmission = in.awaiting_readmission();
   ASSIGN_OR_RETURN(response.folder_id, UuidFrom(in.folder_id(), "folder_id"));
+  response.disk_room = FromProto(in.disk_room());
   return response;
 }
 

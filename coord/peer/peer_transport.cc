@@ -3,40 +3,22 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "base/log.h"
-#include "base/parse.h"
 #include "base/status.h"
-#include "base/thread.h"
-#include "bellwether/coord/v1/peer.grpc.pb.h"
 #include "coord/peer/convert.h"
 #include "coord/peer/exchange.h"
+#include "coord/peer/grpc_exchange.h"
+#include "fmt/format.h"
 #include "grpc/support/time.h"
 #include "grpcpp/alarm.h"
-#include "grpcpp/grpcpp.h"
 
 namespace bellwether::coord {
 namespace {
 
-constexpr int kMessageBytesMax = 8 << 20;
-constexpr int kListenerStreamsMax = 64;
-constexpr int kKeepaliveMs = 10'000;
-constexpr int kKeepaliveTimeoutMs = 5'000;
-constexpr int kConnectTimeoutMs = 1'000;
 constexpr absl::Duration kMaintenanceInterval = absl::Milliseconds(25);
 constexpr absl::Duration kStableConnection = absl::Seconds(1);  // shorter ones don't reset backoff
-
-absl::Status FromGrpc(const grpc::Status& status) {
-  if (status.ok()) return absl::OkStatus();
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-}
-
-grpc::Status ToGrpc(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
-}
 
 // On gRPC's own clock, as its deadlines are.
 gpr_timespec FromNow(absl::Duration duration) {
@@ -44,99 +26,19 @@ gpr_timespec FromNow(absl::Duration duration) {
                       gpr_time_from_nanos(absl::ToInt64Nanoseconds(duration), GPR_TIMESPAN));
 }
 
-grpc::ChannelArguments ChannelArguments(const PeerTransportOptions& options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  arguments.SetMaxSendMessageSize(kMessageBytesMax);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
-                   static_cast<int>(absl::ToInt64Milliseconds(options.redial_first)));
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
-                   static_cast<int>(absl::ToInt64Milliseconds(options.redial_last)));
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return arguments;
-}
-
-// This server opened it.
-class DialedExchange : public Exchange {
- public:
-  DialedExchange(Owner& owner, ServerId expected)
-      : Exchange(owner, ExchangeLimits()),
-        expected_(expected),
-        start_tag_([this](bool ok) { OnOpened(ok); }) {}
-
-  void Start(v1::Peer::Stub& stub, grpc::CompletionQueue& queue) {
-    stream_ = stub.PrepareAsyncExchange(&context_, &queue);
-    stream_->StartCall(start_tag_.Begin(shared_from_this()));
-  }
-
-  ServerId expected() const { return expected_; }
-
- private:
-  void StartRead(v1::PeerBatch& batch, void* tag) override { stream_->Read(&batch, tag); }
-  void StartWrite(const v1::PeerBatch& batch, void* tag) override { stream_->Write(batch, tag); }
-  void StartFinish(const absl::Status&, void* tag) override { stream_->Finish(&status_, tag); }
-  absl::Status FinishStatus() const override { return FromGrpc(status_); }
-  void Cancel() override { context_.TryCancel(); }
-  bool IsOpener() const override { return true; }
-
-  const ServerId expected_;
-  CompletionTag start_tag_;
-  grpc::ClientContext context_;
-  grpc::Status status_;
-  std::unique_ptr<grpc::ClientAsyncReaderWriter<v1::PeerBatch, v1::PeerBatch>> stream_;
-};
-
-// A peer opened it.
-class AcceptedExchange : public Exchange {
- public:
-  // `came` is called on the accepting thread when a stream has come; Open is to follow.
-  AcceptedExchange(Owner& owner, std::function<void(std::shared_ptr<Exchange>)> came)
-      : Exchange(owner, ExchangeLimits()), start_tag_([this, came](bool ok) {
-          if (ok) came(shared_from_this());  // else the server shuts down
-        }) {}
-
-  void Start(v1::Peer::AsyncService& service, grpc::CompletionQueue& call_queue,
-             grpc::ServerCompletionQueue& accept_queue) {
-    service.RequestExchange(&context_, &stream_, &call_queue, &accept_queue,
-                            start_tag_.Begin(shared_from_this()));
-  }
-  void Open() { OnOpened(true); }
-
- private:
-  void StartRead(v1::PeerBatch& batch, void* tag) override { stream_.Read(&batch, tag); }
-  void StartWrite(const v1::PeerBatch& batch, void* tag) override { stream_.Write(batch, tag); }
-  void StartFinish(const absl::Status& reason, void* tag) override {
-    stream_.Finish(ToGrpc(reason), tag);
-  }
-  absl::Status FinishStatus() const override { return absl::OkStatus(); }
-  void Cancel() override { context_.TryCancel(); }
-  bool IsOpener() const override { return false; }
-
-  CompletionTag start_tag_;
-  grpc::ServerContext context_;
-  grpc::ServerAsyncReaderWriter<v1::PeerBatch, v1::PeerBatch> stream_{&context_};
-};
-
 }  // namespace
 
 class PeerTransport::Impl : public Exchange::Owner {
  public:
-  Impl(const PeerTransportOptions& options, QueueExecutor& executor, base::Clock& clock,
-       base::Metrics& metrics);
+  Impl(const PeerTransportOptions& options, std::unique_ptr<PeerListener> listener,
+       QueueExecutor& executor, base::Clock& clock, base::Metrics& metrics);
 
-  absl::Status Listen();
   void Start(Hello hello, Handler& handler);
   void SetServers(std::vector<PeerAddress> servers);
   void UpdateHello(Hello hello);
   void Send(ServerId to, PeerMessage message);
   void Stop();
-  uint16_t port() const { return static_cast<uint16_t>(port_); }
+  uint16_t port() const { return port_; }
 
   // Exchange::Owner
   v1::PeerFrame HelloFrame(const Exchange& exchange) override;
@@ -151,7 +53,7 @@ class PeerTransport::Impl : public Exchange::Owner {
   // One of the two streams with a peer.
   struct Lane {
     // When this server dials or probes; owned by the executor.
-    std::unique_ptr<v1::Peer::Stub> stub;
+    std::unique_ptr<PeerChannel> channel;
     std::shared_ptr<DialedExchange> dialed;
     absl::Duration next_dial;
     absl::Duration backoff;
@@ -178,7 +80,6 @@ class PeerTransport::Impl : public Exchange::Owner {
   };
 
   void AddRemote(const PeerAddress& server);
-  void RunAccepting();
   void Maintain();
   void ScheduleMaintenance();
   void Accept();
@@ -198,10 +99,8 @@ class PeerTransport::Impl : public Exchange::Owner {
   base::Clock& clock_;
   base::Metrics& metrics_;
 
-  v1::Peer::AsyncService service_;
-  std::unique_ptr<grpc::ServerCompletionQueue> accept_queue_;
-  std::unique_ptr<grpc::Server> server_;
-  int port_ = 0;
+  std::unique_ptr<PeerListener> listener_;  // until Stop
+  const uint16_t port_;
 
   // Owned by the executor once started.
   Handler* handler_ = nullptr;
@@ -217,15 +116,17 @@ class PeerTransport::Impl : public Exchange::Owner {
   size_t exchanges_ ABSL_GUARDED_BY(mutex_) = 0;
   bool alarm_set_ ABSL_GUARDED_BY(mutex_) = false;
   Hello hello_ ABSL_GUARDED_BY(mutex_);
-  std::optional<base::Thread> thread_;
 };
 
-PeerTransport::Impl::Impl(const PeerTransportOptions& options, QueueExecutor& executor,
+PeerTransport::Impl::Impl(const PeerTransportOptions& options,
+                          std::unique_ptr<PeerListener> listener, QueueExecutor& executor,
                           base::Clock& clock, base::Metrics& metrics)
     : options_(options),
       executor_(executor),
       clock_(clock),
       metrics_(metrics),
+      listener_(std::move(listener)),
+      port_(listener_->port()),
       alarm_tag_([this](bool) { Maintain(); }) {
   for (const PeerAddress& server : options_.servers) {
     if (server.id != options_.id) AddRemote(server);
@@ -249,9 +150,9 @@ void PeerTransport::Impl::AddRemote(const PeerAddress& server) {
       if (lane == &remote.snapshots) continue;
       lane->next_dial = clock_.Monotonic() + options_.probe_after;
     }
-    // A channel each, and thus a connection each: see GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL.
-    lane->stub = v1::Peer::NewStub(grpc::CreateCustomChannel(
-        server.address, grpc::InsecureChannelCredentials(), ChannelArguments(options_)));
+    lane->channel = std::make_unique<PeerChannel>(
+        server.address, PeerChannel::Options{options_.redial_first, options_.redial_last,
+                                             options_.connect_timeout, options_.keepalive_timeout});
   }
 }
 
@@ -280,33 +181,6 @@ void PeerTransport::Impl::SetServers(std::vector<PeerAddress> servers) {
 
 // --- Start and stop
 
-absl::Status PeerTransport::Impl::Listen() {
-  RETURN_IF_ERROR(base::ParseHostPort(options_.listen).status());
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port_);
-  builder.RegisterService(&service_);
-  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
-  builder.SetMaxSendMessageSize(kMessageBytesMax);
-  // Without this a second process could bind the same port and take half of the connections.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kListenerStreamsMax);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kKeepaliveMs / 2);
-  accept_queue_ = builder.AddCompletionQueue();
-  server_ = builder.BuildAndStart();
-  if (server_ == nullptr || port_ == 0) {
-    return absl::UnavailableError(
-        fmt::format("cannot listen for peers on {}: the address is in use or not this machine's; "
-                    "stop the process that uses it or choose another --listen-peer",
-                    options_.listen));
-  }
-  thread_.emplace("peer-accept", [this] { RunAccepting(); });
-  return absl::OkStatus();
-}
-
 void PeerTransport::Impl::Start(Hello hello, Handler& handler) {
   {
     base::MutexLock lock(mutex_);
@@ -319,7 +193,7 @@ void PeerTransport::Impl::Start(Hello hello, Handler& handler) {
 }
 
 void PeerTransport::Impl::Stop() {
-  if (!thread_.has_value()) return;
+  if (listener_ == nullptr) return;
   std::vector<std::shared_ptr<Exchange>> open;
   {
     base::MutexLock lock(mutex_);
@@ -333,20 +207,13 @@ void PeerTransport::Impl::Stop() {
   }
   for (const std::shared_ptr<Exchange>& exchange : open) exchange->Close();
   open.clear();
-  server_->Shutdown(FromNow(absl::ZeroDuration()));
+  listener_->Shutdown();
   {
     // The maintenance alarm closes what has not greeted yet, and then sets itself no more.
     base::MutexLock lock(mutex_);
     while (exchanges_ > 0 || alarm_set_) destroyed_.Wait(mutex_);
   }
-  accept_queue_->Shutdown();
-  thread_.reset();
-}
-
-void PeerTransport::Impl::RunAccepting() {
-  void* tag = nullptr;
-  bool ok = false;
-  while (accept_queue_->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->End(ok);
+  listener_.reset();
 }
 
 void PeerTransport::Impl::OnDestroyed() {
@@ -387,7 +254,7 @@ void PeerTransport::Impl::Maintain() {
   greetings_ = std::move(waiting);
   for (auto& [id, remote] : remotes_) {
     for (Lane* lane : remote.Lanes()) {
-      if (stopping || lane->stub == nullptr || lane->dialed != nullptr) continue;
+      if (stopping || lane->channel == nullptr || lane->dialed != nullptr) continue;
       if (remote.only_probed && IsConnected(*lane)) lane->next_dial = now + options_.probe_after;
       if (now >= lane->next_dial) Dial(remote, *lane, lane == &remote.snapshots);
     }
@@ -413,7 +280,7 @@ void PeerTransport::Impl::Dial(const Remote& remote, Lane& lane, bool for_snapsh
   }
   lane.dialed = exchange;
   ExpectHello(exchange);
-  exchange->Start(*lane.stub, executor_.queue());
+  exchange->Start(*lane.channel, executor_.queue());
 }
 
 void PeerTransport::Impl::Accept() {
@@ -423,14 +290,14 @@ void PeerTransport::Impl::Accept() {
     ++exchanges_;
   }
   auto exchange =
-      std::make_shared<AcceptedExchange>(*this, [this](std::shared_ptr<Exchange> came) {
+      std::make_shared<AcceptedExchange>(*this, [this](std::shared_ptr<AcceptedExchange> came) {
         executor_.Post([this, came = std::move(came)] {
           ExpectHello(came);
-          static_cast<AcceptedExchange&>(*came).Open();
+          came->Open();
         });
         Accept();
       });
-  exchange->Start(service_, executor_.queue(), *accept_queue_);
+  exchange->Start(*listener_, executor_.queue());
 }
 
 PeerTransport::Impl::Remote* PeerTransport::Impl::FindRemote(ServerId id) {
@@ -642,8 +509,9 @@ PeerTransport::~PeerTransport() { Stop(); }
 absl::StatusOr<std::unique_ptr<PeerTransport>> PeerTransport::Listen(
     const PeerTransportOptions& options, QueueExecutor& executor, base::Clock& clock,
     base::Metrics& metrics) {
-  auto impl = std::make_unique<Impl>(options, executor, clock, metrics);
-  RETURN_IF_ERROR(impl->Listen());
+  ASSIGN_OR_RETURN(std::unique_ptr<PeerListener> listener,
+                   PeerListener::Listen(options.listen, options.keepalive_timeout));
+  auto impl = std::make_unique<Impl>(options, std::move(listener), executor, clock, metrics);
   return std::unique_ptr<PeerTransport>(new PeerTransport(std::move(impl)));
 }
 

@@ -22,6 +22,8 @@ struct PeerTransportOptions {
   absl::Duration redial_last = absl::Milliseconds(250);
   absl::Duration probe_after = absl::Seconds(3);  // see PeerTransport
   absl::Duration hello_timeout = absl::Seconds(5);  // until the other side has said Hello
+  absl::Duration connect_timeout = absl::Seconds(1);    // of one attempt
+  absl::Duration keepalive_timeout = absl::Seconds(5);  // for the answer to a ping
 };
 
 // The Transport over gRPC (peer.proto): a server of its own on the peer listener, and two streams

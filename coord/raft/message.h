@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <variant>
 #include <vector>
 
@@ -19,10 +20,19 @@ struct VoteRequest {
   bool leadership_transfer = false;
 };
 
+// What a server's disk has room for. The core carries it for its owner, and neither sets nor heeds
+// it.
+enum class DiskRoom : uint8_t {
+  kAll = 0,
+  kUpkeep = 1,   // not for clients' data
+  kNothing = 2,  // commands from the leader are not taken
+};
+
 struct VoteResponse {
   bool pre_vote = false;  // as in the request
   Term campaign_term;     // as in the request
   bool granted = false;
+  DiskRoom disk_room = DiskRoom::kAll;  // the sender's
 };
 
 // AppendEntries (paper section 5.3). Without entries it is the heartbeat, a probe and the question
@@ -48,6 +58,7 @@ struct AppendResponse {
   ReadRound read_round;               // as in the request
   bool awaiting_readmission = false;  // sender's standing: nothing in here counts in a quorum
   base::Uuid folder_id;               // sender's data folder
+  DiskRoom disk_room = DiskRoom::kAll;  // the sender's
 };
 
 // The leader's log no longer holds what the receiver needs next: this snapshot does. Carries none

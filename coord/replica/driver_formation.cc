@@ -33,6 +33,12 @@ absl::Status CheckRestoredFor(const std::vector<PeerAddress>& servers,
       "the restore, or empty the folder and restore again with these");
 }
 
+const PeerAddress* Find(const std::vector<PeerAddress>& servers, ServerId server) {
+  auto found = std::find_if(servers.begin(), servers.end(),
+                            [&](const PeerAddress& one) { return one.id == server; });
+  return found == servers.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 const ReplicaDriver::Peer* ReplicaDriver::FindPeer(ServerId server) const {
@@ -194,9 +200,11 @@ void ReplicaDriver::StartCore(const raft::HardState& hard_state, raft::SnapshotM
       static_cast<uint32_t>(options_.election_timeout / options_.tick);
   options.heartbeat_ticks = static_cast<uint32_t>(options_.heartbeat / options_.tick);
   options.uncommitted_bytes_max = options_.uncommitted_bytes_max;
+  options.append_bytes_max = options_.entry_bytes_max;
   auto core = raft::RaftCore::Create(options, hard_state, deps_.log, random_);
   if (!core.ok()) return Fail(core.status());
   core_ = *std::move(core);
+  MeasureDiskRoom();  // what it says from now on says this, too
   if (options.snapshot.index != LogIndex()) {
     RestoreState(options.snapshot.index, options.snapshot.term);
   }
@@ -265,6 +273,8 @@ void ReplicaDriver::OnDisconnected(ServerId server) {
   if (!running_ || peer == nullptr) return;
   LOG_INFO("peer disconnected id={} peer={}", options_.id, server);
   peer->hello.reset();
+  peer->disk_room = raft::DiskRoom::kAll;
+  snapshot_progress_.End(server);
   forward_receiver_.Forget(server);
   if (core_ != nullptr) core_->OnDisconnected(server);
   if (server == forward_sender_.leader()) {
@@ -293,6 +303,36 @@ void ReplicaDriver::CheckRefusals(absl::Duration now) {
     if (now - peer.refused_first > grace) overdue = &peer;
   }
   if (overdue != nullptr && disagree > agree && !InContact(now)) Fail(overdue->refused);
+}
+
+// A member that its flags put elsewhere than where the others look for it hears them only because it
+// called them: it stops rather than leave them without it some day. The others may know better than
+// it only by a log that is as new as its own.
+void ReplicaDriver::CheckAddress(absl::Duration now) {
+  if (!running_ || core_ == nullptr) return;
+  const PeerAddress* own = Find(options_.servers, options_.id);
+  if (own == nullptr) return;
+  size_t agree = 0;
+  const Peer* denier = nullptr;
+  size_t disagree = 0;
+  for (const auto& [id, peer] : peers_) {
+    if (!peer.hello.has_value() || !peer.refused.ok()) continue;
+    const PeerAddress* known = Find(peer.hello->members, options_.id);
+    const bool denies = known != nullptr && !known->address.empty() &&
+                        AreApart(known->address, own->address) &&
+                        peer.hello->members_index >= core_->membership_index();
+    if (denies) denier = &peer;
+    (denies ? disagree : agree) += 1;
+  }
+  if (disagree <= agree) return address_denied_.reset();
+  if (!address_denied_.has_value()) address_denied_ = now;
+  if (now - *address_denied_ <= kDisagreementElections * options_.election_timeout) return;
+  Fail(absl::FailedPreconditionError(fmt::format(
+      "ensemble list disagrees with server {} at {}: there this server is {}={}, by its own --peer "
+      "flag {}={}; give it the address that the others know, or remove it from the ensemble and add "
+      "it with the new one",
+      denier->address.id, denier->address.address, options_.id,
+      Find(denier->hello->members, options_.id)->address, own->id, own->address)));
 }
 
 }  // namespace bellwether::coord

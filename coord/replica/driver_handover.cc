@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "coord/replica/replica_driver.h"
 
 namespace bellwether::coord {
@@ -21,15 +22,20 @@ constexpr int kSuccessorElections = 3;
 }  // namespace
 
 // First everybody holds what they would propose, then what is under way is committed and applied,
-// then the core hands over: so no command's fate depends on who leads.
+// then the core hands over: so no command's fate depends on who leads. Who asks meanwhile waits for the
+// outcome of that one.
 void ReplicaDriver::HandOver(ServerId to, absl::AnyInvocable<void()> done) {
+  if (handing_over_.has_value()) {
+    if (handing_over_->to == ServerId() && !handing_over_->begun) handing_over_->to = to;
+    return handing_over_->done.push_back(std::move(done));
+  }
   const absl::Duration now = deps_.clock.Monotonic();
   const bool leads = running_ && core_ != nullptr && leadership_.role == Role::kLeader;
-  if (!leads || peers_.empty() || handing_over_.has_value()) return done();
+  if (!leads || peers_.empty()) return done();
   handing_over_ = HandingOver();
   HandingOver& handing_over = *handing_over_;
   handing_over.to = to;
-  handing_over.done = std::move(done);
+  handing_over.done.push_back(std::move(done));
   handing_over.deadline = now + options_.election_timeout;
   held_in_ = leadership_.term;
   held_until_ = handing_over.deadline;
@@ -51,7 +57,7 @@ bool ReplicaDriver::HasLeader() const {
 // confirmed meanwhile.
 bool ReplicaDriver::MayDecide(absl::Duration now) const {
   return leadership_.role == Role::kLeader && core_->role() == raft::Role::kLeader &&
-         core_->term() == leadership_.term && InContact(now) && !HoldsProposals(now);
+         core_->term() == leadership_.term && InContact(now) && (!HoldsProposals(now) || MUTANT(46));
 }
 
 // Until the next leader is known.
@@ -115,10 +121,10 @@ void ReplicaDriver::CheckHandOver(absl::Duration now) {
 
 void ReplicaDriver::EndHandOver() {
   if (!handing_over_.has_value()) return;
-  absl::AnyInvocable<void()> done = std::move(handing_over_->done);
+  std::vector<absl::AnyInvocable<void()>> done = std::move(handing_over_->done);
   handing_over_.reset();
   held_until_ = -absl::InfiniteDuration();
-  done();
+  for (absl::AnyInvocable<void()>& each : done) each();
   RequestPump();
 }
 
@@ -146,16 +152,18 @@ bool ReplicaDriver::SettleAppended(const raft::Entry& entry) {
 
 // Nobody is there who could commit it: those who wait may learn its fate at another server.
 void ReplicaDriver::CheckInDoubt(absl::Duration now) {
-  if (appended_.empty() || HasLeader() || HoldsProposals(now)) return;
+  if (HasLeader() || HoldsProposals(now)) return;
+  BreakForwardStream("no leader is known or connected");
+  if (appended_.empty()) return;
   appended_.clear();
   deps_.state_machine.OnProposalsInDoubt();
 }
 
-// A read is as good under the next leader, with its note. What another server asked, it asks again.
+// A read is as good under the next leader, with its note. What another server asked is not answered: it
+// asks the next one by itself when it hears of that, and would refuse its readers if it were told no.
 void ReplicaDriver::AskAgain(ReadTable::Round round) {
-  std::vector<ReadCaller> callers = std::exchange(round.callers, {});
-  std::move(callers.begin(), callers.end(), std::back_inserter(waiting_readers_));
-  AnswerRound(std::move(round), absl::UnavailableError("the leader changed; try again"));
+  std::move(round.callers.begin(), round.callers.end(), std::back_inserter(waiting_readers_));
+  if (!waiting_readers_.empty()) RequestPump();
 }
 
 // A leader that can't write holds everybody up, though the others could go on without it.

@@ -23,6 +23,14 @@ absl::Status NoLeaderForChange() {
 
 absl::Status NewLeader() { return absl::UnavailableError("this leader is new; try again"); }
 
+// Of a transfer to `to` (0: anybody else), when it is over and `leader` leads: one that others asked for
+// may have come first.
+absl::Status CheckTransferred(ServerId to, ServerId leader) {
+  if (to == ServerId() || to == leader) return absl::OkStatus();
+  return absl::UnavailableError(fmt::format(
+      "leadership went to server {} before it could be handed to server {}; try again", leader, to));
+}
+
 }  // namespace
 
 // --- Following the log
@@ -344,13 +352,21 @@ void ReplicaDriver::TransferAsLeader(MembershipAsk ask) {
   HandOver(to, [weak = weak_from_this(), ask = std::move(ask)]() mutable {
     std::shared_ptr<ReplicaDriver> self = weak.lock();
     if (self == nullptr) return;
-    if (self->core_->role() != raft::Role::kLeader && self->core_->leader() != ServerId()) {
-      return self->AnswerAsk(std::move(ask), self->ViewAsLeader());
+    const ServerId leader = self->core_->leader();
+    if (self->core_->role() == raft::Role::kLeader || leader == ServerId()) {
+      return self->AnswerAsk(std::move(ask),
+                             absl::UnavailableError("leadership was not handed over: nobody took it "
+                                                    "in time; try again"));
     }
-    self->AnswerAsk(std::move(ask),
-                    absl::UnavailableError("leadership was not handed over: nobody took it in time, "
-                                           "or it is being handed over already; try again"));
+    self->AnswerTransferred(std::move(ask), leader);
   });
+}
+
+// Somebody else leads now.
+void ReplicaDriver::AnswerTransferred(MembershipAsk ask, ServerId leader) {
+  absl::Status transferred = CheckTransferred(ask.change.server, leader);
+  if (!transferred.ok()) return AnswerAsk(std::move(ask), std::move(transferred));
+  AnswerAsk(std::move(ask), ViewAsLeader());
 }
 
 void ReplicaDriver::AnswerComplete() {
@@ -384,7 +400,7 @@ void ReplicaDriver::AnswerLate(absl::Duration now) {
 
 // --- Ends
 
-// A transfer is what it should be when somebody else leads.
+// A transfer is over when somebody else leads.
 void ReplicaDriver::BreakAsks(std::string_view why) {
   std::vector<MembershipAsk> broken = std::exchange(changes_, {});
   std::vector<MembershipAsk> transferred;
@@ -399,7 +415,7 @@ void ReplicaDriver::BreakAsks(std::string_view why) {
     (is_transfer ? transferred : broken).push_back(std::move(ask->second));
     ask = asked_.erase(ask);
   }
-  for (MembershipAsk& ask : transferred) AnswerAsk(std::move(ask), ViewAsLeader());
+  for (MembershipAsk& ask : transferred) AnswerTransferred(std::move(ask), leadership_.leader);
   for (MembershipAsk& ask : broken) {
     EndAsk(std::move(ask), absl::UnavailableError(base::AbslView(why)));
   }

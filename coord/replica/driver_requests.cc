@@ -4,9 +4,12 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/status.h"
+#include "coord/raft/quorum.h"
 #include "coord/replica/entry_payload.h"
 #include "coord/replica/replica_driver.h"
+#include "fmt/ranges.h"
 
 namespace bellwether::coord {
 namespace {
@@ -36,6 +39,17 @@ size_t BytesOf(const std::vector<ProposedCommand>& commands) {
 absl::Status RefusalOf(const absl::Status& status) {
   if (absl::IsFailedPrecondition(status)) return NoLeader();
   return status;
+}
+
+bool HasCommands(const raft::AppendRequest& append) {
+  return std::any_of(append.entries.begin(), append.entries.end(), [](const auto& entry) {
+    return entry->type == raft::EntryType::kCommands;
+  });
+}
+
+bool HasRoom(raft::DiskRoom room, EntryKind kind) {
+  return room == raft::DiskRoom::kAll ||
+         (room == raft::DiskRoom::kUpkeep && kind == EntryKind::kUpkeep);
 }
 
 }  // namespace
@@ -82,7 +96,8 @@ void ReplicaDriver::DrainProposals() {
 void ReplicaDriver::ProposeAsLeader() {
   std::vector<LeaderItem> items;
   items.swap(leader_items_);
-  const absl::Status room_for_growth = deps_.log.RoomFor(EntryKind::kGrowth);
+  const absl::Status growth = RoomInEnsemble(EntryKind::kGrowth);
+  const absl::Status upkeep = growth.ok() ? growth : RoomInEnsemble(EntryKind::kUpkeep);
   std::vector<LeaderItem> group;
   size_t bytes = 0;
   const auto append = [&] {
@@ -90,25 +105,53 @@ void ReplicaDriver::ProposeAsLeader() {
     bytes = 0;
   };
   for (LeaderItem& item : items) {
-    absl::Status room = room_for_growth.ok() ? absl::OkStatus() : RoomFor(item, room_for_growth);
+    const absl::Status& room = growth.ok() || Grows(item.proposal) ? growth : upkeep;
     if (!room.ok()) {  // answers to one server leave in the order of what it forwarded
       append();
-      AnswerItem(item, std::move(room));
+      AnswerItem(item, room);
       continue;
     }
-    if (bytes + item.proposal.bytes > options_.entry_bytes_max) append();
+    if (bytes + item.proposal.bytes > options_.entry_bytes_max && !MUTANT(45)) append();
     bytes += item.proposal.bytes;
     group.push_back(std::move(item));
   }
   append();
 }
 
-absl::Status ReplicaDriver::RoomFor(const LeaderItem& item, const absl::Status& growth) const {
-  const auto& commands = item.proposal.commands;
-  const bool grows = std::any_of(commands.begin(), commands.end(), [this](const auto& command) {
+bool ReplicaDriver::Grows(const Proposal& proposal) const {
+  const auto& commands = proposal.commands;
+  return std::any_of(commands.begin(), commands.end(), [this](const ProposedCommand& command) {
     return deps_.state_machine.KindOf(command.bytes) == EntryKind::kGrowth;
   });
-  return grows ? growth : deps_.log.RoomFor(EntryKind::kUpkeep);
+}
+
+// What a majority has no room for would be appended here, and not be committed until one has.
+absl::Status ReplicaDriver::RoomInEnsemble(EntryKind kind) const {
+  RETURN_IF_ERROR(deps_.log.RoomFor(kind));
+  std::vector<ServerId> full;
+  for (const auto& [id, peer] : peers_) {
+    if (!HasRoom(peer.disk_room, kind)) full.push_back(id);
+  }
+  if (full.empty()) return absl::OkStatus();
+  const raft::VoterSet voters(core_->membership());
+  const uint64_t majority_has_room = voters.ReachedByMajority([&](ServerId id) -> uint64_t {
+    const bool has_room = id == options_.id ||
+                          (Reachable(id) && HasRoom(FindPeer(id)->disk_room, kind));
+    return has_room ? 1 : 0;
+  });
+  if (majority_has_room == 1) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("the disks of other servers are nearly full (ids {}), and there is no majority "
+                  "without them; free some space there, writing then goes on by itself",
+                  fmt::join(full, ", ")));
+}
+
+// Told with every vote, and to the leader with every answer.
+void ReplicaDriver::MeasureDiskRoom() {
+  disk_room_ = raft::DiskRoom::kAll;
+  if (deps_.log.RoomFor(EntryKind::kGrowth).ok()) return;
+  disk_room_ = deps_.log.RoomFor(EntryKind::kUpkeep).ok() ? raft::DiskRoom::kUpkeep
+                                                          : raft::DiskRoom::kNothing;
 }
 
 // One entry. Principals are no part of it: who may do what is for the leader to decide, before it
@@ -150,7 +193,16 @@ void ReplicaDriver::AnswerItem(LeaderItem& item, absl::Status status, Term term,
 
 // --- Forwards
 
+// A leader that this server merely lost sight of still has the stream, its term being the same: what it
+// was sent it answers yet, in order.
+bool ReplicaDriver::ForwardStreamStands() const {
+  const ServerId leader = forward_sender_.leader();
+  return leader != ServerId() && forward_sender_.term() == leadership_.term &&
+         (leadership_.leader == ServerId() || leadership_.leader == leader);
+}
+
 void ReplicaDriver::OpenForwardStream() {
+  BreakForwardStream("the leader changed before it answered");
   const ServerId leader = leadership_.leader;
   const bool can_forward = leader != options_.id && Reachable(leader);
   forward_sender_.Open(random_.Next(), can_forward ? leader : ServerId(), leadership_.term);
@@ -160,7 +212,7 @@ void ReplicaDriver::ForwardToLeader(std::vector<Proposal> proposals) {
   std::vector<Proposal> group;
   size_t bytes = 0;
   for (Proposal& proposal : proposals) {
-    if (forward_sender_.leader() == ServerId()) {
+    if (forward_sender_.leader() == ServerId() || !HasLeader()) {
       instruments_.proposals_refused.Add();
       proposal.done(NoLeader());
       continue;
@@ -171,7 +223,7 @@ void ReplicaDriver::ForwardToLeader(std::vector<Proposal> proposals) {
       proposal.done(absl::ResourceExhaustedError("the leader is behind in answering; try later"));
       continue;
     }
-    if (!group.empty() && bytes + proposal.bytes > options_.entry_bytes_max) {
+    if (!group.empty() && bytes + proposal.bytes > options_.entry_bytes_max && !MUTANT(45)) {
       SendForward(std::exchange(group, {}));
       bytes = 0;
     }
@@ -196,7 +248,9 @@ void ReplicaDriver::OnForward(ServerId from, Forward forward) {
   item.asker = from;
   item.stream_id = forward.stream_id;
   item.position = forward.position;
-  if (core_->role() != raft::Role::kLeader || core_->term() != forward.term) {
+  // It may have led, lost that and lead again: what was forwarded since would come before this.
+  const bool leads = core_->role() == raft::Role::kLeader;
+  if (!leads || (core_->term() != forward.term && !MUTANT(43))) {
     return AnswerItem(item, absl::UnavailableError("not the leader of that term; try again"));
   }
   if (absl::Status next = forward_receiver_.Accept(from, forward); !next.ok()) {
@@ -300,13 +354,12 @@ void ReplicaDriver::AnswerRound(ReadTable::Round round, const absl::StatusOr<Log
 }
 
 void ReplicaDriver::OnReadIndexRequest(ServerId from, ReadIndexRequest request) {
+  // Not answered, as in AskAgain: whoever believes so will hear of the next leader, or miss this one.
+  if (leadership_.role != Role::kLeader || core_->role() != raft::Role::kLeader) return;
   ReadTable::Round round;
   round.started = deps_.clock.Monotonic();
   round.asker = from;
   round.asker_id = request.id;
-  if (leadership_.role != Role::kLeader || core_->role() != raft::Role::kLeader) {
-    return AnswerRound(std::move(round), NoLeader());
-  }
   bool accepted = true;
   for (std::string& note : request.notes) {
     accepted &= deps_.state_machine.OnNote(from, std::move(note));
@@ -397,13 +450,19 @@ void ReplicaDriver::OnRaftMessage(ServerId from, raft::Message message) {
   const Term term = message.term;
   const auto* append = std::get_if<raft::AppendRequest>(&message.body);
   const bool is_append = append != nullptr;
-  if (is_append && !append->entries.empty() && !deps_.log.RoomFor(EntryKind::kUpkeep).ok()) {
+  // What a leader begins with is small, and without it nobody could read.
+  if (is_append && HasCommands(*append) && !deps_.log.RoomFor(EntryKind::kUpkeep).ok()) {
     instruments_.appends_refused_disk.Add();
     return;  // as if the network had lost it: the leader asks again
   }
-  if (const auto* answer = std::get_if<raft::AppendResponse>(&message.body);
-      answer != nullptr && !answer->rejected && term == leadership_.term) {
-    append_timer_.OnAccepted(from, answer->match, deps_.clock.Monotonic());
+  if (const auto* vote = std::get_if<raft::VoteResponse>(&message.body)) {
+    FindPeer(from)->disk_room = vote->disk_room;
+  }
+  if (const auto* answer = std::get_if<raft::AppendResponse>(&message.body)) {
+    FindPeer(from)->disk_room = answer->disk_room;
+    if (!answer->rejected && term == leadership_.term) {
+      append_timer_.OnAccepted(from, answer->match, deps_.clock.Monotonic());
+    }
   }
   core_->Step(std::move(message));
   if (is_append && core_->leader() == from && core_->term() == term) {
@@ -434,7 +493,10 @@ void ReplicaDriver::FailAllRequests(const absl::Status& rejected) {
   items.swap(leader_items_);
   for (LeaderItem& item : items) AnswerItem(item, rejected);
   BreakForwardStream(base::StdView(rejected.message()));
-  for (ReadTable::Round& round : reads_.TakeAll()) AnswerRound(std::move(round), rejected);
+  // Only this server's own readers: other servers ask the next leader, as in AskAgain.
+  for (ReadTable::Round& round : reads_.TakeAll()) {
+    for (ReadCaller& caller : round.callers) caller.done(rejected);
+  }
   std::vector<ReadCaller> readers = read_inbox_.TakeAll();
   std::move(waiting_readers_.begin(), waiting_readers_.end(), std::back_inserter(readers));
   waiting_readers_.clear();

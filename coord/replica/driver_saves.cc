@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/status.h"
+#include "coord/replica/reasons.h"
 #include "coord/replica/replica_driver.h"
 
 namespace bellwether::coord {
@@ -12,17 +14,14 @@ constexpr int kSavesMax = 64;
 constexpr int kPiecesMax = 16;  // read, or waiting for their turn, at a time
 constexpr size_t kPieceBytesMax = 1 << 20;
 constexpr int64_t kPieceBytesPerSecond = 64 << 20;
-// For this server to apply what was committed when a snapshot was asked for.
-constexpr absl::Duration kCatchUpMax = absl::Seconds(5);
-// The store keeps two snapshots. While clients or servers read the older one no newer is taken for
-// others who save, so that not all begin again and again: unless those have been silent, or the
-// others have waited, for so long.
-constexpr absl::Duration kSilentMax = absl::Seconds(2);
-constexpr absl::Duration kHeldBackMax = absl::Seconds(20);
 
 absl::Status Replaced() {
   return absl::NotFoundError(
       "this server keeps the snapshot no longer, newer ones took its place; save it again");
+}
+
+absl::Status Busy(std::string_view message) {
+  return base::ErrorWithReason(absl::StatusCode::kResourceExhausted, kReasonBusy, message);
 }
 
 absl::Status Stopping() { return absl::UnavailableError("this server is stopping"); }
@@ -32,23 +31,26 @@ absl::Status Stopping() { return absl::UnavailableError("this server is stopping
 // From any thread.
 void ReplicaDriver::SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done) {
   auto answer = [this, done = std::move(done)](absl::StatusOr<SnapshotInfo> info) mutable {
-    --saves_;
+    --snapshot_work_->saves;
     done(std::move(info));
   };
-  if (saves_.fetch_add(1) >= kSavesMax) {
-    return answer(absl::ResourceExhaustedError(
+  if (snapshot_work_->saves.fetch_add(1) >= kSavesMax) {
+    return answer(Busy(
         "too many snapshots are asked of this server at once; try again, or ask another one"));
   }
   RequestRead("", [this, answer = std::move(answer)](absl::StatusOr<LogIndex> index) mutable {
+    if (absl::IsResourceExhausted(index.status())) {
+      return answer(Busy(base::StdView(index.status().message())));
+    }
     if (!index.ok()) return answer(index.status());
-    if (!running_ || *snapshots_stopped_) return answer(Stopping());
+    if (!running_ || snapshot_work_->stopped) return answer(Stopping());
     snapshot_callers_.push_back({*index, deps_.clock.Monotonic(), std::move(answer)});
     ServeSnapshotCallers();
   });
 }
 
 void ReplicaDriver::StopSnapshots() {
-  *snapshots_stopped_ = true;
+  snapshot_work_->stopped = true;
   FailSnapshotCallers(Stopping());
 }
 
@@ -58,10 +60,16 @@ void ReplicaDriver::ServeSnapshotCallers() {
   const std::optional<SnapshotInfo> newest = deps_.snapshots.Newest();
   const bool held_back = OlderIsRead(now);
   bool wanted = false;
+  bool unchecked = false;
   std::vector<SnapshotCaller> callers;
   callers.swap(snapshot_callers_);
   for (SnapshotCaller& caller : callers) {
     if (newest.has_value() && newest->meta.index >= caller.at_least) {
+      if (newest->meta.index != whole_snapshot_) {
+        unchecked = true;
+        snapshot_callers_.push_back(std::move(caller));
+        continue;
+      }
       chunk_asked_ = now;  // soon
       SnapshotReaders& readers = snapshot_readers_[newest->meta.index];
       ++readers.clients;
@@ -69,10 +77,11 @@ void ReplicaDriver::ServeSnapshotCallers() {
       caller.done(*newest);
     } else {
       wanted |= applied_told_ >= caller.at_least &&
-                (!held_back || now - caller.asked > kHeldBackMax);
+                (!held_back || now - caller.asked > options_.save_held_back_max);
       snapshot_callers_.push_back(std::move(caller));
     }
   }
+  if (unchecked) CheckSnapshot(*newest);
   if (wanted && !taking_snapshot_) TakeSnapshot();
 }
 
@@ -86,7 +95,7 @@ void ReplicaDriver::ExpireSnapshotCallers(absl::Duration now) {
   std::vector<SnapshotCaller> callers;
   callers.swap(snapshot_callers_);
   for (SnapshotCaller& caller : callers) {
-    if (applied_told_ >= caller.at_least || now - caller.asked < kCatchUpMax) {
+    if (applied_told_ >= caller.at_least || now - caller.asked < options_.save_catch_up_max) {
       snapshot_callers_.push_back(std::move(caller));
     } else {
       caller.done(absl::UnavailableError(
@@ -96,11 +105,11 @@ void ReplicaDriver::ExpireSnapshotCallers(absl::Duration now) {
 }
 
 bool ReplicaDriver::OlderIsRead(absl::Duration now) {
-  std::erase_if(snapshot_readers_, [now](const auto& entry) {
+  std::erase_if(snapshot_readers_, [this, now](const auto& entry) {
     const SnapshotReaders& readers = entry.second;
     if (readers.asked > 0) return false;  // it may wait long, while a newer snapshot is written
     return (readers.clients == 0 && readers.servers.empty()) ||
-           now - readers.last_piece > kSilentMax;
+           now - readers.last_piece > options_.save_silent_max;
   });
   const std::optional<SnapshotInfo> newest = deps_.snapshots.Newest();
   return newest.has_value() && !snapshot_readers_.empty() &&
@@ -128,7 +137,14 @@ void ReplicaDriver::NotePiece(LogIndex index, uint64_t offset,
   const bool is_end = !piece.ok() || piece->size() < kPieceBytesMax ||
                       (newest.has_value() && newest->meta.index == index &&
                        offset + piece->size() >= newest->file_bytes);
-  if (is_end) readers.clients = std::max(0, readers.clients - 1);
+  if (!is_end) return;
+  readers.clients = std::max(0, readers.clients - 1);
+  NoteReadToTheEnd(index);
+}
+
+// Who begins to read it again may do so because it was not what its sums say.
+void ReplicaDriver::NoteReadToTheEnd(LogIndex index) {
+  if (index == whole_snapshot_) whole_snapshot_ = LogIndex();
 }
 
 // From any thread.
@@ -136,13 +152,12 @@ void ReplicaDriver::ReadSnapshot(LogIndex index, Term term, uint64_t offset,
                                  absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) {
   if (pieces_.fetch_add(1) >= kPiecesMax) {
     --pieces_;
-    return done(absl::ResourceExhaustedError(
+    return done(Busy(
         "too many clients save snapshots of this server at once; try again, or ask another one"));
   }
   PostSelf([index](ReplicaDriver& driver) { driver.NotePieceAsked(index); });
-  deps_.snapshot_executor.Post([&store = deps_.snapshots, &executor = deps_.executor,
-                                weak = weak_from_this(), index, term, offset,
-                                done = std::move(done)]() mutable {
+  PostSnapshotWork([&store = deps_.snapshots, &executor = deps_.executor, weak = weak_from_this(),
+                    index, term, offset, done = std::move(done)]() mutable {
     executor.Post([weak, index, offset, done = std::move(done),
                    piece = store.ReadBytes(index, term, offset, kPieceBytesMax)]() mutable {
       const std::shared_ptr<ReplicaDriver> self = weak.lock();

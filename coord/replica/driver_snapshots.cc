@@ -13,37 +13,24 @@ namespace bellwether::coord {
 namespace {
 
 constexpr uint32_t kChunkBytesMax = 1 << 20;
-// After a failure that may pass: a full disk, a damaged transfer.
+// After a failure that may pass: a full disk.
 constexpr absl::Duration kRetryInterval = absl::Seconds(5);
+// After the server that offered a snapshot turns out not to have it, or one that is damaged: asked anew
+// it checks what it has, and takes another.
+constexpr absl::Duration kGoneInterval = absl::Milliseconds(500);
 // While another server fetches the newest snapshot no newer one is taken, for a while: of a state
 // that changes fast it could otherwise never have a whole one.
 constexpr absl::Duration kFetchedRecently = absl::Seconds(2);
 constexpr uint64_t kPostponedFactor = 4;
 
-// Ends the writing of a snapshot that nobody waits for.
-class StoppableWriter : public SnapshotWriter {
- public:
-  StoppableWriter(SnapshotWriter& writer, const std::atomic<bool>& stopped)
-      : writer_(writer), stopped_(stopped) {}
-
-  absl::Status Append(std::string_view record) override {
-    if (stopped_) return absl::CancelledError("the server is stopping");
-    return writer_.Append(record);
-  }
-  absl::StatusOr<SnapshotInfo> Commit() override { return writer_.Commit(); }
-
- private:
-  SnapshotWriter& writer_;
-  const std::atomic<bool>& stopped_;
-};
-
-absl::StatusOr<SnapshotInfo> Write(SnapshotStore& store, const raft::SnapshotMeta& meta,
-                                   const StateSnapshot& state, const std::atomic<bool>& stopped) {
+absl::StatusOr<SnapshotInfo> Write(SnapshotStore& store, base::Pacer& pacer,
+                                   const raft::SnapshotMeta& meta, const StateSnapshot& state,
+                                   const SnapshotWork& work) {
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> writer = store.Create(meta);
   if (!writer.ok()) return writer.status();
-  StoppableWriter stoppable(**writer, stopped);
-  if (absl::Status status = state.WriteTo(stoppable); !status.ok()) return status;
-  return stoppable.Commit();
+  BackgroundWriter background(**writer, pacer, work);
+  if (absl::Status status = state.WriteTo(background); !status.ok()) return status;
+  return background.Commit();
 }
 
 SnapshotChunk ReadChunk(SnapshotStore& store, const SnapshotChunkRequest& request) {
@@ -63,15 +50,42 @@ SnapshotChunk ReadChunk(SnapshotStore& store, const SnapshotChunkRequest& reques
   return chunk;
 }
 
+// A piece for another server, and what became of the check before the first one.
+struct CheckedChunk {
+  absl::Status checked;
+  SnapshotChunk chunk;
+};
+
+CheckedChunk CheckAndReadChunk(SnapshotStore& store, const SnapshotChunkRequest& request,
+                               const std::atomic<bool>& stopped) {
+  CheckedChunk result;
+  result.checked = store.Check(request.index, request.term,
+                               [&stopped] { return stopped.load(); });
+  if (result.checked.ok()) {
+    result.chunk = ReadChunk(store, request);
+  } else {
+    result.chunk.id = request.id;
+  }
+  return result;
+}
+
 }  // namespace
+
+// From any thread.
+void ReplicaDriver::PostSnapshotWork(base::Task task) {
+  ++snapshot_work_->queued;
+  deps_.snapshot_executor.Post([work = snapshot_work_, task = std::move(task)]() mutable {
+    --work->queued;
+    task();
+  });
+}
 
 // `work` runs on the snapshot executor, then `then` here unless the driver has stopped meanwhile.
 template <typename Result>
 void ReplicaDriver::OnSnapshotThread(absl::AnyInvocable<Result(SnapshotStore&)> work,
                                      absl::AnyInvocable<void(ReplicaDriver&, Result)> then) {
-  deps_.snapshot_executor.Post([&store = deps_.snapshots, &executor = deps_.executor,
-                                weak = weak_from_this(), work = std::move(work),
-                                then = std::move(then)]() mutable {
+  PostSnapshotWork([&store = deps_.snapshots, &executor = deps_.executor, weak = weak_from_this(),
+                    work = std::move(work), then = std::move(then)]() mutable {
     executor.Post([weak, then = std::move(then), result = work(store)]() mutable {
       std::shared_ptr<ReplicaDriver> self = weak.lock();
       if (self != nullptr && self->running_) then(*self, std::move(result));
@@ -81,8 +95,15 @@ void ReplicaDriver::OnSnapshotThread(absl::AnyInvocable<Result(SnapshotStore&)> 
 
 // True when the trouble may pass; else this server stops, as nothing on its disk can be trusted.
 bool ReplicaDriver::FailUnlessTransient(const absl::Status& status) {
-  if (absl::IsResourceExhausted(status) || absl::IsDataLoss(status) || absl::IsNotFound(status)) {
-    return true;
+  switch (status.code()) {
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kCancelled:
+      return true;
+    default:
+      break;
   }
   Fail(status);
   return false;
@@ -120,12 +141,14 @@ void ReplicaDriver::TickSnapshots(absl::Duration now) {
   if (SnapshotDue(now)) TakeSnapshot();
   ExpireSnapshotCallers(now);
   ServeSnapshotCallers();
+  snapshot_progress_.EndBefore(now - options_.fetch_silent_max);
   FetchMore(now);
 }
 
 bool ReplicaDriver::SnapshotDue(absl::Duration now) const {
   const LogIndex newest = core_->snapshot().index;
-  if (*snapshots_stopped_ || taking_snapshot_ || now < next_snapshot_) return false;
+  if (snapshot_work_->stopped || taking_snapshot_ || now < next_snapshot_) return false;
+  if (newest_damaged_) return true;
   if (applied_told_ <= newest) return false;
   const uint64_t factor = now - chunk_asked_ < kFetchedRecently ? kPostponedFactor : 1;
   return applied_told_.value() - newest.value() >= factor * options_.snapshot_entries ||
@@ -147,7 +170,9 @@ void ReplicaDriver::WriteSnapshot(std::unique_ptr<StateSnapshot> state, absl::Du
   raft::SnapshotMeta meta;
   meta.index = state->index();
   const std::optional<Term> term = core_->TermAt(meta.index);
-  if (meta.index <= core_->snapshot().index || !term.has_value()) {
+  const LogIndex newest = core_->snapshot().index;
+  const bool wanted = meta.index > newest || (newest_damaged_ && meta.index == newest);
+  if (!wanted || !term.has_value()) {
     taking_snapshot_ = false;  // another server's was installed meanwhile
     ServeSnapshotCallers();
     return;
@@ -157,8 +182,10 @@ void ReplicaDriver::WriteSnapshot(std::unique_ptr<StateSnapshot> state, absl::Du
   log_bytes_since_snapshot_ = 0;
   if (MUTANT(35)) CompactLog(meta.index);
   OnSnapshotThread<absl::StatusOr<SnapshotInfo>>(
-      [meta, state = std::move(state), stopped = snapshots_stopped_](SnapshotStore& store) {
-        return Write(store, meta, *state, *stopped);
+      [meta, state = std::move(state), work = snapshot_work_, share = options_.snapshot_share,
+       &clock = deps_.clock](SnapshotStore& store) {
+        base::Pacer pacer(share, clock);
+        return Write(store, pacer, meta, *state, *work);
       },
       [meta, began](ReplicaDriver& driver, absl::StatusOr<SnapshotInfo> written) {
         driver.OnSnapshotWritten(meta, began, std::move(written));
@@ -166,10 +193,11 @@ void ReplicaDriver::WriteSnapshot(std::unique_ptr<StateSnapshot> state, absl::Du
 }
 
 // The store keeps two snapshots and the log what follows the older one: so a follower that fetches
-// that one can go on behind it, and a server whose newest one is damaged starts from it.
+// that one can go on behind it, and a server whose newest one is damaged starts from it. When the
+// newest was set aside meanwhile the older one stays the older one, and the log reaches back to it.
 void ReplicaDriver::OnSnapshotWritten(const raft::SnapshotMeta& meta, absl::Duration began,
                                       absl::StatusOr<SnapshotInfo> written) {
-  if (*snapshots_stopped_ && !written.ok()) return;
+  if (snapshot_work_->stopped && !written.ok()) return;
   taking_snapshot_ = false;
   const absl::Duration now = deps_.clock.Monotonic();
   if (!written.ok()) {
@@ -184,8 +212,10 @@ void ReplicaDriver::OnSnapshotWritten(const raft::SnapshotMeta& meta, absl::Dura
            written->file_bytes, absl::ToDoubleSeconds(now - began));
   instruments_.snapshots_taken.Add();
   instruments_.snapshot_seconds.Observe(now - began);
-  const LogIndex older = core_->snapshot().index;
-  if (meta.index > older) {
+  const LogIndex newest = core_->snapshot().index;
+  if (meta.index >= newest) {
+    const LogIndex older = std::exchange(newest_damaged_, false) ? LogIndex() : newest;
+    whole_snapshot_ = meta.index;
     ShowSnapshot(*written);
     core_->OnSnapshotTaken(meta, older);
     if (older != LogIndex()) CompactLog(older);
@@ -221,6 +251,7 @@ void ReplicaDriver::OnWantedSnapshot(raft::WantedSnapshot wanted) {
         driver.fetch_beginning_ = false;
         ++driver.fetch_;
         driver.fetcher_.Begin(wanted.from, wanted.snapshot, received, now);
+        driver.instruments_.snapshot_received_bytes.Set(static_cast<int64_t>(received));
         driver.FetchMore(now);
       });
 }
@@ -254,6 +285,7 @@ void ReplicaDriver::OnSnapshotChunk(ServerId from, SnapshotChunk chunk) {
       LOG_WARN("a piece of a snapshot was damaged on its way id={} from={}", options_.id, from);
       return;
     case SnapshotFetcher::Answer::kGone:
+      next_fetch_ = deps_.clock.Monotonic() + kGoneInterval;
       return StopFetching("its server no longer has it");
     case SnapshotFetcher::Answer::kPiece:
       break;
@@ -292,7 +324,8 @@ void ReplicaDriver::OnPieceStored(uint64_t fetch, size_t bytes, absl::Status sto
 void ReplicaDriver::OnSnapshotReceived(uint64_t fetch, absl::StatusOr<SnapshotInfo> received) {
   if (!received.ok()) {
     if (!FailUnlessTransient(received.status())) return;
-    next_fetch_ = deps_.clock.Monotonic() + kRetryInterval;
+    next_fetch_ = deps_.clock.Monotonic() +
+                  (absl::IsDataLoss(received.status()) ? kGoneInterval : kRetryInterval);
     return StopFetching(base::StdView(received.status().message()));
   }
   LOG_INFO("snapshot received id={} from={} index={} bytes={}", options_.id, fetcher_.from(),
@@ -300,30 +333,88 @@ void ReplicaDriver::OnSnapshotReceived(uint64_t fetch, absl::StatusOr<SnapshotIn
   fetcher_.Stop();
   instruments_.snapshot_received_bytes.Set(0);
   ShowSnapshot(*received);
+  whole_snapshot_ = received->meta.index;
+  if (whole_snapshot_ > core_->snapshot().index) newest_damaged_ = false;
   core_->OnSnapshotReceived(received->meta);
   RequestPump();
 }
 
-// --- Pieces for another server
+// --- Pieces for others
 
+// A snapshot that rots after it was opened would be sent again and again, and refused by everybody
+// who got all of it. So its sums are checked when somebody begins to read it, unless they were right
+// and nobody has come to its end since: what begins anew then may do so because it was damaged.
 void ReplicaDriver::OnSnapshotChunkRequest(ServerId from, SnapshotChunkRequest request) {
   chunk_asked_ = deps_.clock.Monotonic();
   if (!being_served_.insert(from).second) return;  // it asks again
   NotePieceAsked(request.index).servers.insert(from);
+  if (request.offset == 0 && request.index != whole_snapshot_) {
+    return OnSnapshotThread<CheckedChunk>(
+        [request, work = snapshot_work_](SnapshotStore& store) {
+          return CheckAndReadChunk(store, request, work->stopped);
+        },
+        [from, request](ReplicaDriver& driver, CheckedChunk result) {
+          driver.OnSnapshotChecked(request.index, result.checked);
+          if (driver.running_) driver.OnPieceRead(from, request, std::move(result.chunk));
+        });
+  }
   OnSnapshotThread<SnapshotChunk>(
       [request](SnapshotStore& store) { return ReadChunk(store, request); },
       [from, request](ReplicaDriver& driver, SnapshotChunk chunk) {
-        driver.being_served_.erase(from);
-        SnapshotReaders& readers = driver.NotePieceRead(request.index);
-        const bool is_end = chunk.data.size() < std::min(request.bytes_max, kChunkBytesMax);
-        if (is_end) readers.servers.erase(from);
-        driver.deps_.metrics
-            .AddGauge("bell_snapshot_sent_bytes",
-                      "How far a follower has fetched a snapshot of this server.",
-                      fmt::format("peer=\"{}\"", from))
-            .Set(static_cast<int64_t>(request.offset + chunk.data.size()));
-        if (driver.Reachable(from)) driver.deps_.transport.Send(from, std::move(chunk));
+        driver.OnPieceRead(from, request, std::move(chunk));
       });
+}
+
+void ReplicaDriver::OnPieceRead(ServerId from, const SnapshotChunkRequest& request,
+                                SnapshotChunk chunk) {
+  being_served_.erase(from);
+  SnapshotReaders& readers = NotePieceRead(request.index);
+  const bool is_end = chunk.data.size() < std::min(request.bytes_max, kChunkBytesMax);
+  if (is_end) {
+    readers.servers.erase(from);
+    NoteReadToTheEnd(request.index);
+  }
+  if (is_end || !Reachable(from)) {
+    snapshot_progress_.End(from);
+  } else {
+    snapshot_progress_.OnSent(from, request.index, request.offset + chunk.data.size(),
+                              chunk.file_bytes, deps_.clock.Monotonic());
+  }
+  if (Reachable(from)) deps_.transport.Send(from, std::move(chunk));
+}
+
+// For clients, who are served when it is whole.
+void ReplicaDriver::CheckSnapshot(const SnapshotInfo& newest) {
+  if (std::exchange(checking_snapshot_, true)) return;
+  OnSnapshotThread<absl::Status>(
+      [meta = newest.meta, work = snapshot_work_](SnapshotStore& store) {
+        return store.Check(meta.index, meta.term, [&work] { return work->stopped.load(); });
+      },
+      [index = newest.meta.index](ReplicaDriver& driver, absl::Status checked) {
+        driver.checking_snapshot_ = false;
+        driver.OnSnapshotChecked(index, checked);
+        if (absl::IsUnavailable(checked)) return driver.FailSnapshotCallers(checked);
+        if (driver.running_) driver.ServeSnapshotCallers();
+      });
+}
+
+void ReplicaDriver::OnSnapshotChecked(LogIndex index, const absl::Status& checked) {
+  if (checked.ok()) {
+    whole_snapshot_ = index;
+    return;
+  }
+  if (!FailUnlessTransient(checked) || absl::IsNotFound(checked)) return;
+  if (!absl::IsDataLoss(checked)) {
+    LOG_WARN("snapshot could not be checked id={} index={} reason=\"{}\"", options_.id, index,
+             checked);
+    return;
+  }
+  LOG_ERROR("snapshot is damaged and set aside id={} index={} reason=\"{}\"", options_.id, index,
+            checked);
+  instruments_.snapshots_damaged.Add();
+  if (index != core_->snapshot().index) return;  // a newer one is there
+  newest_damaged_ = true;
+  next_snapshot_ = -absl::InfiniteDuration();
 }
 
 }  // namespace bellwether::coord

@@ -22,11 +22,12 @@ struct Proposal {
 
 // The sending half of a forward stream: at a server that doesn't lead. Numbers what it forwards to
 // one leader in one term and completes it when answered; never sends anything twice. When answers
-// can't come any more (the connection broke, the leader changed, an answer is missing) everything
-// unanswered becomes unknown and a new stream begins. Not thread-safe.
+// can't come any more (the connection broke, a new term began, an answer is missing) or nobody has led
+// for long, everything unanswered becomes unknown and a new stream begins. While this server merely
+// doesn't hear the leader of that term the stream stands. Not thread-safe.
 class ForwardSender {
  public:
-  // Breaks the current stream, then starts one. `leader` 0: none, nothing can be forwarded.
+  // Starts a stream. `leader` 0: none, nothing can be forwarded. Requires: nothing is unanswered.
   void Open(uint64_t stream_id, ServerId leader, Term term);
 
   // Everything unanswered completes as unknown because of `why`.

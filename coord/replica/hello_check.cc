@@ -1,7 +1,11 @@
 #include "coord/replica/hello_check.h"
 
-#include <algorithm>
+#include <arpa/inet.h>
 
+#include <algorithm>
+#include <string>
+
+#include "base/parse.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -72,6 +76,12 @@ bool FormedDifferently(const Hello& own, const Hello& peer) {
                      [](const PeerAddress& a, const PeerAddress& b) { return a.id == b.id; });
 }
 
+bool IsNumeric(const std::string& host) {
+  in6_addr ignored;
+  return inet_pton(AF_INET, host.c_str(), &ignored) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), &ignored) == 1;
+}
+
 }  // namespace
 
 absl::Status CheckSameEnsemble(const Hello& own, const Hello& peer) {
@@ -100,6 +110,14 @@ absl::Status CheckSameEnsemble(const Hello& own, const Hello& peer) {
     return CheckRestored(own, peer);
   }
   return absl::OkStatus();
+}
+
+bool AreApart(std::string_view a, std::string_view b) {
+  if (a == b) return false;
+  const absl::StatusOr<base::HostPort> first = base::ParseHostPort(a);
+  const absl::StatusOr<base::HostPort> second = base::ParseHostPort(b);
+  if (!first.ok() || !second.ok() || first->port != second->port) return true;
+  return first->host != second->host && IsNumeric(first->host) && IsNumeric(second->host);
 }
 
 }  // namespace bellwether::coord

@@ -1,5 +1,7 @@
 #include "coord/replica/instruments.h"
 
+#include <string>
+
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -41,6 +43,9 @@ Instruments::Instruments(base::Metrics& metrics)
           metrics.AddCounter("bell_snapshots_taken_total", "Snapshots of the own state written.")),
       snapshots_installed(metrics.AddCounter("bell_snapshots_installed_total",
                                              "Snapshots of other servers installed.")),
+      snapshots_damaged(
+          metrics.AddCounter("bell_snapshots_damaged_total",
+                             "Snapshots found damaged, and set aside, when somebody wanted them.")),
       snapshot_seconds(
           metrics.AddHistogram("bell_snapshot_seconds", "From taking a snapshot to having it.")),
       snapshot_index(
@@ -59,6 +64,46 @@ std::optional<absl::Duration> IndexTimer::End(raft::LogIndex index, absl::Durati
   const absl::Duration took = now - begun_->at;
   begun_.reset();
   return took;
+}
+
+void SnapshotProgress::OnSent(raft::ServerId to, raft::LogIndex index, uint64_t sent,
+                              uint64_t total, absl::Duration now) {
+  Follower& follower = followers_[to];
+  if (follower.sent == nullptr) {
+    const std::string peer = fmt::format("peer=\"{}\"", to);
+    follower.sent = &metrics_.AddGauge(
+        "bell_snapshot_sent_bytes",
+        "How far a follower has fetched a snapshot of this server; 0: it fetches none.", peer);
+    follower.total = &metrics_.AddGauge("bell_snapshot_total_bytes",
+                                        "Size of the snapshot that a follower fetches; 0: it "
+                                        "fetches none, or one that is no longer the newest.",
+                                        peer);
+  }
+  if (follower.index != index || total > 0) follower.total->Set(static_cast<int64_t>(total));
+  follower.sent->Set(static_cast<int64_t>(sent));
+  follower.index = index;
+  follower.last = now;
+}
+
+void SnapshotProgress::Follower::End() {
+  if (index == raft::LogIndex()) return;
+  index = raft::LogIndex();
+  sent->Set(0);
+  total->Set(0);
+}
+
+void SnapshotProgress::End(raft::ServerId to) {
+  if (const auto found = followers_.find(to); found != followers_.end()) found->second.End();
+}
+
+void SnapshotProgress::EndBefore(absl::Duration then) {
+  for (auto& [server, follower] : followers_) {
+    if (follower.last < then) follower.End();
+  }
+}
+
+void SnapshotProgress::Clear() {
+  for (auto& [server, follower] : followers_) follower.End();
 }
 
 void AppendTimer::OnSent(raft::ServerId to, raft::LogIndex last, absl::Duration now) {

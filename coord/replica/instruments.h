@@ -32,6 +32,7 @@ struct Instruments {
   base::Histogram& apply_seconds;
   base::Counter& snapshots_taken;
   base::Counter& snapshots_installed;
+  base::Counter& snapshots_damaged;
   base::Histogram& snapshot_seconds;
   base::Gauge& snapshot_index;
   base::Gauge& snapshot_bytes;
@@ -54,6 +55,35 @@ class IndexTimer {
     absl::Duration at;
   };
   std::optional<Begun> begun_;
+};
+
+// How far the others have fetched snapshots of this server. Owned by its driver.
+class SnapshotProgress {
+ public:
+  explicit SnapshotProgress(base::Metrics& metrics) : metrics_(metrics) {}
+
+  // `total`: bytes of the whole file; 0: not known, or as before while `index` is the same.
+  void OnSent(raft::ServerId to, raft::LogIndex index, uint64_t sent, uint64_t total,
+              absl::Duration now);
+  // It has all of it, or is gone.
+  void End(raft::ServerId to);
+  // Whoever was last sent something before `then` has given up.
+  void EndBefore(absl::Duration then);
+  // Leadership ended or began: who goes on fetching is seen with the next piece.
+  void Clear();
+
+ private:
+  struct Follower {
+    base::Gauge* sent = nullptr;
+    base::Gauge* total = nullptr;
+    raft::LogIndex index;  // of the snapshot; 0: none
+    absl::Duration last;
+
+    void End();
+  };
+
+  base::Metrics& metrics_;
+  std::map<raft::ServerId, Follower> followers_;
 };
 
 // How long followers take from being sent entries to saying that they are durable. Owned by the

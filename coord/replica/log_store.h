@@ -20,7 +20,8 @@ struct PersistRequest {
   // before this request (R17). 0 = not. Requires: the log began at or before the entry behind it.
   raft::LogIndex reset_to;
   raft::LogIndex truncate_from;          // everything from here on is removed; 0 = nothing
-  std::vector<raft::EntryPtr> entries;   // contiguous, from the end of what is left
+  // Contiguous, from the end of what is left; terms never fall, nor rise above the hard state's.
+  std::vector<raft::EntryPtr> entries;
   // The log begins behind this index, when it does not yet. 0 = nothing. Requires: a durable
   // snapshot covers it (R29), and the log reaches it. The space comes back later, in large pieces.
   raft::LogIndex compact_to;

@@ -102,7 +102,7 @@ struct ReplicaOptions {
   absl::Duration tick = absl::Milliseconds(10);
   absl::Duration heartbeat = absl::Milliseconds(50);
   absl::Duration election_timeout = absl::Milliseconds(150);  // each waits 1x to 2x this
-  size_t entry_bytes_max = 1 << 20;         // commands batched into one entry
+  size_t entry_bytes_max = 1 << 20;         // commands put into one entry, entries into one message
   size_t proposal_bytes_max = 6 << 20;      // more is refused: it would fit into no peer's message
   size_t uncommitted_bytes_max = 64 << 20;  // above it the leader refuses proposals
   size_t forward_bytes_max = 16 << 20;      // not yet answered by the leader; above it: refused
@@ -110,7 +110,16 @@ struct ReplicaOptions {
   // follows that older one.
   uint64_t snapshot_entries = 100'000;
   uint64_t snapshot_log_bytes = 512 << 20;
+  double snapshot_share = 1;  // of its time in which one is written while nobody waits; above 0
   SnapshotFetchOptions snapshot_fetch;
+  absl::Duration fetch_silent_max = absl::Seconds(15);  // of a server that fetches: it has given up
+  // Of SaveSnapshot: for this server to apply what was committed when it was called.
+  absl::Duration save_catch_up_max = absl::Seconds(5);
+  // The store keeps two snapshots. While clients or servers read the older one no newer is taken for
+  // others who save, so that not all begin again and again: unless those have been silent, or the
+  // others have waited, for so long.
+  absl::Duration save_silent_max = absl::Seconds(2);
+  absl::Duration save_held_back_max = absl::Seconds(20);
   bool check_invariants = false;            // of the core, after every round; for simulation
 };
 
@@ -177,7 +186,8 @@ class Replica {
   void Start();
 
   // Lets another server lead, if this one does. `done` runs on the replica's executor: when another
-  // leader is known, or after an election timeout if it still leads then, or after four at the latest.
+  // leader is known, or after an election timeout if it still leads then, or after four at the latest;
+  // when leadership is being handed over already, at the end of that.
   // Proposals made meanwhile, at any server, wait for the new leader; what was under way is committed
   // before. From any thread.
   void HandOver(absl::AnyInvocable<void()> done);
@@ -215,13 +225,13 @@ class Replica {
 
   // A snapshot, whole and durable, of the state as of this call or later: the newest one when
   // nothing was committed since, else a new one. Errors: those of RequestRead; UNAVAILABLE when
-  // this server is too far behind; RESOURCE_EXHAUSTED: no room on the disk, or too many callers.
+  // this server is too far behind; RESOURCE_EXHAUSTED: no room on the disk, or kReasonBusy.
   // All rejected.
   void SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done);
 
   // A piece of a snapshot's file, at most 1 MiB; empty: its end. The answers to all callers
   // together are held down to 64 MiB/s, and while they come no newer snapshot is taken for a while.
-  // Errors: NOT_FOUND: no longer kept; RESOURCE_EXHAUSTED: too many callers; UNAVAILABLE: stopping.
+  // Errors: NOT_FOUND: no longer kept; RESOURCE_EXHAUSTED, kReasonBusy; UNAVAILABLE: stopping.
   void ReadSnapshot(LogIndex index, Term term, uint64_t offset,
                     absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
 

@@ -71,7 +71,8 @@ ReplicaDriver::ReplicaDriver(ReplicaOptions options, base::Uuid ensemble_id,
                }),
       fetcher_(options_.snapshot_fetch),
       last_chunk_id_(process_id_),
-      snapshots_stopped_(std::make_shared<std::atomic<bool>>(false)),
+      snapshot_work_(std::make_shared<SnapshotWork>()),
+      snapshot_progress_(deps_.metrics),
       append_timer_(deps_.metrics) {
   servers_ = options_.servers;
   for (const PeerAddress& server : servers_) {
@@ -99,7 +100,7 @@ void ReplicaDriver::Start() {
 void ReplicaDriver::Stop() {
   if (!running_) return;
   running_ = false;
-  *snapshots_stopped_ = true;
+  snapshot_work_->stopped = true;
   deps_.executor.Cancel(tick_timer_);
   FailAllRequests(absl::UnavailableError("this server is stopping"));
   EndHandOver();
@@ -109,7 +110,7 @@ void ReplicaDriver::Fail(absl::Status status) {
   if (std::exchange(failed_, true)) return;
   LOG_ERROR("replica stops id={} reason=\"{}\"", options_.id, status);
   running_ = false;
-  *snapshots_stopped_ = true;
+  snapshot_work_->stopped = true;
   deps_.executor.Cancel(tick_timer_);
   FailAllRequests(absl::UnavailableError("this server is stopping"));
   EndHandOver();
@@ -260,6 +261,11 @@ void ReplicaDriver::SendAll(std::vector<raft::Message>& messages) {
     if (append != nullptr && !append->entries.empty()) {
       append_timer_.OnSent(to, append->entries.back()->index, deps_.clock.Monotonic());
     }
+    if (auto* answer = std::get_if<raft::AppendResponse>(&message.body)) {
+      answer->disk_room = disk_room_;
+    } else if (auto* vote = std::get_if<raft::VoteResponse>(&message.body)) {
+      vote->disk_room = disk_room_;
+    }
     deps_.transport.Send(to, std::move(message));
   }
 }
@@ -297,6 +303,12 @@ void ReplicaDriver::CountElections(const raft::SoftState& soft_state) {
   if (leads) instruments_.elections_won.Add();
 }
 
+// One per term, however often this server loses sight of it.
+void ReplicaDriver::CountLeaders() {
+  if (leadership_.leader == ServerId()) return;
+  if (std::exchange(led_in_, leadership_.term) != leadership_.term) instruments_.leader_changes.Add();
+}
+
 void ReplicaDriver::OnSoftState(const raft::SoftState& soft_state) {
   CountElections(soft_state);
   Leadership now;
@@ -310,14 +322,18 @@ void ReplicaDriver::OnSoftState(const raft::SoftState& soft_state) {
   leadership_ = now;
   instruments_.term.Set(static_cast<int64_t>(now.term.value()));
   instruments_.is_leader.Set(now.role == Role::kLeader ? 1 : 0);
-  if (!same_leader && now.leader != ServerId()) instruments_.leader_changes.Add();
+  CountLeaders();
   state_machine_tick_ = deps_.clock.Monotonic();
   contact_asked_ = -absl::InfiniteDuration();
+  if (now.role != Role::kLeader) {  // which has just been told with the votes
+    for (auto& [id, peer] : peers_) peer.disk_room = raft::DiskRoom::kAll;
+  }
+  snapshot_progress_.Clear();
   append_timer_.Clear();
   commit_timer_.Clear();
   deps_.state_machine.OnLeadership(now);
   forward_receiver_.Clear();
-  OpenForwardStream();
+  if (!ForwardStreamStands()) OpenForwardStream();
   for (ReadTable::Round& round : reads_.TakeAll()) AskAgain(std::move(round));
   if (!same_leader) BreakAsks("the leader changed");
   PublishStatus();
@@ -343,8 +359,10 @@ void ReplicaDriver::Tick() {
   servers_due_ = true;  // who was removed is told so for a while only
   ExpireRequests(now);
   CheckRefusals(now);
+  CheckAddress(now);
   if (running_ && core_ != nullptr) {
     TickSnapshots(now);
+    MeasureDiskRoom();
     CheckDisk();
   }
   if (!running_) return;

@@ -21,6 +21,7 @@
 #include "coord/replica/read_table.h"
 #include "coord/replica/replica.h"
 #include "coord/replica/snapshot_fetcher.h"
+#include "coord/replica/snapshot_work.h"
 
 namespace bellwether::coord {
 
@@ -114,6 +115,7 @@ class ReplicaDriver : public Transport::Handler,
     std::optional<Hello> hello;  // while connected
     std::string grpc;            // last heard
     std::optional<FeatureLevelRange> feature_levels;  // last heard
+    raft::DiskRoom disk_room = raft::DiskRoom::kAll;  // last told to this leader or candidate
     absl::Status refused;        // why its messages are not taken
     absl::Duration refused_first;
     absl::Duration refused_last;
@@ -130,6 +132,7 @@ class ReplicaDriver : public Transport::Handler,
   void SendAll(std::vector<raft::Message>& messages);
   void OnSoftState(const raft::SoftState& soft_state);
   void CountElections(const raft::SoftState& soft_state);
+  void CountLeaders();
   void OnHardState(const raft::HardState& hard_state);
   bool Votes() const;
   void UpdateRole();
@@ -161,8 +164,11 @@ class ReplicaDriver : public Transport::Handler,
   // driver_requests.cc: proposals, forwards, reads, notes.
   void DrainProposals();
   void ProposeAsLeader();
-  // OK, or why the log has no room for it; `growth`: for what stores more.
-  absl::Status RoomFor(const LeaderItem& item, const absl::Status& growth) const;
+  void MeasureDiskRoom();
+  // Whether it stores more than there is.
+  bool Grows(const Proposal& proposal) const;
+  // OK, or why too few logs have room for commands of the kind.
+  absl::Status RoomInEnsemble(EntryKind kind) const;
   void AppendGroup(std::vector<LeaderItem> group);
   void AnswerItem(LeaderItem& item, absl::Status status, Term term = Term(),
                   LogIndex index = LogIndex());
@@ -173,6 +179,7 @@ class ReplicaDriver : public Transport::Handler,
   void FinishRead(uint64_t id, absl::StatusOr<LogIndex> index);
   void AnswerRound(ReadTable::Round round, const absl::StatusOr<LogIndex>& index);
   void DrainNotes();
+  bool ForwardStreamStands() const;
   void OpenForwardStream();
   void BreakForwardStream(std::string_view why);
   void ExpireRequests(absl::Duration now);
@@ -185,6 +192,7 @@ class ReplicaDriver : public Transport::Handler,
   bool Reachable(ServerId server) const;
 
   // driver_snapshots.cc: taking, installing, fetching and giving snapshots.
+  void PostSnapshotWork(base::Task task);
   template <typename Result>
   void OnSnapshotThread(absl::AnyInvocable<Result(SnapshotStore&)> work,
                         absl::AnyInvocable<void(ReplicaDriver&, Result)> then);
@@ -204,6 +212,9 @@ class ReplicaDriver : public Transport::Handler,
   void OnPieceStored(uint64_t fetch, size_t bytes, absl::Status stored);
   void OnSnapshotReceived(uint64_t fetch, absl::StatusOr<SnapshotInfo> received);
   void OnSnapshotChunkRequest(ServerId from, SnapshotChunkRequest request);
+  void OnPieceRead(ServerId from, const SnapshotChunkRequest& request, SnapshotChunk chunk);
+  void CheckSnapshot(const SnapshotInfo& newest);
+  void OnSnapshotChecked(LogIndex index, const absl::Status& checked);
   bool FailUnlessTransient(const absl::Status& status);
 
   // driver_saves.cc: snapshots for clients.
@@ -214,6 +225,7 @@ class ReplicaDriver : public Transport::Handler,
   SnapshotReaders& NotePieceAsked(LogIndex index);
   SnapshotReaders& NotePieceRead(LogIndex index);
   void NotePiece(LogIndex index, uint64_t offset, const absl::StatusOr<std::string>& piece);
+  void NoteReadToTheEnd(LogIndex index);
   void AnswerPiece(absl::StatusOr<std::string> piece,
                    absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
   void ShowSnapshot(const SnapshotInfo& newest);
@@ -227,6 +239,7 @@ class ReplicaDriver : public Transport::Handler,
   void OnHello(const Hello& hello);
   void RememberFormation();
   void CheckRefusals(absl::Duration now);
+  void CheckAddress(absl::Duration now);
   Hello MakeHello() const;
   // To all who are connected.
   void SayHello();
@@ -250,6 +263,7 @@ class ReplicaDriver : public Transport::Handler,
   bool CommittedInItsTerm() const;
   absl::Status BeginChange(const MembershipChange& change);
   void TransferAsLeader(MembershipAsk ask);
+  void AnswerTransferred(MembershipAsk ask, ServerId leader);
   void AnswerAsk(MembershipAsk ask, absl::StatusOr<MembershipView> view);
   void AnswerComplete();
   void OnMembershipRequest(ServerId from, MembershipRequest request);
@@ -271,7 +285,6 @@ class ReplicaDriver : public Transport::Handler,
   Inbox<std::string> note_inbox_;
   std::atomic<bool> pump_requested_ = false;
   std::atomic<uint64_t> reported_applied_ = 0;
-  std::atomic<int> saves_ = 0;   // calls of SaveSnapshot without an answer
   std::atomic<int> pieces_ = 0;  // calls of ReadSnapshot without an answer
   mutable base::Mutex status_mutex_;
   ReplicaStatus status_ ABSL_GUARDED_BY(status_mutex_);
@@ -287,6 +300,7 @@ class ReplicaDriver : public Transport::Handler,
   absl::Duration state_machine_tick_;  // when it, or the leadership, was told last
   absl::Duration log_measured_ = -absl::InfiniteDuration();
   uint64_t log_bytes_ = 0;
+  raft::DiskRoom disk_room_ = raft::DiskRoom::kAll;  // of this server, at the last tick
 
   base::Uuid ensemble_id_;
   FolderState folder_ = FolderState::kEmpty;
@@ -301,6 +315,7 @@ class ReplicaDriver : public Transport::Handler,
   bool servers_due_ = true;                         // they may have changed
   std::optional<LogIndex> members_said_;            // index of the membership in the last Hello
   raft::Membership membership_said_;                // which that was
+  std::optional<absl::Duration> address_denied_;    // since when most peers know it under another one
   ServerId refused_by_;                             // who last said that this server is no member
   bool told_not_a_member_ = false;                  // in the log
   std::vector<MembershipAsk> changes_;              // asked of this leader, not complete
@@ -318,6 +333,9 @@ class ReplicaDriver : public Transport::Handler,
   bool taking_snapshot_ = false;
   absl::Duration next_snapshot_ = -absl::InfiniteDuration();  // none before, after one failed
   uint64_t log_bytes_since_snapshot_ = 0;
+  bool newest_damaged_ = false;     // and set aside: another one is to take its place
+  bool checking_snapshot_ = false;  // for clients
+  LogIndex whole_snapshot_;         // its sums were right, and nobody has read all of it since
   absl::Duration chunk_asked_ = -absl::InfiniteDuration();  // when a server or a client wanted a piece
   std::set<ServerId> being_served_;                         // a piece is being read for them
   SnapshotFetcher fetcher_;
@@ -328,13 +346,12 @@ class ReplicaDriver : public Transport::Handler,
   std::vector<SnapshotCaller> snapshot_callers_;
   std::map<LogIndex, SnapshotReaders> snapshot_readers_;
   absl::Duration next_piece_ = -absl::InfiniteDuration();  // for a client, not before
-  // No more snapshots are taken. Shared with what runs on the snapshot executor, which ends then.
-  const std::shared_ptr<std::atomic<bool>> snapshots_stopped_;
+  const std::shared_ptr<SnapshotWork> snapshot_work_;  // shared with what runs on the snapshot executor
 
   // Giving up leadership.
   struct HandingOver {
     ServerId to;  // 0: the best
-    absl::AnyInvocable<void()> done;
+    std::vector<absl::AnyInvocable<void()>> done;  // of all who asked for it, or for another one meanwhile
     std::set<ServerId> awaited;  // have not yet said that they hold their forwards
     absl::Duration deadline;
     bool begun = false;  // the core hands over
@@ -352,11 +369,13 @@ class ReplicaDriver : public Transport::Handler,
   };
   std::deque<Appended> appended_;
 
-  // Samples for the histograms.
+  // For the metrics: samples for the histograms, and how far fetches of snapshots have come.
+  SnapshotProgress snapshot_progress_;
   AppendTimer append_timer_;
   IndexTimer commit_timer_;
   IndexTimer apply_timer_;
   Term stood_in_;  // last term in which this server was a candidate
+  Term led_in_;    // last term whose leader it has seen
 
   std::vector<LeaderItem> leader_items_;
   ForwardSender forward_sender_;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coord/raft/membership.h"
@@ -58,6 +59,13 @@ class SnapshotStore {
 
   virtual absl::StatusOr<std::unique_ptr<SnapshotWriter>> Create(
       const raft::SnapshotMeta& meta) = 0;
+
+  // Reads a whole snapshot and checks its sums, unless `stopped` says before a piece of it that
+  // nobody waits: CANCELLED. DATA_LOSS: it is damaged, the disk can't read it or, the newest, is
+  // gone; it was set aside, and is no longer kept. UNAVAILABLE: it can't be read now, which says
+  // nothing about it. INTERNAL: damaged, and can't be set aside. NOT_FOUND: no longer kept.
+  virtual absl::Status Check(raft::LogIndex index, raft::Term term,
+                             absl::FunctionRef<bool()> stopped) = 0;
 
   // NOT_FOUND: no longer kept.
   virtual absl::StatusOr<std::unique_ptr<SnapshotReader>> Open(raft::LogIndex index,

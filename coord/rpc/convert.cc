@@ -366,13 +366,15 @@ void ToProto(ServerFrame&& frame, v1::SessionResponse& out) {
   std::visit(ServerFrameWriter{out}, frame);
 }
 
+absl::StatusOr<base::Uuid> ToEnsembleId(const std::string& bytes, std::string_view call) {
+  const auto ensemble_id = UuidOf(bytes);
+  if (ensemble_id.has_value()) return *ensemble_id;
+  return absl::InvalidArgumentError(fmt::format("{}: ensemble_id is not 16 bytes", call));
+}
+
 absl::StatusOr<WatchRequest> ToWatchRequest(const v1::WatchRequest& from) {
-  const auto ensemble_id = UuidOf(from.ensemble_id());
-  if (!ensemble_id.has_value()) {
-    return absl::InvalidArgumentError("watch: ensemble_id is not 16 bytes");
-  }
   WatchRequest request;
-  request.ensemble_id = *ensemble_id;
+  ASSIGN_OR_RETURN(request.ensemble_id, ToEnsembleId(from.ensemble_id(), "watch"));
   request.filter.paths = {from.path()};
   request.filter.paths.insert(request.filter.paths.end(), from.further_paths().begin(),
                               from.further_paths().end());

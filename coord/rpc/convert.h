@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "bellwether/coord/v1/coord.pb.h"
 #include "coord/service/coord_service.h"
 #include "coord/service/requests.h"
@@ -14,6 +17,9 @@ namespace bellwether::coord {
 ClientFrame ToClientFrame(v1::SessionRequest&& frame);
 
 void ToProto(ServerFrame&& frame, v1::SessionResponse& out);
+
+// The ensemble that a request names; nil: none. Errors: INVALID_ARGUMENT that names `call`.
+absl::StatusOr<base::Uuid> ToEnsembleId(const std::string& bytes, std::string_view call);
 
 // Errors: INVALID_ARGUMENT that names the field.
 absl::StatusOr<WatchRequest> ToWatchRequest(const v1::WatchRequest& request);

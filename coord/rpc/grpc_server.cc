@@ -3,11 +3,13 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/crc32c.h"
 #include "base/mutex.h"
+#include "base/status.h"
 #include "bellwether/coord/v1/coord.grpc.pb.h"
 #include "coord/peer/membership_convert.h"
 #include "coord/rpc/convert.h"
@@ -29,8 +31,6 @@ constexpr int kSendBytesMax = 64 << 20;
 constexpr size_t kTakeBytes = 256 << 10;
 // Pieces of snapshots, 1 MiB each, that are being read or that their clients have not yet taken.
 constexpr int kPiecesMax = 32;
-// A client that needs longer to take one is as good as gone.
-constexpr absl::Duration kTakePieceMax = absl::Seconds(30);
 
 gpr_timespec FromNow(absl::Duration duration) {
   return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
@@ -46,6 +46,14 @@ grpc::Status ToGrpcStatus(const Failure& failure) {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   return status.ok() ? grpc::Status::OK : ToGrpcStatus(FailureOf(status));
+}
+
+// OK when the request names this server's ensemble, or none.
+template <typename Request>
+grpc::Status CheckEnsemble(const CoordService& service, const Request& request,
+                           std::string_view call) {
+  const absl::StatusOr<base::Uuid> named = ToEnsembleId(request.ensemble_id(), call);
+  return ToGrpcStatus(named.ok() ? service.CheckEnsemble(*named) : named.status());
 }
 
 // The sending half of a streaming reactor: takes frames from a stream when nothing is being written
@@ -215,18 +223,26 @@ class WatchReactor : public OutputReactor<grpc::ServerWriteReactor<v1::WatchResp
 class SaveSnapshotReactor : public grpc::ServerUnaryReactor,
                             public std::enable_shared_from_this<SaveSnapshotReactor> {
  public:
-  // `pieces`: of all such calls of the server; outlives them.
-  SaveSnapshotReactor(CoordService& service, std::atomic<int>& pieces,
-                      grpc::CallbackServerContext& context, v1::SaveSnapshotResponse& response)
+  // Of all such calls of a server; outlives them.
+  struct Pieces {
+    std::atomic<int> count = 0;  // see kPiecesMax
+    const absl::Duration take_max;
+  };
+
+  SaveSnapshotReactor(CoordService& service, Pieces& pieces, grpc::CallbackServerContext& context,
+                      v1::SaveSnapshotResponse& response)
       : service_(service), pieces_(pieces), context_(context), response_(response) {}
 
-  static SaveSnapshotReactor* Open(CoordService& service, std::atomic<int>& pieces,
+  static SaveSnapshotReactor* Open(CoordService& service, Pieces& pieces,
                                    grpc::CallbackServerContext& context,
                                    const v1::SaveSnapshotRequest& request,
                                    v1::SaveSnapshotResponse& response) {
     auto reactor = std::make_shared<SaveSnapshotReactor>(service, pieces, context, response);
     reactor->self_ = reactor;
-    if (request.index() == 0) {
+    const grpc::Status checked = CheckEnsemble(service, request, "save snapshot");
+    if (!checked.ok()) {
+      reactor->Finish(checked);
+    } else if (request.index() == 0) {
       reactor->TakeAndRead();
     } else {
       reactor->Read(LogIndex(request.index()), Term(request.term()), request.offset());
@@ -239,7 +255,7 @@ class SaveSnapshotReactor : public grpc::ServerUnaryReactor,
       base::MutexLock lock(mutex_);
       done_ = true;
     }
-    if (counted_) --pieces_;
+    if (counted_) --pieces_.count;
     self_.reset();
   }
 
@@ -253,9 +269,10 @@ class SaveSnapshotReactor : public grpc::ServerUnaryReactor,
   }
 
   void Read(LogIndex index, Term term, uint64_t offset) {
-    if (pieces_.fetch_add(1) >= kPiecesMax) {
-      --pieces_;
-      return Finish(ToGrpcStatus(absl::ResourceExhaustedError(
+    if (pieces_.count.fetch_add(1) >= kPiecesMax) {
+      --pieces_.count;
+      return Finish(ToGrpcStatus(base::ErrorWithReason(
+          absl::StatusCode::kResourceExhausted, kReasonBusy,
           "too many clients save snapshots of this server at once, or take theirs too slowly; try "
           "again, or ask another one")));
     }
@@ -272,7 +289,7 @@ class SaveSnapshotReactor : public grpc::ServerUnaryReactor,
       response_.set_crc32c(base::Crc32c(*piece));
       response_.set_data(*std::move(piece));
     }
-    too_late_.Set(FromNow(kTakePieceMax), [weak = weak_from_this()](bool due) {
+    too_late_.Set(FromNow(pieces_.take_max), [weak = weak_from_this()](bool due) {
       const std::shared_ptr<SaveSnapshotReactor> self = weak.lock();
       if (due && self != nullptr) self->CancelUnlessDone();
     });
@@ -285,7 +302,7 @@ class SaveSnapshotReactor : public grpc::ServerUnaryReactor,
   }
 
   CoordService& service_;
-  std::atomic<int>& pieces_;
+  Pieces& pieces_;
   grpc::CallbackServerContext& context_;  // until OnDone, like the response
   v1::SaveSnapshotResponse& response_;
   std::shared_ptr<SaveSnapshotReactor> self_;  // until OnDone; the alarm has a weak one
@@ -298,8 +315,8 @@ class SaveSnapshotReactor : public grpc::ServerUnaryReactor,
 
 class CoordHandlers : public v1::Coord::CallbackService {
  public:
-  CoordHandlers(CoordService& service, uint32_t server_id)
-      : service_(service), server_id_(server_id) {}
+  CoordHandlers(const GrpcServerOptions& options, CoordService& service)
+      : service_(service), server_id_(options.server_id), pieces_{0, options.take_piece_max} {}
 
   grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* Session(
       grpc::CallbackServerContext* context) override {
@@ -324,6 +341,10 @@ class CoordHandlers : public v1::Coord::CallbackService {
                                     const v1::UpgradeRequest* request,
                                     v1::UpgradeResponse* response) override {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    if (const grpc::Status checked = CheckEnsemble(service_, *request, "upgrade"); !checked.ok()) {
+      reactor->Finish(checked);
+      return reactor;
+    }
     const auto finish = [reactor, response](const absl::StatusOr<UpgradeReport>& report) {
       if (report.ok()) ToProto(*report, *response);
       reactor->Finish(ToGrpcStatus(report.status()));
@@ -340,6 +361,11 @@ class CoordHandlers : public v1::Coord::CallbackService {
                                        const v1::MembershipRequest* request,
                                        v1::MembershipResponse* response) override {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const grpc::Status checked = CheckEnsemble(service_, *request, "membership");
+    if (!checked.ok()) {
+      reactor->Finish(checked);
+      return reactor;
+    }
     service_.AskMembership(FromProto(*request),
                            [reactor, response](const absl::StatusOr<MembershipView>& view) {
                              if (view.ok()) *response = ToProto(*view);
@@ -357,7 +383,7 @@ class CoordHandlers : public v1::Coord::CallbackService {
  private:
   CoordService& service_;
   const uint32_t server_id_;
-  std::atomic<int> pieces_ = 0;  // see kPiecesMax
+  SaveSnapshotReactor::Pieces pieces_;
 };
 
 void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder& builder) {
@@ -376,7 +402,7 @@ void SetLimits(const GrpcServerOptions& options, grpc::ServerBuilder& builder) {
 
 class GrpcServer::Impl {
  public:
-  Impl(CoordService& service, uint32_t server_id) : handlers(service, server_id) {}
+  Impl(const GrpcServerOptions& options, CoordService& service) : handlers(options, service) {}
 
   CoordHandlers handlers;
   std::unique_ptr<grpc::Server> server;
@@ -389,7 +415,7 @@ GrpcServer::~GrpcServer() { Shutdown(absl::ZeroDuration()); }
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Open(const GrpcServerOptions& options,
                                                              CoordService& service) {
-  auto impl = std::make_unique<Impl>(service, options.server_id);
+  auto impl = std::make_unique<Impl>(options, service);
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(options.listen.ToString(), grpc::InsecureServerCredentials(), &port);

@@ -15,6 +15,8 @@ struct GrpcServerOptions {
   base::HostPort listen;  // port 0: any free one
   uint32_t server_id = 0;
   int streams_per_connection_max = 4'096;  // Session, Watch and Status calls of one connection
+  // For a client to take a piece of a snapshot; one that needs longer is as good as gone.
+  absl::Duration take_piece_max = absl::Seconds(30);
 };
 
 // Serves coord.proto's Coord to clients: gRPC reactors around SessionStream and WatchStream, and

@@ -14,10 +14,10 @@ namespace {
 
 // Reads evaluated under one hold of the tree.
 constexpr size_t kReadsPerHold = 64;
+// Between two questions to the leader because of one keepalive.
+constexpr absl::Duration kKeepAliveRetryInterval = absl::Milliseconds(100);
 // Writes handed to the log in one call.
 constexpr size_t kWritesPerProposal = 256;
-// And their bytes, unless a single write has more: they become one entry of the log, and one message.
-constexpr size_t kBytesPerProposal = 1 << 20;
 
 // A keepalive that the leader has confirmed and this server must first catch up with.
 class KeepAliveWaiter : public ApplyWaiter {
@@ -216,6 +216,11 @@ size_t Connection::outbox_bytes() const {
   return outbox_bytes_;
 }
 
+size_t Connection::unanswered_bytes() const {
+  base::MutexLock lock(mutex_);
+  return unanswered_bytes_;
+}
+
 void Connection::PostWake() {
   {
     base::MutexLock lock(mutex_);
@@ -307,22 +312,37 @@ void Connection::Receive(ProtocolError error) {
              base::Outcome::kRejected});
 }
 
-// Answered when this server has applied whatever may have ended the session before the touch:
-// then this connection would be over.
 void Connection::Receive(KeepAliveRequest request) {
   if (phase_ != Phase::kOpen || read_only_) {
     return Receive(ProtocolError{"a KeepAlive without a session"});
   }
+  newest_keep_alive_ = request.id;
+  executor_.Cancel(keep_alive_timer_);
+  AskForKeepAlive(request.id);
+}
+
+// Answered when this server has applied whatever may have ended the session before the touch:
+// then this connection would be over.
+void Connection::AskForKeepAlive(uint64_t id) {
   backend_.KeepAlive(
-      executor_, session(),
-      [self = shared_from_this(), id = request.id](absl::StatusOr<LogIndex> index) {
-        // Without the leader's word there is no answer: the client's own deadline decides.
-        if (!index.ok()) return MUTANT(26) ? self->AnswerKeepAlive(id) : void();
+      executor_, session(), [self = shared_from_this(), id](absl::StatusOr<LogIndex> index) {
+        if (!index.ok()) return MUTANT(26) ? self->AnswerKeepAlive(id) : self->RetryKeepAlive(id);
         auto waiter = std::make_shared<KeepAliveWaiter>(self, self->executor_, id);
         if (self->backend_.AppliedOrWait(*index, Zxid(), std::move(waiter))) {
           self->AnswerKeepAlive(id);
         }
       });
+}
+
+// Without the leader's word there is no answer: the client's own deadline decides. It does not ask
+// again, and it may count from when it sent this one however late the answer is. The answer to a newer
+// one serves for this one, too.
+void Connection::RetryKeepAlive(uint64_t id) {
+  if (phase_ != Phase::kOpen || id != newest_keep_alive_) return;
+  executor_.Cancel(keep_alive_timer_);
+  keep_alive_timer_ = executor_.RunAfter(kKeepAliveRetryInterval, [self = shared_from_this(), id] {
+    if (self->phase_ == Phase::kOpen) self->AskForKeepAlive(id);
+  });
 }
 
 void Connection::AnswerKeepAlive(uint64_t id) {
@@ -393,7 +413,8 @@ void Connection::Pump() {
       if (front.refused.has_value()) continue;
       ++next_sequence_;
       const size_t bytes = WriteBytes(front.request);
-      if (run.size() == kWritesPerProposal || run_bytes + bytes > kBytesPerProposal) {
+      // They become one entry of the log, and one message, unless a single write has more.
+      if (run.size() == kWritesPerProposal || run_bytes + bytes > options_.write_run_bytes_max) {
         ProposeRun(std::exchange(run, {}));
         run_bytes = 0;
       }
@@ -543,6 +564,7 @@ void Connection::Finish() {
   waiting_.clear();
   executor_.Cancel(attach_timer_);
   executor_.Cancel(apply_timer_);
+  executor_.Cancel(keep_alive_timer_);
   backend_.OnConnectionClosed(*this);
 }
 

@@ -124,6 +124,8 @@ class Connection : public OneShotWatcher,
   SessionGeneration generation() const;
   // Bytes of frames not yet taken.
   size_t outbox_bytes() const;
+  // Bytes of requests not yet answered.
+  size_t unanswered_bytes() const;
 
  private:
   // A request received and not yet answered, nor proposed.
@@ -148,6 +150,8 @@ class Connection : public OneShotWatcher,
   void Receive(Request request);
   void Receive(KeepAliveRequest request);
   void Receive(ProtocolError error);
+  void AskForKeepAlive(uint64_t id);
+  void RetryKeepAlive(uint64_t id);
   void AttachReadOnly(const AttachRequest& request);
   std::optional<Failure> RefuseAtOnce(const Request& request) const;
   void RequestReadIndexes();
@@ -190,6 +194,8 @@ class Connection : public OneShotWatcher,
   base::TimerId attach_timer_ = 0;
   base::TimerId apply_timer_ = 0;
   uint64_t apply_timer_number_ = 0;  // the read it is for
+  uint64_t newest_keep_alive_ = 0;   // id of the last one received
+  base::TimerId keep_alive_timer_ = 0;  // that it is asked for again
 
   mutable base::Mutex mutex_;
   bool wake_posted_ ABSL_GUARDED_BY(mutex_) = false;

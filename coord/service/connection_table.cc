@@ -106,4 +106,11 @@ size_t ConnectionTable::count() const {
   return all_.size();
 }
 
+size_t ConnectionTable::Sum(size_t (Connection::*bytes)() const) const {
+  base::MutexLock lock(mutex_);
+  size_t sum = 0;
+  for (const auto& [serial, connection] : all_) sum += ((*connection).*bytes)();
+  return sum;
+}
+
 }  // namespace bellwether::coord

@@ -45,6 +45,8 @@ class ConnectionTable {
   void DrainAll(const Failure& failure);
 
   size_t count() const;
+  // Of all connections together, for metrics.
+  size_t Sum(size_t (Connection::*bytes)() const) const;
 
  private:
   static void Detach(Connection& connection, const Failure& failure, WakeList& woken);

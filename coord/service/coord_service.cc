@@ -1,7 +1,6 @@
 #include "coord/service/coord_service.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "base/check.h"
@@ -17,8 +16,6 @@
 namespace bellwether::coord {
 namespace {
 
-constexpr size_t kZnodeOverheadBytes = 128;
-
 Failure LeaderLost() {
   return {absl::StatusCode::kUnavailable,
           "a leader was lost while commands were on their way; attach again to learn which took "
@@ -27,19 +24,6 @@ Failure LeaderLost() {
 }
 
 Failure Stopping() { return Unavailable("the server is stopping; use another server"); }
-
-absl::Status OtherEnsemble(base::Uuid wanted, base::Uuid own) {
-  return absl::FailedPreconditionError(
-      fmt::format("the client knows ensemble {}, this server belongs to {}; check the addresses",
-                  wanted.ToString(), own.ToString()));
-}
-
-// The only failed precondition of an attach.
-Failure WhyNotAttached(const absl::Status& status) {
-  Failure failure = FailureOf(status);
-  if (absl::IsFailedPrecondition(status)) failure.reason = "other_ensemble";
-  return failure;
-}
 
 absl::Status CheckFilter(const WatchFilter& filter, size_t paths_max) {
   if (filter.paths.size() > paths_max) {
@@ -78,48 +62,33 @@ CoordService::CoordService(ServiceOptions options, Dependencies deps)
       process_(deps_.random()),
       streams_refused_(deps_.metrics.AddCounter(
           "bell_streams_refused_total", "Session and Watch streams refused at their bound.")),
-      watches_cancelled_(deps_.metrics.AddCounter(
-          "bell_watches_cancelled_total", "Watches ended by this server: mostly slow clients.")),
-      sessions_expired_(deps_.metrics.AddCounter(
-          "bell_sessions_expired_total", "Expiries of silent sessions proposed by this server.")),
       connections_(options_.connections_max),
       one_shot_watches_(options_.one_shot_watches_per_connection_max,
                         options_.one_shot_watches_max),
       hub_(options_.watch_ring_changes_max, options_.watch_ring_bytes_max,
-           std::make_shared<PromptProgress>(*this)),
+           std::make_shared<PromptProgress>(*this),
+           deps_.metrics.AddCounter("bell_watch_ring_forgotten_total",
+                                    "Changes that the watch ring had no room for any more.")),
+      watches_(options_, state_, hub_, deps_.metrics),
       feature_levels_(options_.feature_levels, deps_.replica_executor),
       applier_(options_, {state_, waiters_, connections_, one_shot_watches_, hub_, digests_,
                           feature_levels_, *this, deps_.clock, deps_.metrics, process_}),
-      tracker_(options_.tick_max) {
+      tracker_(options_.tick_max),
+      leader_duties_(options_,
+                     {state_, feature_levels_, tracker_, deps_.clock, deps_.metrics,
+                      [this](tree::Operation operation) {
+                        return MakeOwnCommand(std::move(operation));
+                      },
+                      [this] { return Random(); }}) {
   CHECK(!deps_.io_executors.empty());
   RegisterMetrics(deps_.metrics);
 }
 
 CoordService::~CoordService() = default;
 
-void CoordService::RegisterMetrics(base::Metrics& metrics) {
-  const auto of_tree = [this](size_t (tree::StateMachine::*count)() const) {
-    return [this, count] {
-      base::ReaderLock lock(state_.mutex);
-      return static_cast<double>((state_.tree.*count)());
-    };
-  };
-  metrics.AddGauge("bell_znodes", "Znodes, the root included.",
-                   of_tree(&tree::StateMachine::znode_count));
-  metrics.AddGauge("bell_znode_data_bytes", "Data of all znodes.",
-                   of_tree(&tree::StateMachine::data_bytes));
-  metrics.AddGauge("bell_sessions", "Live sessions of the ensemble.",
-                   of_tree(&tree::StateMachine::session_count));
-  metrics.AddGauge("bell_connections", "Session streams open at this server.",
-                   [this] { return static_cast<double>(connections_.count()); });
-  metrics.AddGauge("bell_digests_compared", "Times that the state was compared with the leader's.",
-                   [this] { return static_cast<double>(digests_.compared()); });
-  metrics.AddGauge("bell_watches", "Watches set at this server.",
-                   [this] { return static_cast<double>(Status().watches); });
-}
-
 void CoordService::Start(ReplicatedLog& log) {
   log_ = &log;
+  leader_duties_.Start(log);
   for (base::Executor* executor : deps_.io_executors) {
     read_batchers_.push_back(std::make_unique<ReadBatcher>(log, *executor));
   }
@@ -131,19 +100,9 @@ void CoordService::Start(ReplicatedLog& log) {
 void CoordService::Stop() {
   stopped_ = true;
   connections_.DrainAll(Stopping());
-  CloseWatches(Stopping());
+  watches_.CloseAll(Stopping());
   feature_levels_.Stop();
   if (started_) log_->StopSnapshots();
-}
-
-void CoordService::CloseWatches(const Failure& failure) {
-  // In the order in which they came: a simulated run must be repeatable.
-  std::map<uint64_t, std::shared_ptr<Watch>> watches;
-  {
-    base::MutexLock lock(watches_mutex_);
-    for (const auto& [key, open] : watches_) watches.emplace(open.serial, open.watch);
-  }
-  for (const auto& [serial, watch] : watches) watch->Close(failure);
 }
 
 base::Executor& CoordService::NextIoExecutor() {
@@ -178,20 +137,14 @@ absl::StatusOr<std::shared_ptr<Watch>> CoordService::OpenWatch(Principal princip
   RETURN_IF_ERROR(CheckOpen());
   RETURN_IF_ERROR(CheckFilter(request.filter, options_.watch_paths_max));
   request.filter.Normalize();
-  if (!request.ensemble_id.IsNil() && ensemble_id_known_ && request.ensemble_id != EnsembleId()) {
-    return OtherEnsemble(request.ensemble_id, EnsembleId());
-  }
+  if (ensemble_id_known_) RETURN_IF_ERROR(CheckEnsemble(request.ensemble_id));
   auto watch = std::make_shared<Watch>(std::move(request), options_,
                                        static_cast<WatchBackend&>(*this), NextIoExecutor(),
                                        std::move(sink));
-  {
-    base::MutexLock lock(watches_mutex_);
-    if (watches_.size() >= options_.connections_max) {
-      streams_refused_.Add();
-      return absl::ResourceExhaustedError(fmt::format(
-          "this server has {} watches, its limit; use another server", options_.connections_max));
-    }
-    watches_.emplace(watch.get(), OpenedWatch{++last_watch_, watch});
+  if (!watches_.Add(watch)) {
+    streams_refused_.Add();
+    return absl::ResourceExhaustedError(fmt::format(
+        "this server has {} watches, its limit; use another server", options_.connections_max));
   }
   LOG_DEBUG("watch opened path={} client={}", watch->filter().Text(), principal.address);
   watch->Start();
@@ -225,11 +178,7 @@ ServiceStatus CoordService::Status() const {
     status.znodes = state_.tree.znode_count();
     status.sessions = state_.tree.session_count();
   }
-  status.watches = one_shot_watches_.count();
-  {
-    base::MutexLock lock(watches_mutex_);
-    status.watches += watches_.size();
-  }
+  status.watches = one_shot_watches_.count() + watches_.count();
   status.feature_level = feature_levels_.level();
   status.feature_levels = feature_levels_.supported();
   if (deps_.disk_free_bytes) status.disk_free_bytes = deps_.disk_free_bytes();
@@ -245,11 +194,7 @@ absl::Status CoordService::RestoreSnapshot(LogIndex index, SnapshotReader& reade
 }
 
 void CoordService::OnLeadership(const Leadership& leadership) {
-  const Leadership before = std::exchange(leadership_, leadership);
-  const bool became_leader =
-      leadership.role == Role::kLeader &&
-      (before.role != Role::kLeader || before.term != leadership.term);
-  if (became_leader && !MUTANT(25)) tracker_.RestartAll();
+  leader_duties_.OnLeadership(leadership);
 }
 
 void CoordService::OnProposalsInDoubt() {
@@ -257,11 +202,7 @@ void CoordService::OnProposalsInDoubt() {
 }
 
 bool CoordService::OnNote(ServerId from, std::string note) {
-  bool accepted = true;
-  for (SessionId session : DecodeTouchNote(note)) {
-    if (from == leadership_.leader || !MUTANT(11)) accepted &= tracker_.Touch(session);
-  }
-  return accepted;
+  return leader_duties_.OnNote(from, note);
 }
 
 void CoordService::OnBroadcast(std::string note) {
@@ -271,28 +212,10 @@ void CoordService::OnBroadcast(std::string note) {
   if (absl::Status same = digests_.status(); !same.ok()) OnCannotGoOn(same);
 }
 
-// So that every server can tell that its state is the same (DESIGN 3.3).
-void CoordService::SayState() {
-  const absl::Duration now = deps_.clock.Monotonic();
-  if (now - state_said_ < options_.digest_interval) return;
-  state_said_ = now;
-  StatePoint point;
-  {
-    base::ReaderLock lock(state_.mutex);
-    point = {state_.applied_index, state_.applied_zxid, state_.applied_digest};
-  }
-  log_->Broadcast(EncodeStatePoint(point));
-}
-
 EntryKind CoordService::KindOf(std::string_view command) const { return KindOfCommand(command); }
 
 void CoordService::OnTick(absl::Duration since_last) {
-  if (leadership_.role != Role::kLeader) return;
-  SayState();
-  if (!ensemble_id_known_ && ensemble_id_proposed_in_ != leadership_.term) ProposeEnsembleId();
-  for (const SessionTracker::Expired& expired : tracker_.Tick(since_last)) {
-    ProposeExpire(expired);
-  }
+  leader_duties_.OnTick(since_last, ensemble_id_known_);
 }
 
 // Of no session, asked for by nobody.
@@ -300,33 +223,6 @@ ProposedCommand CoordService::MakeOwnCommand(tree::Operation operation) {
   tree::Command command;
   command.operation = std::move(operation);
   return {SealCommand({process_, NextToken()}, command), ""};
-}
-
-void CoordService::ProposeEnsembleId() {
-  ensemble_id_proposed_in_ = leadership_.term;
-  std::vector<ProposedCommand> commands;
-  const uint32_t level = FirstFeatureLevel(options_.feature_levels, log_->status());
-  if (level > feature_levels_.level()) {
-    commands.push_back(MakeOwnCommand(tree::SetFeatureLevel{level}));
-  }
-  commands.push_back(
-      MakeOwnCommand(tree::SetEnsembleId{base::Uuid::FromRandom(Random(), Random())}));
-  log_->Propose(std::move(commands),
-                [this, term = leadership_.term](absl::Status status) {
-                  if (status.ok() || ensemble_id_proposed_in_ != term) return;
-                  ensemble_id_proposed_in_ = Term();  // the next tick tries again
-                });
-}
-
-void CoordService::ProposeExpire(const SessionTracker::Expired& expired) {
-  LOG_INFO("session expires session={:#x} generation={}", expired.session.value(),
-           expired.generation);
-  sessions_expired_.Add();
-  tracker_.SetExpiring(expired.session, true);
-  log_->Propose({MakeOwnCommand(tree::ExpireSession{expired.session, expired.generation})},
-                [this, session = expired.session](absl::Status status) {
-                  if (!status.ok()) tracker_.SetExpiring(session, false);
-                });
 }
 
 // ---- Upgrades ----
@@ -360,7 +256,7 @@ void CoordService::FinalizeUpgrade(std::function<void(absl::StatusOr<UpgradeRepo
                 });
 }
 
-// ---- Membership ----
+// ---- Membership, snapshots ----
 
 void CoordService::AskMembership(MembershipChange change,
                                  std::function<void(absl::StatusOr<MembershipView>)> done) {
@@ -422,7 +318,7 @@ void CoordService::OnEntryApplied(LogIndex index) { log_->OnApplied(index); }
 void CoordService::OnStateReplaced(const tree::StateView& state) {
   const Failure why = Unavailable(
       "this server was far behind and continues from a snapshot; resume from the last zxid received");
-  if (!MUTANT(32)) CloseWatches(why);
+  if (!MUTANT(32)) watches_.CloseAll(why);
   struct Session {
     SessionId id;
     tree::StateView::SessionView view;
@@ -456,17 +352,20 @@ uint64_t CoordService::Random() {
   return deps_.random();
 }
 
-absl::Status CoordService::CheckEnsemble(const AttachRequest& request) const {
-  if (!ensemble_id_known_) {
-    return absl::UnavailableError("the ensemble is forming; try again in a moment");
-  }
-  const base::Uuid ensemble_id = EnsembleId();
-  if (request.ensemble_id.IsNil() || request.ensemble_id == ensemble_id) return absl::OkStatus();
-  return OtherEnsemble(request.ensemble_id, ensemble_id);
+absl::Status CoordService::CheckFormed() const {
+  if (ensemble_id_known_) return absl::OkStatus();
+  return absl::UnavailableError("the ensemble is forming; try again in a moment");
+}
+
+absl::Status CoordService::CheckEnsemble(base::Uuid named) const {
+  if (named.IsNil()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckFormed());
+  return CheckSameEnsemble(named, EnsembleId());
 }
 
 absl::StatusOr<tree::Command> CoordService::AttachCommand(const AttachRequest& request) {
-  RETURN_IF_ERROR(CheckEnsemble(request));
+  RETURN_IF_ERROR(CheckFormed());
+  RETURN_IF_ERROR(CheckEnsemble(request.ensemble_id));
   const int64_t wanted_ms =
       request.timeout_ms == 0 ? options_.session_timeout_default_ms : request.timeout_ms;
   const int64_t timeout_ms = std::clamp(wanted_ms, options_.session_timeout_min_ms,
@@ -500,7 +399,7 @@ void CoordService::ProposeAttach(std::shared_ptr<Connection> connection, uint64_
   std::string principal = connection->principal().Name();
   connections_.AwaitAttach(token, std::move(connection));
   absl::StatusOr<tree::Command> command = AttachCommand(request);
-  if (!command.ok()) return FailAttach(token, WhyNotAttached(command.status()));
+  if (!command.ok()) return FailAttach(token, FailureOf(command.status()));
   log_->Propose({{SealCommand({process_, token}, *command), std::move(principal)}},
                 [this, token](absl::Status status) {
                   if (!status.ok()) FailAttach(token, FailureOf(status));
@@ -508,7 +407,8 @@ void CoordService::ProposeAttach(std::shared_ptr<Connection> connection, uint64_
 }
 
 absl::StatusOr<Attached> CoordService::AttachReadOnly(const AttachRequest& request) const {
-  RETURN_IF_ERROR(CheckEnsemble(request));
+  RETURN_IF_ERROR(CheckFormed());
+  RETURN_IF_ERROR(CheckEnsemble(request.ensemble_id));
   Attached attached;
   attached.server_id = options_.server_id;
   base::ReaderLock lock(state_.mutex);
@@ -606,57 +506,10 @@ void CoordService::OnConnectionClosed(Connection& connection) {
 
 // ---- What watches ask for ----
 
-absl::Status CoordService::CollectState(const tree::StateView& state, const WatchFilter& filter,
-                                        std::vector<WatchZnode>& znodes) const {
-  size_t bytes = 0;
-  for (const std::string& path : filter.paths) {
-    if (!filter.recursive) {
-      auto znode = state.Get(path);
-      if (znode.has_value()) znodes.push_back({path, std::move(znode->data), znode->stat});
-      continue;
-    }
-    state.Subtree(path, [&](const tree::ZnodeVisit& visit) {
-      bytes += kZnodeOverheadBytes + visit.path.size();
-      znodes.push_back({std::string(visit.path), visit.data(), visit.stat()});
-      return bytes <= options_.watch_state_bytes_max;
-    });
-  }
-  if (bytes <= options_.watch_state_bytes_max) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      fmt::format("watch {}: the state is too large to start with; watch a smaller part",
-                  filter.Text()));
-}
-
-absl::Status CoordService::ArmWatch(std::shared_ptr<Watch> watch) {
-  const WatchRequest& request = watch->request();
-  tree::StateView state;
-  WatchHub::Resumed resumed;
-  {
-    base::ReaderLock lock(state_.mutex);
-    if (!request.ensemble_id.IsNil() && request.ensemble_id != state_.tree.ensemble_id()) {
-      return OtherEnsemble(request.ensemble_id, state_.tree.ensemble_id());
-    }
-    resumed = hub_.Subscribe(watch, request.from_zxid);
-    if (!resumed.from_ring) state = state_.tree.View();
-  }
-  if (!resumed.from_ring) {
-    if (request.from_zxid > Zxid(0)) watch->SetCompacted(resumed.resumable_from);
-    std::vector<WatchZnode> znodes;
-    RETURN_IF_ERROR(CollectState(state, request.filter, znodes));
-    watch->SetState(resumed.zxid, std::move(znodes));
-  }
-  watch->SetArmed(resumed.zxid);
-  return absl::OkStatus();
-}
+absl::Status CoordService::ArmWatch(std::shared_ptr<Watch> watch) { return watches_.Arm(watch); }
 
 void CoordService::OnWatchClosed(Watch& watch, const std::optional<Failure>& failure) {
-  if (failure.has_value()) {
-    watches_cancelled_.Add();
-    LOG_INFO("watch ended path={} why={}", watch.filter().Text(), failure->message);
-  }
-  hub_.Unsubscribe(watch);
-  base::MutexLock lock(watches_mutex_);
-  watches_.erase(&watch);
+  watches_.Remove(watch, failure);
 }
 
 // ---- Timers ----

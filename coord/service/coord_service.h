@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
@@ -15,11 +14,11 @@
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "coord/replica/replica.h"
-#include "coord/service/tree_applier.h"
 #include "coord/service/apply_waiters.h"
 #include "coord/service/connection.h"
 #include "coord/service/connection_table.h"
 #include "coord/service/feature_levels.h"
+#include "coord/service/leader_duties.h"
 #include "coord/service/locked_tree.h"
 #include "coord/service/one_shot_watches.h"
 #include "coord/service/options.h"
@@ -27,8 +26,10 @@
 #include "coord/service/replicated_log.h"
 #include "coord/service/session_tracker.h"
 #include "coord/service/touches.h"
+#include "coord/service/tree_applier.h"
 #include "coord/service/watch.h"
 #include "coord/service/watch_hub.h"
+#include "coord/service/watch_table.h"
 
 namespace bellwether::coord {
 
@@ -91,6 +92,11 @@ class CoordService : public StateMachine,
   absl::StatusOr<std::shared_ptr<Watch>> OpenWatch(Principal principal, WatchRequest request,
                                                    std::shared_ptr<StreamSink> sink);
   ServiceStatus Status() const;
+
+  // Whether a request that names an ensemble, or none (nil), is for this one. Errors:
+  // FAILED_PRECONDITION with reason "other_ensemble"; UNAVAILABLE while the ensemble forms. Streams
+  // check it themselves.
+  absl::Status CheckEnsemble(base::Uuid named) const;
 
   // How far the ensemble is with an upgrade, as this server sees it.
   UpgradeReport Upgrade() const;
@@ -155,30 +161,19 @@ class CoordService : public StateMachine,
   void OnStateReplaced(const tree::StateView& state) override;
   void OnCannotGoOn(const absl::Status& status) override;
 
-  void CloseWatches(const Failure& failure);
   absl::Status CheckOpen() const;
   uint64_t Random();
   base::Executor& NextIoExecutor();
   base::Uuid EnsembleId() const;
-  absl::Status CheckEnsemble(const AttachRequest& request) const;
+  absl::Status CheckFormed() const;
   absl::StatusOr<tree::Command> AttachCommand(const AttachRequest& request);
   void FailAttach(uint64_t token, const Failure& failure);
-  absl::Status CollectState(const tree::StateView& state, const WatchFilter& filter,
-                            std::vector<WatchZnode>& znodes) const;
   void SetOneShotWatch(const std::shared_ptr<Connection>& connection, const Request& request,
                        Response& response);
   void SendTouches();
   void SendProgress();
-  void SayState();
-  void ProposeExpire(const SessionTracker::Expired& expired);
-  void ProposeEnsembleId();
   ProposedCommand MakeOwnCommand(tree::Operation operation);
   void RegisterMetrics(base::Metrics& metrics);
-
-  struct OpenedWatch {
-    uint64_t serial = 0;
-    std::shared_ptr<Watch> watch;
-  };
 
   const ServiceOptions options_;
   Dependencies deps_;
@@ -186,14 +181,13 @@ class CoordService : public StateMachine,
   uint64_t process_ = 0;  // origin of this process's commands
 
   base::Counter& streams_refused_;
-  base::Counter& watches_cancelled_;
-  base::Counter& sessions_expired_;
 
   LockedTree state_;
   ApplyWaiters waiters_;
   ConnectionTable connections_;
   OneShotWatches one_shot_watches_;
   WatchHub hub_;
+  WatchTable watches_;
   DigestCheck digests_;
   Touches touches_;
   FeatureLevels feature_levels_;
@@ -210,15 +204,9 @@ class CoordService : public StateMachine,
 
   // Owned by the replica's executor.
   SessionTracker tracker_;
-  Leadership leadership_;
-  Term ensemble_id_proposed_in_;
-  absl::Duration state_said_ = -absl::InfiniteDuration();
+  LeaderDuties leader_duties_;
 
   base::Mutex random_mutex_;  // held for each call of deps_.random
-
-  mutable base::Mutex watches_mutex_;  // before the hub and any watch
-  uint64_t last_watch_ ABSL_GUARDED_BY(watches_mutex_) = 0;
-  absl::flat_hash_map<Watch*, OpenedWatch> watches_ ABSL_GUARDED_BY(watches_mutex_);
 };
 
 }  // namespace bellwether::coord

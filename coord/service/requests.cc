@@ -79,7 +79,7 @@ Failure Unavailable(std::string message) {
 }
 
 Failure FailureOf(const absl::Status& status) {
-  return {status.code(), std::string(base::StdView(status.message())), "",
+  return {status.code(), std::string(base::StdView(status.message())), base::ReasonOf(status),
           base::OutcomeOf(status)};
 }
 
@@ -88,6 +88,14 @@ Failure FailureOf(tree::ResultCode code, std::string_view path) {
   const std::string_view text = tree::ResultText(code);
   return {described.code, path.empty() ? std::string(text) : fmt::format("{}: {}", path, text),
           described.reason, base::Outcome::kRejected};
+}
+
+absl::Status CheckSameEnsemble(base::Uuid wanted, base::Uuid own) {
+  if (wanted.IsNil() || wanted == own) return absl::OkStatus();
+  return base::ErrorWithReason(
+      absl::StatusCode::kFailedPrecondition, "other_ensemble",
+      fmt::format("the client knows ensemble {}, this server belongs to {}; check the addresses",
+                  wanted.ToString(), own.ToString()));
 }
 
 size_t FrameBytes(const ServerFrame& frame) {

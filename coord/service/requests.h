@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "base/status.h"
 #include "base/uuid.h"
+#include "coord/replica/reasons.h"  // also for coord/rpc
 #include "coord/tree/command.h"
 #include "coord/tree/result.h"
 #include "coord/tree/types.h"
@@ -35,6 +37,10 @@ Failure Unavailable(std::string message);
 Failure FailureOf(const absl::Status& status);
 // The failure of a command. Requires: code is not kOk.
 Failure FailureOf(tree::ResultCode code, std::string_view path);
+
+// OK when the client wants any ensemble (nil) or this server's; else FAILED_PRECONDITION with reason
+// "other_ensemble".
+absl::Status CheckSameEnsemble(base::Uuid wanted, base::Uuid own);
 
 // Who a client is. Until clients authenticate themselves that is where they connect from.
 struct Principal {

@@ -36,6 +36,11 @@ bool Watch::finished() const {
   return finished_;
 }
 
+size_t Watch::queue_bytes() const {
+  base::MutexLock lock(mutex_);
+  return queue_bytes_;
+}
+
 bool Watch::NeedsWake() { return !std::exchange(wake_posted_, true); }
 
 void Watch::FinishLocked(std::optional<Failure> failure) {

@@ -84,6 +84,8 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   TakeResult Take(size_t bytes_max, std::vector<WatchFrame>& frames);
 
   const WatchRequest& request() const { return request_; }
+  // Bytes of changes not yet taken.
+  size_t queue_bytes() const;
 
   // What the watch starts with. Called from ArmWatch; changes may be queued meanwhile.
   void SetCompacted(Zxid resumable_from);

@@ -57,17 +57,20 @@ bool WatchFilter::MatchesAny(const ChangeSet& set) const {
                      [this](const tree::Change& change) { return Matches(change); });
 }
 
-void WatchRing::Append(ChangeSetPtr set) {
+size_t WatchRing::Append(ChangeSetPtr set) {
   CHECK(sets_.empty() || sets_.back()->zxid < set->zxid);
+  size_t forgotten = 0;
   changes_ += set->changes.size();
   bytes_ += set->bytes;
   sets_.push_back(std::move(set));
   while (!sets_.empty() && (changes_ > changes_max_ || bytes_ > bytes_max_)) {
+    forgotten += sets_.front()->changes.size();
     changes_ -= sets_.front()->changes.size();
     bytes_ -= sets_.front()->bytes;
     if (!MUTANT(20)) resumable_from_ = sets_.front()->zxid;
     sets_.pop_front();
   }
+  return forgotten;
 }
 
 void WatchRing::Clear(Zxid zxid) {
@@ -101,7 +104,7 @@ void WatchHub::Publish(Zxid zxid, std::vector<tree::Change> changes,
   if (!prompt_.empty() && !std::exchange(progress_due_, true)) woken.push_back(on_progress_);
   if (changes.empty()) return;
   const ChangeSetPtr set = MakeChangeSet(zxid, std::move(changes));
-  ring_.Append(set);
+  forgotten_.Add(ring_.Append(set));
   if (count_ == 0) return;
   for (const tree::Change& change : set->changes) {
     Queue(exact_, change.path, set, woken);
@@ -199,6 +202,16 @@ void WatchHub::SendPromptProgress() {
 size_t WatchHub::count() const {
   base::MutexLock lock(mutex_);
   return count_;
+}
+
+size_t WatchHub::ring_changes() const {
+  base::MutexLock lock(mutex_);
+  return ring_.changes();
+}
+
+size_t WatchHub::ring_bytes() const {
+  base::MutexLock lock(mutex_);
+  return ring_.bytes();
 }
 
 }  // namespace bellwether::coord

@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
+#include "base/metrics.h"
 #include "base/mutex.h"
 #include "coord/service/requests.h"
 #include "coord/service/wakeable.h"
@@ -48,13 +49,17 @@ class WatchRing {
   WatchRing(size_t changes_max, size_t bytes_max)
       : changes_max_(changes_max), bytes_max_(bytes_max) {}
 
-  void Append(ChangeSetPtr set);
+  // Returns how many changes it forgot for lack of room.
+  size_t Append(ChangeSetPtr set);
 
   // Forgets all changes up to `zxid`, which may be above the newest.
   void Clear(Zxid zxid);
 
   // Every change after this zxid is still here.
   Zxid resumable_from() const { return resumable_from_; }
+
+  size_t changes() const { return changes_; }
+  size_t bytes() const { return bytes_; }
 
   // Requires: zxid >= resumable_from().
   void ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) const;
@@ -91,8 +96,12 @@ class HubWatcher : public virtual Wakeable {
 class WatchHub {
  public:
   // `on_progress` is woken when SendPromptProgress has something to tell: it calls that, soon.
-  WatchHub(size_t ring_changes_max, size_t ring_bytes_max, std::shared_ptr<Wakeable> on_progress)
-      : on_progress_(std::move(on_progress)), ring_(ring_changes_max, ring_bytes_max) {}
+  // `forgotten` counts the changes that the ring had no room for any more; it outlives the hub.
+  WatchHub(size_t ring_changes_max, size_t ring_bytes_max, std::shared_ptr<Wakeable> on_progress,
+           base::Counter& forgotten)
+      : on_progress_(std::move(on_progress)),
+        forgotten_(forgotten),
+        ring_(ring_changes_max, ring_bytes_max) {}
 
   // The applier, holding the tree exclusively: the changes of one command, of a zxid above all
   // before. Appends to `woken` who must be woken when the tree is released.
@@ -121,6 +130,10 @@ class WatchHub {
 
   size_t count() const;
 
+  // What can be resumed from, and its memory.
+  size_t ring_changes() const;
+  size_t ring_bytes() const;
+
  private:
   using Watchers = absl::flat_hash_map<std::string, std::vector<std::shared_ptr<HubWatcher>>>;
 
@@ -129,6 +142,7 @@ class WatchHub {
   static bool Remove(std::vector<std::shared_ptr<HubWatcher>>& watchers, const HubWatcher& watcher);
 
   const std::shared_ptr<Wakeable> on_progress_;  // shared with wake lists
+  base::Counter& forgotten_;
 
   mutable base::Mutex mutex_;
   WatchRing ring_ ABSL_GUARDED_BY(mutex_);

@@ -34,6 +34,16 @@ bool TakeNumber(uint64_t& number, std::string_view& rest) {
   return true;
 }
 
+constexpr uint64_t kSyncBytes = 2 << 20;
+
+// What reached the disk only at its end would keep the log's syncs waiting behind it.
+absl::Status SyncNowAndThen(base::File& file, uint64_t bytes, uint64_t& synced) {
+  if (bytes - synced < kSyncBytes) return absl::OkStatus();
+  RETURN_IF_ERROR(file.Sync());
+  synced = bytes;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 class FileSnapshotStore::Writer : public SnapshotWriter {
@@ -53,7 +63,9 @@ class FileSnapshotStore::Writer : public SnapshotWriter {
   absl::Status Append(std::string_view record) override {
     const uint64_t before = encoder_.file_bytes();
     RETURN_IF_ERROR(encoder_.Append(record));
-    return encoder_.file_bytes() == before ? absl::OkStatus() : store_.CheckRoom();
+    if (encoder_.file_bytes() == before) return absl::OkStatus();
+    RETURN_IF_ERROR(SyncNowAndThen(*file_, encoder_.file_bytes(), synced_));
+    return store_.CheckRoom();
   }
 
   absl::StatusOr<SnapshotInfo> Commit() override {
@@ -72,6 +84,7 @@ class FileSnapshotStore::Writer : public SnapshotWriter {
   const raft::SnapshotMeta meta_;
   const std::unique_ptr<base::File> file_;
   SnapshotFileWriter encoder_;
+  uint64_t synced_ = 0;  // bytes
   bool committed_ = false;
 };
 
@@ -111,42 +124,47 @@ absl::Status FileSnapshotStore::Load() {
   for (const Name& name : NamesOf(kWriting, files)) {
     RETURN_IF_ERROR(folder_.Remove(FileName(kWriting, name)));
   }
-  RETURN_IF_ERROR(LoadNewest(NamesOf(kSnapshot, files)));
+  RETURN_IF_ERROR(LoadNewest(NamesOf(kSnapshot, files), damaged_, [] { return false; }));
   RETURN_IF_ERROR(LoadReceiving(NamesOf(kReceiving, files)));
   RETURN_IF_ERROR(RemoveOlder(kSnapshot, kSnapshotsKept));
   RETURN_IF_ERROR(RemoveOlder(kDamaged, kDamagedKept));
   return folder_.Sync();
 }
 
-absl::Status FileSnapshotStore::LoadNewest(std::vector<Name> names) {
+absl::Status FileSnapshotStore::LoadNewest(std::vector<Name> names,
+                                           std::vector<DamagedSnapshot>& damaged,
+                                           absl::FunctionRef<bool()> stopped) {
   for (; !names.empty(); names.pop_back()) {
     const Name& name = names.back();
-    const absl::StatusOr<SnapshotInfo> info = CheckSums(name);
+    const absl::StatusOr<SnapshotInfo> info = CheckSums(name, stopped);
     if (info.ok()) {
       base::MutexLock lock(mutex_);
       newest_ = *info;
       return absl::OkStatus();
     }
     if (!absl::IsDataLoss(info.status())) return info.status();
-    RETURN_IF_ERROR(SetAside(name, info.status()));
+    ASSIGN_OR_RETURN(DamagedSnapshot aside, SetAside(name, info.status()));
+    damaged.push_back(std::move(aside));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<SnapshotInfo> FileSnapshotStore::CheckSums(const Name& name) {
+absl::StatusOr<SnapshotInfo> FileSnapshotStore::CheckSums(const Name& name,
+                                                          absl::FunctionRef<bool()> stopped) {
   ASSIGN_OR_RETURN(std::unique_ptr<SnapshotFileReader> reader, OpenReader(kSnapshot, name));
   bool more = true;
   while (more) {
+    if (stopped()) return absl::CancelledError("the server is stopping");
     ASSIGN_OR_RETURN(more, reader->SkipPiece());
   }
   return SnapshotInfo{reader->meta(), reader->file_bytes()};
 }
 
-absl::Status FileSnapshotStore::SetAside(const Name& name, const absl::Status& why) {
+absl::StatusOr<DamagedSnapshot> FileSnapshotStore::SetAside(const Name& name,
+                                                            const absl::Status& why) {
   const std::string aside = FileName(kDamaged, name);
   RETURN_IF_ERROR(folder_.Rename(FileName(kSnapshot, name), aside));
-  damaged_.push_back({name.index, name.term, folder_.Path(aside), why});
-  return absl::OkStatus();
+  return DamagedSnapshot{name.index, name.term, folder_.Path(aside), why};
 }
 
 // A crash may have left less than was received, or rubbish at its end.
@@ -163,7 +181,7 @@ absl::Status FileSnapshotStore::LoadReceiving(const std::vector<Name>& names) {
   ASSIGN_OR_RETURN(std::unique_ptr<base::File> kept,
                    folder_.Open(file, base::Folder::Mode::kAppend));
   RETURN_IF_ERROR(kept->Truncate(*whole));
-  receiving_.emplace(Receiving{name, *whole, std::move(kept)});
+  receiving_.emplace(Receiving{name, *whole, *whole, std::move(kept)});
   return absl::OkStatus();
 }
 
@@ -216,6 +234,51 @@ absl::StatusOr<std::unique_ptr<SnapshotWriter>> FileSnapshotStore::Create(
   auto writer = std::make_unique<Writer>(*this, meta, std::move(opened));
   RETURN_IF_ERROR(writer->Begin());
   return writer;
+}
+
+// Only what was read, or what the disk can't read (INTERNAL), says that a snapshot is damaged: a
+// lack of descriptors or memory says nothing. What is set aside stays so, whatever fails afterwards.
+absl::Status FileSnapshotStore::Check(raft::LogIndex index, raft::Term term,
+                                      absl::FunctionRef<bool()> stopped) {
+  const Name name{index, term};
+  const std::optional<SnapshotInfo> newest = Newest();
+  const bool is_newest =
+      newest.has_value() && Name{newest->meta.index, newest->meta.term} == name;
+  const absl::Status whole = CheckSums(name, stopped).status();
+  if (whole.ok() || absl::IsCancelled(whole)) return whole;
+  std::string lost(whole.message());
+  if (absl::IsNotFound(whole)) {
+    if (!is_newest) return whole;
+  } else if (absl::IsDataLoss(whole) || absl::IsInternal(whole)) {
+    ASSIGN_OR_RETURN(const DamagedSnapshot aside, SetAside(name, whole));
+    lost += fmt::format("; it is now '{}'", aside.path);
+  } else {
+    return absl::UnavailableError(whole.message());
+  }
+  const absl::Status tidy = TidyUp(is_newest, stopped);
+  if (!tidy.ok()) LOG_WARN("snapshots are left as they were error=\"{}\"", tidy);
+  return absl::DataLossError(lost);
+}
+
+absl::Status FileSnapshotStore::TidyUp(bool is_newest, absl::FunctionRef<bool()> stopped) {
+  if (is_newest) RETURN_IF_ERROR(ReplaceNewest(stopped));
+  RETURN_IF_ERROR(RemoveOlder(kDamaged, kDamagedKept));
+  return folder_.Sync();
+}
+
+absl::Status FileSnapshotStore::ReplaceNewest(absl::FunctionRef<bool()> stopped) {
+  {
+    base::MutexLock lock(mutex_);
+    newest_.reset();
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> files, folder_.List());
+  std::vector<DamagedSnapshot> damaged;
+  RETURN_IF_ERROR(LoadNewest(NamesOf(kSnapshot, files), damaged, stopped));
+  for (const DamagedSnapshot& older : damaged) {
+    LOG_ERROR("snapshot is damaged and set aside index={} file={} reason=\"{}\"", older.index,
+              older.path, older.why);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<SnapshotReader>> FileSnapshotStore::Open(raft::LogIndex index,
@@ -277,14 +340,14 @@ absl::Status FileSnapshotStore::AppendReceived(raft::LogIndex index, raft::Term 
     return written;
   }
   receiving_->bytes += bytes.size();
-  return absl::OkStatus();
+  return SyncNowAndThen(*receiving_->file, receiving_->bytes, receiving_->synced);
 }
 
 absl::Status FileSnapshotStore::BeginReceiving(const Name& name) {
   RETURN_IF_ERROR(ForgetReceiving());
   ASSIGN_OR_RETURN(std::unique_ptr<base::File> file,
                    folder_.Open(FileName(kReceiving, name), base::Folder::Mode::kCreate));
-  receiving_.emplace(Receiving{name, 0, std::move(file)});
+  receiving_.emplace(Receiving{name, 0, 0, std::move(file)});
   return absl::OkStatus();
 }
 
@@ -325,6 +388,22 @@ absl::Status CheckReaches(const SnapshotStore& snapshots, raft::LogIndex log_fir
       "in '{}' the log begins at entry {} and {}: what was between is lost", folder, log_first,
       newest.has_value() ? fmt::format("the newest whole snapshot ends at {}", end)
                          : std::string("there is no whole snapshot")));
+}
+
+absl::Status CheckReaches(const SnapshotStore& snapshots, raft::LogReader& log,
+                          std::string_view folder) {
+  const raft::LogIndex first = log.FirstIndex();
+  RETURN_IF_ERROR(CheckReaches(snapshots, first, folder));
+  const std::optional<SnapshotInfo> newest = snapshots.Newest();
+  if (!newest.has_value() || newest->meta.index + 1 != first || first > log.LastIndex()) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const raft::Term term, log.TermAt(first));
+  if (term >= newest->meta.term) return absl::OkStatus();
+  return absl::DataLossError(
+      fmt::format("in '{}' the log begins at entry {} of term {}, behind a snapshot of term {}: it "
+                  "is damaged",
+                  folder, first, term, newest->meta.term));
 }
 
 }  // namespace bellwether::coord

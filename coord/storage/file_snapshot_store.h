@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "base/folder.h"
 #include "base/mutex.h"
+#include "coord/raft/log_reader.h"
 #include "coord/replica/snapshot_store.h"
 #include "coord/storage/snapshot_file.h"
 
@@ -21,7 +22,7 @@ struct FileSnapshotStoreOptions {
   uint64_t free_bytes_reserve = 32 << 20;
 };
 
-// A snapshot that opening found damaged. It is kept under another name for people to look at.
+// A snapshot that was found damaged. It is kept under another name for people to look at.
 struct DamagedSnapshot {
   raft::LogIndex index;
   raft::Term term;
@@ -34,7 +35,7 @@ struct DamagedSnapshot {
 //   snapshot-INDEX-TERM    whole and durable; the newest two are kept
 //   writing-INDEX-TERM     being written; removed at open
 //   receiving-INDEX-TERM   as far as it was received, at most one; cut at open to what is whole
-//   damaged-INDEX-TERM     set aside at open; the newest two are kept
+//   damaged-INDEX-TERM     set aside at open or by Check; the newest two are kept
 //
 // Whether a server may go on without a damaged one is for the caller to say (CheckReaches).
 // Threads and fault model: SnapshotStore's.
@@ -51,6 +52,8 @@ class FileSnapshotStore : public SnapshotStore {
 
   std::optional<SnapshotInfo> Newest() const override;
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> Create(const raft::SnapshotMeta& meta) override;
+  absl::Status Check(raft::LogIndex index, raft::Term term,
+                     absl::FunctionRef<bool()> stopped) override;
   absl::StatusOr<std::unique_ptr<SnapshotReader>> Open(raft::LogIndex index,
                                                        raft::Term term) override;
   absl::StatusOr<std::string> ReadBytes(raft::LogIndex index, raft::Term term, uint64_t offset,
@@ -73,6 +76,7 @@ class FileSnapshotStore : public SnapshotStore {
   struct Receiving {
     Name name;
     uint64_t bytes;
+    uint64_t synced;  // of them
     std::unique_ptr<base::File> file;
   };
 
@@ -84,14 +88,21 @@ class FileSnapshotStore : public SnapshotStore {
   static std::vector<Name> NamesOf(std::string_view kind, const std::vector<std::string>& files);
 
   absl::Status Load();
-  absl::Status LoadNewest(std::vector<Name> names);
+  // Of these, or none; those that are newer and damaged are set aside and added to `damaged`.
+  // CANCELLED: `stopped`.
+  absl::Status LoadNewest(std::vector<Name> names, std::vector<DamagedSnapshot>& damaged,
+                          absl::FunctionRef<bool()> stopped);
   absl::Status LoadReceiving(const std::vector<Name>& names);
-  absl::Status SetAside(const Name& name, const absl::Status& why);
+  absl::StatusOr<DamagedSnapshot> SetAside(const Name& name, const absl::Status& why);
+  // The newest one is no longer there.
+  absl::Status ReplaceNewest(absl::FunctionRef<bool()> stopped);
+  // The folder after one was set aside, which `is_newest` or not.
+  absl::Status TidyUp(bool is_newest, absl::FunctionRef<bool()> stopped);
   // At its first piece; DATA_LOSS also when the file is of another snapshot than its name says.
   absl::StatusOr<std::unique_ptr<SnapshotFileReader>> OpenReader(std::string_view kind,
                                                                  const Name& name);
-  // Without unpacking anything.
-  absl::StatusOr<SnapshotInfo> CheckSums(const Name& name);
+  // Without unpacking anything. CANCELLED: `stopped`.
+  absl::StatusOr<SnapshotInfo> CheckSums(const Name& name, absl::FunctionRef<bool()> stopped);
   // How much of the one being received has its sums; DATA_LOSS: nothing.
   absl::StatusOr<uint64_t> WholeBytes(const Name& name);
   // All but the newest `kept`.
@@ -116,6 +127,9 @@ class FileSnapshotStore : public SnapshotStore {
 // Whether a log that begins at `log_first` goes on where the newest snapshot ends, so that nothing
 // of the state is missing; DATA_LOSS that names `folder` and the gap otherwise (R29).
 absl::Status CheckReaches(const SnapshotStore& snapshots, raft::LogIndex log_first,
+                          std::string_view folder);
+// Likewise, and that the terms don't fall there.
+absl::Status CheckReaches(const SnapshotStore& snapshots, raft::LogReader& log,
                           std::string_view folder);
 
 }  // namespace bellwether::coord

@@ -11,6 +11,8 @@
 #include "base/torn_tail.h"
 #include "coord/storage/log_format.h"
 #include "rocksdb/db.h"
+#include "rocksdb/env.h"
+#include "rocksdb/listener.h"
 #include "rocksdb/write_batch.h"
 
 namespace bellwether::coord {
@@ -19,9 +21,6 @@ namespace {
 constexpr const char* kHardStateKey = "hard_state";
 constexpr const char* kFormationKey = "formation";
 constexpr const char* kLogStartKey = "log_start";
-constexpr const char* kRejoin =
-    "move the data folder away and start this server with an empty one: a server of several gets "
-    "everything from the others again";
 
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
@@ -37,7 +36,7 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view action,
   if (status.ok()) return absl::OkStatus();
   const std::string text = status.ToString();
   const std::string what = fmt::format("cannot {} the log in '{}': {}", action, folder, text);
-  if (IsDamage(status)) return absl::DataLossError(fmt::format("{}; {}", what, kRejoin));
+  if (IsDamage(status)) return absl::DataLossError(fmt::format("{}; {}", what, kRejoinStep));
   if (text.find("LOCK") != std::string::npos || text.find("lock hold") != std::string::npos) {
     return absl::FailedPreconditionError(what + "; another process uses this folder: stop it first");
   }
@@ -51,12 +50,15 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view action,
 
 rocksdb::Options DatabaseOptions(const RocksLogStoreOptions& store) {
   rocksdb::Options options;
+  if (store.env != nullptr) options.env = store.env;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
+  options.max_bgerror_resume_count = 0;  // what failed in the background is never tried again
   // Only an incomplete tail is tolerated: damage before it fails the open.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.paranoid_checks = true;
   options.max_background_jobs = 2;
+  options.bytes_per_sync = 1 << 20;  // else a flush's only sync keeps the log's waiting
   options.max_total_wal_size = 4 * store.memtable_bytes;  // all that compaction can't give back
   options.max_open_files = 256;
   options.keep_log_file_num = 2;
@@ -85,17 +87,29 @@ rocksdb::ColumnFamilyOptions MetaFamilyOptions() {
   return options;
 }
 
-bool Ahead(const raft::HardState& file, const raft::HardState& database) {
-  if (file.term != database.term) return file.term > database.term;
-  if (file.standing != database.standing) return file.standing == raft::Standing::kVoter;
-  return file.vote != database.vote && file.vote != raft::ServerId();
-}
-
 }  // namespace
+
+// Any background error means that something written is not where it should be. Part of a store,
+// which closes the database before it ends.
+class RocksLogStore::ErrorListener : public rocksdb::EventListener {
+ public:
+  explicit ErrorListener(RocksLogStore& store) : store_(store) {}
+
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
+    const absl::Status failure =
+        FromRocks(*error, "write in the background to", store_.options_.folder);
+    store_.SetFailure(failure);
+    if (store_.options_.on_fatal) store_.options_.on_fatal(failure);
+  }
+
+ private:
+  RocksLogStore& store_;
+};
 
 RocksLogStore::RocksLogStore(RocksLogStoreOptions options, base::Executor& executor,
                              base::Clock& clock, base::Metrics& metrics)
     : options_(std::move(options)),
+      check_(options_.folder),
       executor_(executor),
       clock_(clock),
       sync_seconds_(metrics.AddHistogram("bell_raft_log_sync_seconds",
@@ -116,6 +130,7 @@ RocksLogStore::~RocksLogStore() {
   for (rocksdb::ColumnFamilyHandle* family : {meta_, entries_}) {
     if (family != nullptr) db_->DestroyColumnFamilyHandle(family);
   }
+  db_.reset();  // whose threads may still report an error
 }
 
 absl::StatusOr<std::unique_ptr<RocksLogStore>> RocksLogStore::Open(
@@ -125,7 +140,6 @@ absl::StatusOr<std::unique_ptr<RocksLogStore>> RocksLogStore::Open(
   std::unique_ptr<RocksLogStore> store(new RocksLogStore(options, executor, clock, metrics));
   RETURN_IF_ERROR(store->OpenDatabase());
   RETURN_IF_ERROR(store->LoadMeta());
-  RETURN_IF_ERROR(store->CheckVoteFile());
   RETURN_IF_ERROR(store->LoadEntries());
   store->thread_.emplace("raft-log", [raw = store.get()] { raw->RunLogThread(); });
   return store;
@@ -141,7 +155,8 @@ absl::Status RocksLogStore::OpenDatabase() {
   const std::string folder = options_.folder + "/db";
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Options options = DatabaseOptions(options_);
+  rocksdb::Options options = DatabaseOptions(options_);
+  options.listeners.push_back(std::make_shared<ErrorListener>(*this));
   rocksdb::Status status = rocksdb::DB::Open(options, folder, families, &handles, &db);
   if (status.IsCorruption()) {
     ASSIGN_OR_RETURN(const std::unique_ptr<base::Folder> database, base::OpenFolder(folder));
@@ -160,24 +175,20 @@ absl::Status RocksLogStore::OpenDatabase() {
 }
 
 absl::Status RocksLogStore::LoadMeta() {
-  ASSIGN_OR_RETURN(const std::optional<std::string> hard_state, ReadMeta(kHardStateKey));
-  if (hard_state.has_value()) {
-    const absl::StatusOr<raft::HardState> decoded = DecodeHardState(*hard_state);
-    if (!decoded.ok()) return Damaged("its term and vote", decoded.status());
-    initial_hard_state_ = *decoded;
+  LogRecords records;
+  ASSIGN_OR_RETURN(records.hard_state, ReadMeta(kHardStateKey));
+  ASSIGN_OR_RETURN(records.formation, ReadMeta(kFormationKey));
+  ASSIGN_OR_RETURN(records.log_start, ReadMeta(kLogStartKey));
+  absl::StatusOr<std::string> vote = base::ReadFile(VoteFile());
+  if (vote.ok()) {
+    records.vote_file = *std::move(vote);
+  } else if (!absl::IsNotFound(vote.status())) {  // a crash before the first one
+    return vote.status();
   }
-  ASSIGN_OR_RETURN(const std::optional<std::string> formation, ReadMeta(kFormationKey));
-  if (formation.has_value()) {
-    const absl::StatusOr<std::string_view> decoded = DecodeRecord(*formation);
-    if (!decoded.ok()) return Damaged("the record of its forming", decoded.status());
-    initial_formation_ = std::string(*decoded);
-  }
-  ASSIGN_OR_RETURN(const std::optional<std::string> log_start, ReadMeta(kLogStartKey));
-  if (log_start.has_value()) {
-    const absl::StatusOr<raft::LogIndex> decoded = DecodeLogStart(*log_start);
-    if (!decoded.ok()) return Damaged("the record of its start", decoded.status());
-    first_index_ = *decoded;
-  }
+  ASSIGN_OR_RETURN(LogBeginning beginning, check_.Records(records));
+  initial_hard_state_ = beginning.hard_state;
+  initial_formation_ = std::move(beginning.formation);
+  first_index_ = beginning.first;
   return absl::OkStatus();
 }
 
@@ -189,34 +200,20 @@ absl::StatusOr<std::optional<std::string>> RocksLogStore::ReadMeta(const char* k
   return std::optional<std::string>(std::move(record));
 }
 
-absl::Status RocksLogStore::CheckVoteFile() const {
-  const absl::StatusOr<std::string> record = base::ReadFile(VoteFile());
-  if (absl::IsNotFound(record.status())) return absl::OkStatus();  // crashed before the first one
-  RETURN_IF_ERROR(record.status());
-  const absl::StatusOr<raft::HardState> file = DecodeHardState(*record);
-  if (!file.ok()) return Damaged(fmt::format("'{}'", VoteFile()), file.status());
-  if (!initial_hard_state_.has_value() || Ahead(*file, *initial_hard_state_)) {
-    return Damaged("its end", absl::DataLossError(fmt::format(
-                                  "the database has lost what was written last: '{}' is of term {}",
-                                  VoteFile(), file->term)));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status RocksLogStore::LoadEntries() {
   rocksdb::ReadOptions read_options;
   read_options.fill_cache = false;
   std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(read_options, entries_));
   last_index_ = first_index_ - 1;
+  const raft::Term recorded =
+      initial_hard_state_.has_value() ? initial_hard_state_->term : raft::Term();
+  raft::Term last_term;
   for (iterator->Seek(EncodeEntryKey(first_index_)); iterator->Valid(); iterator->Next()) {
-    const raft::LogIndex expected = last_index_ + 1;
-    absl::StatusOr<raft::Entry> entry =
-        DecodeEntry(ViewOf(iterator->key()), ViewOf(iterator->value()));
-    if (!entry.ok()) return Damaged(fmt::format("entry {}", expected), entry.status());
-    if (entry->index != expected) {
-      return Damaged(fmt::format("entry {}", expected), absl::DataLossError("it is missing"));
-    }
-    Keep(std::make_shared<const raft::Entry>(*std::move(entry)));
+    ASSIGN_OR_RETURN(raft::Entry entry,
+                     check_.Entry({last_index_ + 1, last_term, recorded}, ViewOf(iterator->key()),
+                                  ViewOf(iterator->value())));
+    last_term = entry.term;
+    Keep(std::make_shared<const raft::Entry>(std::move(entry)));
     cache_.Evict(last_index_);
   }
   if (!iterator->status().ok()) {
@@ -235,14 +232,8 @@ void RocksLogStore::Keep(raft::EntryPtr entry) {
   cache_.Append(std::move(entry));
 }
 
-absl::Status RocksLogStore::Damaged(std::string_view part, const absl::Status& why) const {
-  return absl::Status(why.code(), fmt::format("the log in '{}' is damaged at {}: {}; {}",
-                                              options_.folder, part, base::StdView(why.message()),
-                                              kRejoin));
-}
-
 absl::Status RocksLogStore::CantRead(std::string_view part, const rocksdb::Status& why) const {
-  if (IsDamage(why)) return Damaged(part, absl::DataLossError(why.ToString()));
+  if (IsDamage(why)) return check_.Damaged(part, absl::DataLossError(why.ToString()));
   return FromRocks(why, "read", options_.folder);
 }
 
@@ -305,18 +296,26 @@ void RocksLogStore::OnWritten(uint64_t number) {
 void RocksLogStore::RunLogThread() {
   while (true) {
     std::vector<Write> writes;
+    absl::Status status;
     {
       base::MutexLock lock(mutex_);
       while (queue_.empty() && !stopping_) wake_.Wait(mutex_);
       if (queue_.empty()) return;
       writes.swap(queue_);
+      status = failure_;
     }
-    if (failure_.ok()) failure_ = WriteAll(writes);
-    executor_.Post([writes = std::move(writes), status = failure_]() mutable {
+    if (status.ok()) status = WriteAll(writes);
+    executor_.Post([writes = std::move(writes), status]() mutable {
       for (Write& write : writes) write.done(status);
     });
-    if (failure_.ok()) failure_ = DeleteCompactedFiles();
+    if (status.ok()) status = DeleteCompactedFiles();
+    SetFailure(status);
   }
+}
+
+void RocksLogStore::SetFailure(const absl::Status& failure) {
+  base::MutexLock lock(mutex_);
+  failure_.Update(failure);
 }
 
 absl::Status RocksLogStore::WriteAll(const std::vector<Write>& writes) {
@@ -462,19 +461,17 @@ absl::Status RocksLogStore::ReadFromDisk(raft::LogIndex begin, raft::LogIndex en
   std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(read_options, entries_));
   iterator->Seek(EncodeEntryKey(begin));
   for (raft::LogIndex index = begin; index < end; ++index, iterator->Next()) {
-    const std::string part = fmt::format("entry {}", index);
     if (!iterator->Valid()) {
+      const std::string part = fmt::format("entry {}", index);
       if (!iterator->status().ok()) return CantRead(part, iterator->status());
-      return Damaged(part, absl::DataLossError("it is missing"));
+      return check_.Damaged(part, absl::DataLossError("it is missing"));
     }
-    absl::StatusOr<raft::Entry> entry =
-        DecodeEntry(ViewOf(iterator->key()), ViewOf(iterator->value()));
-    if (!entry.ok()) return Damaged(part, entry.status());
-    if (entry->index != index) return Damaged(part, absl::DataLossError("it is missing"));
-    const size_t entry_bytes = raft::EntryBytes(*entry);
+    ASSIGN_OR_RETURN(raft::Entry entry,
+                     check_.Entry({index}, ViewOf(iterator->key()), ViewOf(iterator->value())));
+    const size_t entry_bytes = raft::EntryBytes(entry);
     if (!out.empty() && bytes + entry_bytes > bytes_max) return absl::OkStatus();
     bytes += entry_bytes;
-    out.push_back(std::make_shared<const raft::Entry>(*std::move(entry)));
+    out.push_back(std::make_shared<const raft::Entry>(std::move(entry)));
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,10 +15,12 @@
 #include "base/thread.h"
 #include "coord/replica/log_store.h"
 #include "coord/storage/entry_cache.h"
+#include "coord/storage/log_check.h"
 
 namespace rocksdb {
 class ColumnFamilyHandle;
 class DB;
+class Env;
 class Status;
 class WriteBatch;
 }  // namespace rocksdb
@@ -31,6 +34,10 @@ struct RocksLogStoreOptions {
   // with a piece of write-ahead log that is allocated ahead it must fit into the reserve.
   size_t memtable_bytes = 16 << 20;
   uint64_t free_bytes_reserve = 64 << 20;  // of the disk; see EntryKind
+  // The database failed while nobody waited for a write, and every later write will fail: the
+  // server must stop. Called on a thread of the database, perhaps more than once; may be empty.
+  std::function<void(absl::Status)> on_fatal;
+  rocksdb::Env* env = nullptr;  // null: the operating system's; outlives the store
 };
 
 // The LogStore on RocksDB (formats: log_format.h). One thread writes: everything asked for during
@@ -80,6 +87,7 @@ class RocksLogStore : public LogStore {
     raft::LogIndex last_index;
     absl::Duration asked;  // on clock_
   };
+  class ErrorListener;
 
   RocksLogStore(RocksLogStoreOptions options, base::Executor& executor, base::Clock& clock,
                 base::Metrics& metrics);
@@ -88,13 +96,14 @@ class RocksLogStore : public LogStore {
   absl::Status LoadMeta();
   // Of one record of the meta family, without its checksum; nullopt when there is none.
   absl::StatusOr<std::optional<std::string>> ReadMeta(const char* key) const;
-  absl::Status CheckVoteFile() const;
   absl::Status LoadEntries();
   void Keep(raft::EntryPtr entry);
   std::string VoteFile() const { return options_.folder + "/vote"; }
 
   // On the log thread.
   void RunLogThread();
+  // From any thread. The first failure is the last.
+  void SetFailure(const absl::Status& failure);
   absl::Status WriteAll(const std::vector<Write>& writes);
   rocksdb::Status AddToBatch(const PersistRequest& request, rocksdb::WriteBatch& batch);
   rocksdb::Status AddEntries(const PersistRequest& request, rocksdb::WriteBatch& batch);
@@ -111,12 +120,11 @@ class RocksLogStore : public LogStore {
   void OnWritten(uint64_t number);
   absl::Status ReadFromDisk(raft::LogIndex begin, raft::LogIndex end, size_t bytes_max,
                             size_t& bytes, std::vector<raft::EntryPtr>& out) const;
-  // DATA_LOSS that names the folder, the damaged part and the next step.
-  absl::Status Damaged(std::string_view part, const absl::Status& why) const;
   absl::Status CantRead(std::string_view part, const rocksdb::Status& why) const;
 
   // Constant after Open.
   const RocksLogStoreOptions options_;
+  const LogCheck check_;
   base::Executor& executor_;
   base::Clock& clock_;
   base::Histogram& sync_seconds_;
@@ -143,11 +151,11 @@ class RocksLogStore : public LogStore {
   raft::LogIndex written_first_index_;
   raft::LogIndex written_last_index_;
   raft::LogIndex files_first_index_;  // files that end before it are gone
-  absl::Status failure_;  // final
 
   base::Mutex mutex_;
   base::CondVar wake_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);  // final
   std::vector<Write> queue_ ABSL_GUARDED_BY(mutex_);
   std::optional<base::Thread> thread_;  // absent when Open failed
 };

@@ -124,8 +124,11 @@ class Connection {
     }
     coord_->Run([this, pass](client::CoordClient& client) {
       if (client_ == nullptr) {
-        client.AddStateListener([this](client::SessionState state) {
-          if (state == client::SessionState::kSuspended) ++connections_lost_;
+        client.AddStateListener([this, &client](client::SessionState state) {
+          if (state != client::SessionState::kSuspended) return;
+          ++connections_lost_;
+          base::MutexLock lock(mutex_);
+          loss_ = client.LastFailure();
         });
       }
       client_ = &client;
@@ -156,6 +159,11 @@ class Connection {
   int64_t failures() const { return failures_; }
   const std::string& failure() const { return failure_; }
   int connections_lost() const { return connections_lost_; }
+  // Why the last connection was lost, in any pass; empty: none was.
+  std::string loss() {
+    base::MutexLock lock(mutex_);
+    return loss_;
+  }
   absl::Duration LongestGapUntil(absl::Duration end) {
     own_.Acknowledged(end);
     return own_.longest();
@@ -264,6 +272,7 @@ class Connection {
   base::Mutex mutex_;
   base::CondVar idle_;
   int running_ ABSL_GUARDED_BY(mutex_) = 0;  // slots
+  std::string loss_ ABSL_GUARDED_BY(mutex_);
 };
 
 using Connections = std::vector<std::unique_ptr<Connection>>;
@@ -308,12 +317,14 @@ nlohmann::ordered_json Report(Connections& connections, GapMeter& all, const Pas
   int64_t answered = 0;
   int64_t failures = 0;
   std::string failure;
+  std::string loss;
   nlohmann::ordered_json clients = nlohmann::ordered_json::array();
   for (const auto& connection : connections) {
     latencies.Add(connection->latencies());
     answered += connection->answered();
     failures += connection->failures();
     if (!connection->failure().empty()) failure = connection->failure();
+    if (connection->connections_lost() > 0) loss = connection->loss();
     nlohmann::ordered_json& client = clients.emplace_back();
     client["server"] = connection->server();
     client["longest_gap_ms"] = absl::ToDoubleMilliseconds(connection->LongestGapUntil(end));
@@ -324,6 +335,8 @@ nlohmann::ordered_json Report(Connections& connections, GapMeter& all, const Pas
                                    {"failures", failures}};
   report["last_failure"] = failure.empty() ? nlohmann::ordered_json(nullptr)
                                            : nlohmann::ordered_json(failure);
+  report["last_connection_lost"] =
+      loss.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(loss);
   report["seconds"] = seconds;
   report["per_second"] = static_cast<double>(latencies.count()) / seconds;
   report["p50_us"] = absl::ToDoubleMicroseconds(latencies.Percentile(0.5));

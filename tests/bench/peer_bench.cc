@@ -147,6 +147,7 @@ void MeasureAppend(const std::string& folder) {
     const absl::Duration start = base::SystemClock().Monotonic();
     executor.Post([&] {
       PersistRequest request;
+      if (i == 0) request.hard_state = raft::HardState{Term(1), ServerId(), raft::Standing::kVoter};
       request.entries.push_back(std::make_shared<const raft::Entry>(
           raft::Entry{Term(1), (*store)->LastIndex() + 1, raft::EntryType::kCommands,
                       std::string(100, 'x')}));

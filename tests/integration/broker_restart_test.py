@@ -1,9 +1,11 @@
 """Brokers are killed and started again while records are published: afterwards every acknowledged
 record is at its offset, in order, exactly once, and one of unknown outcome at most once. A partition
-whose broker is away is offline (exit 5) and comes back with its data."""
+whose broker is away is offline (exit 5) and comes back with its data; one whose logs are gone is offline
+until they are back."""
 
 import collections
 import json
+import shutil
 import subprocess
 import threading
 
@@ -61,12 +63,15 @@ def kill_and_restart(cluster, publisher):
         cluster.wait_all_online(TOPIC)
 
 
+def offline_partitions(cluster):
+    return [p for p in cluster.json("topic", "describe", TOPIC)["partitions"]
+            if p["state"] == "offline"]
+
+
 def check_offline(cluster, publisher):
     """A broker that stays away: its partitions are offline for both sides, the others serve."""
     cluster.kill("broker-2")
-    offline = wait_until(
-        lambda: [p for p in cluster.json("topic", "describe", TOPIC)["partitions"]
-                 if p["state"] == "offline"], "partitions of broker 2 offline")
+    offline = wait_until(lambda: offline_partitions(cluster), "partitions of broker 2 offline")
     check(all(p["leader"] == -1 and p["replicas"] == [2] and p["high_watermark"] is None
               for p in offline), f"offline partitions: {offline}")
     partition = str(offline[0]["partition"])
@@ -108,6 +113,28 @@ def compare(outcomes, records, lines):
     check(not lost, f"{len(lost)} acknowledged records are lost, the first is line {lost[:1]}")
 
 
+def check_lost_logs(cluster, records):
+    """A data folder that lost its logs, though not its identity: its partitions are not led with
+    empty logs in their place, and return with them."""
+    cluster.kill("broker-2", 15)
+    folder = cluster.data_dir("broker-2")
+    identity = (folder / "identity.json").read_text()
+    (folder / "log").rename(folder / "log-aside")
+    cluster.start("broker-2")
+    check(json.loads((folder / "identity.json").read_text())["folder_id"]
+          != json.loads(identity)["folder_id"], "the folder without its logs has its old id")
+    offline = wait_until(lambda: offline_partitions(cluster), "partitions without logs offline")
+    check(all(p["leader"] == -1 and p["replicas"] == [2] for p in offline), f"offline: {offline}")
+    cluster.kill("broker-2", 15)
+    shutil.rmtree(folder / "log")
+    (folder / "log-aside").rename(folder / "log")
+    (folder / "identity.json").write_text(identity)
+    cluster.start("broker-2")
+    cluster.wait_all_online(TOPIC)
+    again = cluster.rows("consume", TOPIC, "--exit-at-end", "--timeout", "20s")
+    check(len(again) == len(records), f"{len(again)} records are back, not {len(records)}")
+
+
 def main():
     with Cluster(coords=1, brokers=BROKERS) as cluster:
         cluster.bell("topic", "create", TOPIC, "--partitions", str(PARTITIONS))
@@ -120,8 +147,9 @@ def main():
         expected = 6 if counts["unknown"] else 1 if counts["rejected"] else 0
         check(exit_code == expected, f"bell produce exited {exit_code}, not {expected}: {stderr}")
         check(counts["acked"] > 2000 * KILLS / 2, f"too few records were acknowledged: {counts}")
-        compare(outcomes, cluster.rows("consume", TOPIC, "--exit-at-end", "--timeout", "20s"),
-                publisher.lines)
+        records = cluster.rows("consume", TOPIC, "--exit-at-end", "--timeout", "20s")
+        compare(outcomes, records, publisher.lines)
+        check_lost_logs(cluster, records)
         print(f"broker_restart: kills={KILLS + 1} acked={counts['acked']} "
               f"unknown={counts['unknown']} rejected={counts['rejected']} lost=0 duplicated=0")
 

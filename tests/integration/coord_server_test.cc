@@ -1,6 +1,7 @@
 #include "coord/coord_server.h"
 
 #include <array>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/data_dir.h"
 #include "base/net/tcp.h"
 #include "base/random.h"
 #include "bellwether/coord/v1/coord.grpc.pb.h"
@@ -23,13 +25,15 @@
 namespace bellwether::coord {
 namespace {
 
+using testing::Each;
 using testing::ElementsAre;
 
 constexpr absl::Duration kLimit = absl::Seconds(20);
 
 // A free port, as far as one can know before using it.
 uint16_t FreePort() {
-  auto listener = base::Listener::Open({"127.0.0.1", 0}, "probe", 1, [](auto) {});
+  base::Counter refused;
+  auto listener = base::Listener::Open({"127.0.0.1", 0}, "probe", 1, refused, [](auto) {});
   CHECK(listener.ok());
   return (*listener)->address().port;
 }
@@ -162,6 +166,30 @@ class CoordServerTest : public testing::Test {
     return server.status();
   }
 
+  // Of a server that is stopped.
+  base::Uuid FolderId(uint32_t id) {
+    const auto folder = base::DataDir::Open(options_.at(id).data_dir, "coord", id);
+    EXPECT_TRUE(folder.ok()) << folder.status();
+    return folder.ok() ? (*folder)->identity().folder_id : base::Uuid();
+  }
+
+  // Server 3 of three, just started, gets its vote back, and what it has is what the others have.
+  void ExpectThirdVotesAgain(client::Coord& coord) {
+    ASSERT_TRUE(Eventually([&] {
+      const auto status = StatusOf(coord, 3);
+      return status.has_value() && status->role == client::ServerRole::kFollower && status->ready;
+    }));
+    Stop(1);
+    EXPECT_TRUE(Eventually([&] { return coord.Set("/a", "with the third").ok(); }));
+    Start(1);
+    ASSERT_TRUE(Eventually([&] {
+      const auto third = StatusOf(coord, 3);
+      const auto second = StatusOf(coord, 2);
+      return third.has_value() && second.has_value() && third->zxid == second->zxid &&
+             third->digest == second->digest;
+    }));
+  }
+
   ScratchFolder folder_;
   int last_folder_ = 0;
   std::map<uint32_t, CoordServerOptions> options_;
@@ -276,6 +304,44 @@ TEST_F(CoordServerTest, ASessionMovesWhenItsServerOrTheLeaderIsGone) {
   }
 }
 
+TEST_F(CoordServerTest, CallsThatNameAnotherEnsembleAreRefused) {
+  ConfigureAndStart(1);
+  auto coord = Connect({1});
+  ASSERT_NE(coord, nullptr);
+  const auto stub = v1::Coord::NewStub(
+      grpc::CreateChannel(AddressOf(1), grpc::InsecureChannelCredentials()));
+  const auto result = [](const grpc::Status& status) {
+    if (status.ok()) return std::string("served");
+    ::bellwether::common::v1::Error error;
+    EXPECT_TRUE(error.ParseFromString(status.error_details()));
+    return fmt::format("{} {}", static_cast<int>(status.error_code()), error.reason());
+  };
+  const auto call = [&](auto method, auto request, auto response, base::Uuid ensemble) {
+    grpc::ClientContext context;
+    if (!ensemble.IsNil()) request.set_ensemble_id(ensemble.Bytes());
+    return result((*stub.*method)(&context, request, &response));
+  };
+  const auto all = [&](base::Uuid ensemble) {
+    return std::vector<std::string>{
+        call(&v1::Coord::Stub::Upgrade, v1::UpgradeRequest(), v1::UpgradeResponse(), ensemble),
+        call(&v1::Coord::Stub::Membership, v1::MembershipRequest(), v1::MembershipResponse(),
+             ensemble),
+        call(&v1::Coord::Stub::SaveSnapshot, v1::SaveSnapshotRequest(), v1::SaveSnapshotResponse(),
+             ensemble)};
+  };
+  const std::string refused =
+      fmt::format("{} other_ensemble", static_cast<int>(grpc::StatusCode::FAILED_PRECONDITION));
+  EXPECT_THAT(all(base::Uuid()), Each("served"));
+  EXPECT_THAT(all(coord->session().ensemble_id), Each("served"));
+  EXPECT_THAT(all(base::Uuid(1, 2)), Each(refused));
+
+  grpc::ClientContext context;
+  v1::WatchRequest watch;
+  watch.set_path("/");
+  watch.set_ensemble_id(base::Uuid(1, 2).Bytes());
+  EXPECT_EQ(result(stub->Watch(&context, watch)->Finish()), refused);
+}
+
 TEST_F(CoordServerTest, SnapshotsNotTakenAreBounded) {
   ConfigureAndStart(1);
   auto coord = Connect({1});
@@ -292,10 +358,15 @@ TEST_F(CoordServerTest, SnapshotsNotTakenAreBounded) {
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   const auto stub = v1::Coord::NewStub(
       grpc::CreateCustomChannel(AddressOf(1), grpc::InsecureChannelCredentials(), arguments));
-  const auto save = [&stub] {
+  std::string reason;  // of the last refusal
+  const auto save = [&stub, &reason] {
     grpc::ClientContext context;
     v1::SaveSnapshotResponse response;
-    return stub->SaveSnapshot(&context, v1::SaveSnapshotRequest(), &response).error_code();
+    const grpc::Status status = stub->SaveSnapshot(&context, v1::SaveSnapshotRequest(), &response);
+    ::bellwether::common::v1::Error error;
+    EXPECT_TRUE(error.ParseFromString(status.error_details()));
+    reason = error.reason();
+    return status.error_code();
   };
 
   std::vector<std::unique_ptr<SaveNotTaken>> not_taken;
@@ -305,6 +376,7 @@ TEST_F(CoordServerTest, SnapshotsNotTakenAreBounded) {
     save();  // so that not all of them come at once
   }
   EXPECT_EQ(save(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(reason, "busy");
   not_taken.clear();
   EXPECT_TRUE(Eventually([&save] { return save() == grpc::StatusCode::OK; }));
 }
@@ -328,6 +400,38 @@ TEST_F(CoordServerTest, RefusesToStartWhereItCannot) {
   CoordServerOptions other_id = options_.at(1);
   other_id.id = 3;
   EXPECT_EQ(start(other_id).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// The id of the folder is renewed, the log set aside, an empty one opened, in this order: with the old
+// id and an empty log a server could take a readmission from before for its own, and vote too early.
+TEST_F(CoordServerTest, ACrashWhileADamagedLogIsReplacedEndsAtTheSamePlace) {
+  ConfigureAndStart(3);
+  auto coord = Connect({1, 2});
+  ASSERT_NE(coord, nullptr);
+  ASSERT_TRUE(coord->Create("/a", "").ok());
+  const std::filesystem::path folder = options_.at(3).data_dir;
+  ASSERT_TRUE(Eventually([&] { return std::filesystem::exists(folder / "raft/vote"); }));
+  Stop(3);
+  std::filesystem::resize_file(folder / "raft/vote", 3);
+  // The numbers of those set aside have run out, and what has the first one is in the way: the
+  // replacement ends after its first step.
+  std::filesystem::create_directories(folder / "raft.damaged-18446744073709551615");
+  std::filesystem::create_directories(folder / "raft.damaged-0/in_the_way");
+  const base::Uuid before = FolderId(3);
+  ASSERT_FALSE(TryStart(3).ok());
+  EXPECT_NE(FolderId(3), before) << "another one for everybody, before its log is gone";
+  EXPECT_TRUE(std::filesystem::exists(folder / "raft/vote"));
+  std::filesystem::remove_all(folder / "raft.damaged-18446744073709551615");
+  std::filesystem::remove_all(folder / "raft.damaged-0");
+
+  Start(3);  // a new id, the old log
+  ExpectThirdVotesAgain(*coord);
+
+  Stop(3);
+  ASSERT_TRUE((*base::DataDir::Open(folder, "coord", 3))->RenewFolderId().ok());
+  std::filesystem::remove_all(folder / "raft");
+  Start(3);  // a new id, the log gone
+  ExpectThirdVotesAgain(*coord);
 }
 
 }  // namespace

@@ -2,90 +2,27 @@
 killed and removed, servers start with the flags of before, leaders are killed amid changes, and all end
 with one digest."""
 
-import json
-import os
-import pathlib
 import random
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 
-from cluster import BIN, CommandFailed, check, wait_until
+from cluster import BIN, check, wait_until
+from flagged_ensemble import FlaggedEnsemble
 
 
-def free_ports(count):
-    """Ports that nobody uses now; peers must know theirs beforehand."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
-class Ensemble:
+class Ensemble(FlaggedEnsemble):
     """Servers 1 to 4, of which 4 is started later."""
 
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        ports = iter(free_ports(12))
-        self.grpc, self.peer, self.admin = ({id_: f"127.0.0.1:{next(ports)}" for id_ in range(1, 5)}
-                                            for _ in range(3))
-        self.processes = {}
-        self.environment = dict(os.environ, BELL_COORD=",".join(self.grpc.values()))
-
-    def __enter__(self):
-        for id_ in (1, 2, 3):
-            self.start(id_)
-        return self
-
-    def __exit__(self, *_):
-        for id_ in list(self.processes):
-            self.kill(id_)
-
-    def start(self, id_):
-        """With the flags that it had at first."""
-        peers = (1, 2, 3) if id_ != 4 else (1, 2, 3, 4)
-        command = [BIN / "bell-coord", "--id", str(id_), "--data-dir", self.folder / f"data-{id_}",
-                   "--listen", self.grpc[id_], "--listen-admin", self.admin[id_]]
-        for peer in peers:
-            command += ["--peer", f"{peer}={self.peer[peer]}"]
-        with open(self.folder / f"coord-{id_}.log", "ab") as log:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        check("ready" in process.stdout.readline(), self.log(id_)[-2000:])
-        self.processes[id_] = process
-
-    def kill(self, id_, signal=9):
-        process = self.processes.pop(id_)
-        process.send_signal(signal)
-        process.wait(timeout=30)
-        process.stdout.close()
-
-    def log(self, id_):
-        return (self.folder / f"coord-{id_}.log").read_text()
-
-    def bell(self, *words, stdin=None):
-        done = subprocess.run([BIN / "bell", *words], check=False, capture_output=True, text=True,
-                              input=stdin, env=self.environment, timeout=60)
-        if done.returncode != 0:
-            raise CommandFailed(words, done.returncode, done.stderr)
-        return done.stdout
+        super().__init__(folder, later=(4,))
 
     def members(self, *words):
-        return json.loads(self.bell("cluster", *(words or ("members",)), "-o", "json"))
+        return self.json("cluster", *(words or ("members",)))
 
     def voters(self):
         return [member["id"] for member in self.members()["members"] if member["voter"]]
-
-    def wait_for_one_digest(self, ids):
-        def one_digest():
-            servers = json.loads(self.bell("cluster", "status", "-o", "json"))["coord"]["servers"]
-            states = {server["id"]: (server["digest"], server["applied_index"])
-                      for server in servers if server["state"] == "up"}
-            return all(id_ in states for id_ in ids) and len({states[id_] for id_ in ids}) == 1
-        wait_until(one_digest, f"servers {ids} up, with one digest")
 
 
 class Writer:

@@ -1,6 +1,8 @@
 """bell-coord of an earlier commit and today's in one ensemble under load: rolled forward server by server,
-rolled back before anything is finalized, and forward again. Nothing acknowledged is lost, and after each
-roll all servers name the same digest.
+rolled back before anything is finalized, and forward again. In each roll two servers stay away beyond the
+logs of the others, so that the first installs a snapshot that the other release wrote, and the one between
+them is wiped and readmitted; the last is away while only those two can commit. Nothing acknowledged is lost,
+and after each roll all servers name the same digest.
 
 EARLIER is the commit. It is moved forward only on purpose, since it says which formats are promised: put
 the full hash of a commit of the main branch here, run this test, and say in the commit's message which
@@ -9,6 +11,7 @@ change of format made it necessary. The earlier program is built once per commit
 
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +25,10 @@ from ensemble import Load  # noqa: E402
 EARLIER = "d77e7b1c9a8896f2ba38554287824723cddd15b4"
 
 SERVERS = ["coord-1", "coord-2", "coord-3"]
+WIPED = "coord-2"
+SNAPSHOT_ENTRIES = 100  # so that the log of a few seconds is cut
+READMITTED = "readmitted to the ensemble"  # in a server's log
+GIT = ["git", "-c", "safe.directory=*"]  # also in a clone that belongs to another user
 
 
 def must(*words, cwd=ROOT):
@@ -32,23 +39,34 @@ def must(*words, cwd=ROOT):
     check(done.returncode == 0, f"`{' '.join(map(str, words))}`:\n{done.stdout[-4000:]}")
 
 
-def earlier_programs():
-    """A folder with today's bell, so that `bell dev` starts the bell-coord beside it: the earlier."""
+def programs_with(server, folder):
+    """`folder` with today's bell, so that `bell dev` starts what is beside it: this bell-coord, with few
+    entries to a snapshot."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(BIN / "bell", folder / "bell")
+    script = folder / "bell-coord"
+    script.write_text(f"#!/bin/sh\n"
+                      f'exec {shlex.quote(str(server))} "$@" --snapshot-entries {SNAPSHOT_ENTRIES}\n')
+    script.chmod(0o755)
+    return folder
+
+
+def earlier_server():
+    """The bell-coord of EARLIER, built unless it is there."""
     folder = BIN.parent / "mixed_version" / EARLIER
-    programs = folder / "bin"
-    if not (programs / "bell-coord").exists():
+    server = folder / "bin" / "bell-coord"
+    if not server.exists():
         source = folder / "source"
         shutil.rmtree(source, ignore_errors=True)  # of a run that was interrupted
-        must("git", "worktree", "prune")
-        must("git", "worktree", "add", "--force", "--detach", source, EARLIER)
+        must(*GIT, "worktree", "prune")
+        must(*GIT, "worktree", "add", "--force", "--detach", source, EARLIER)
         must("cmake", "--preset", "release", cwd=source)
         must("cmake", "--build", "build/release", "--target", "bell-coord", cwd=source)
-        programs.mkdir(exist_ok=True)
-        shutil.copy2(source / "build/release/bin/bell-coord", programs / "new")
-        (programs / "new").rename(programs / "bell-coord")
-        must("git", "worktree", "remove", "--force", source)
-    shutil.copy2(BIN / "bell", programs / "bell")
-    return programs
+        server.parent.mkdir(exist_ok=True)
+        shutil.copy2(source / "build/release/bin/bell-coord", server.with_name("new"))
+        server.with_name("new").rename(server)
+        must(*GIT, "worktree", "remove", "--force", source)
+    return server
 
 
 class MixedCluster(Cluster):
@@ -68,12 +86,32 @@ class MixedCluster(Cluster):
     def problems(self):
         return [problem["code"] for problem in self.status()["problems"]]
 
-    def restart_with(self, name, programs):
+    def restart_behind(self, name, programs):
+        """With the other two's logs cut behind all that it has."""
         self.kill(name, signal=15)
+        others = [other for other in SERVERS if other != name]
+        before = {other: self.snapshots_taken(other) for other in others}
+        wait_until(lambda: all(self.snapshots_taken(other) >= before[other] + 3 for other in others),
+                   f"{others} commit without {name}, and take three snapshots each; they had taken {before}",
+                   seconds=90)
+        self.start_with(name, programs)
+
+    def restart_wiped(self, name, programs):
+        self.kill(name, signal=15)
+        shutil.rmtree(self.data_dir(name))
+        self.start_with(name, programs)
+
+    def start_with(self, name, programs):
         self.programs = programs
         self.start(name)
         wait_until(lambda: not {"no_leader", "server_down"} & set(self.problems()),
                    f"the ensemble is whole after the restart of {name}")
+
+    def snapshots_taken(self, name):
+        return self.metric(name, "bell_snapshots_taken_total")
+
+    def times_readmitted(self, name):
+        return (self.dir / name / "log").read_text(errors="replace").count(READMITTED)
 
     def check_digests(self):
         """Once all servers have applied the same."""
@@ -85,26 +123,51 @@ class MixedCluster(Cluster):
         check(len(digests) == 1, f"servers at one index have different states: {servers}")
 
 
-def roll(cluster, load, programs, what):
-    load.write()
-    for number, name in enumerate(SERVERS):
-        cluster.restart_with(name, programs)
-        mixed = number + 1 < len(SERVERS)
-        check(("version_mixed" in cluster.problems()) == mixed,
-              f"{what}, {number + 1} of 3 restarted: version_mixed is not told truly")
+def check_nothing_lost(load, what):
+    """Ends the load. The number of writes that were acknowledged since the test began."""
     verdict = load.check()
     check(verdict["lost"] == 0, f"{what}: acknowledged writes are lost: {verdict}")
     check(verdict["acked"] > 0, f"{what}: nothing was written: {verdict}")
+    return verdict["acked"]
+
+
+def replace(cluster, load, name, programs, what):
+    """Restarts one server with these programs under load. Then, without, since under load the logs go on
+    being cut: it gets a snapshot, and its part in the ensemble if it was wiped."""
+    readmitted = cluster.times_readmitted(name)
+    load.write()
+    if name == WIPED:
+        cluster.restart_wiped(name, programs)
+    else:
+        cluster.restart_behind(name, programs)
+    acked = check_nothing_lost(load, what)
+    wait_until(lambda: cluster.metric(name, "bell_snapshots_installed_total") >= 1,
+               f"{what}: it installs a snapshot", seconds=60)
+    if name == WIPED:
+        wait_until(lambda: cluster.times_readmitted(name) > readmitted, f"{what}: it is readmitted",
+                   seconds=60)
+    return acked
+
+
+def roll(cluster, load, programs, direction):
+    for number, name in enumerate(SERVERS):
+        what = f"{direction}, {name} restarted"
+        acked = replace(cluster, load, name, programs, what)
+        mixed = number + 1 < len(SERVERS)
+        check(("version_mixed" in cluster.problems()) == mixed,
+              f"{what}: version_mixed is {'not ' if mixed else ''}told")
     cluster.check_digests()
-    print(f"{what}: {verdict['acked']} writes acknowledged so far, none lost, digests equal", flush=True)
+    print(f"{direction}: {acked} writes acknowledged so far, none lost, digests equal", flush=True)
 
 
 def main():
-    earlier = earlier_programs()
+    folder = BIN.parent / "mixed_version"
+    earlier = programs_with(earlier_server(), folder / "earlier")
+    today = programs_with(BIN / "bell-coord", folder / "today")
     with MixedCluster(earlier) as cluster, Load(cluster.environment["BELL_COORD"]) as load:
-        roll(cluster, load, BIN, "forward")
+        roll(cluster, load, today, "forward")
         roll(cluster, load, earlier, "back")
-        roll(cluster, load, BIN, "forward again")
+        roll(cluster, load, today, "forward again")
         upgrade = cluster.json("cluster", "upgrade", "--finalize")
         check(upgrade["level"] == upgrade["target"], f"not finalized: {upgrade}")
         cluster.check_digests()

@@ -16,6 +16,7 @@ IN_FLIGHT = 40  # on each of them
 LOOK_SECONDS = 5
 STARTED = "bell_raft_elections_started_total"
 WON = "bell_raft_elections_won_total"
+CHANGES = "bell_raft_leader_changes_total"
 HANDOVERS = "bell_raft_handovers_total"
 TAKEN = "bell_snapshots_taken_total"
 
@@ -82,14 +83,20 @@ def main():
         servers = Servers(cluster, options.snapshot_entries)
         load(servers, "create", "--operations", str(options.znodes))
         before = servers.metric(TAKEN)
+        changes = sum(servers.metric(CHANGES))
         written = load(servers, "write", "--existing", str(options.znodes), "--seconds",
                        str(options.minutes * 60))
         taken = [after - earlier for after, earlier in zip(servers.metric(TAKEN), before)]
         check(min(taken) > 0, f"not every server took a snapshot under load: {taken}")
         check(min(servers.metric("bell_znodes")) >= options.znodes // CONNECTIONS * CONNECTIONS,
               "not all znodes are there")
+        lost = sum(client["connections_lost"] for client in written["clients"])
         print(f"no_election: minutes={options.minutes:g} znodes={options.znodes} "
               f"writes={written['answered']} failed={written['failures']} "
+              f"last_failure=\"{written['last_failure']}\" "
+              f"connections_lost={lost} "
+              f"last_connection_lost=\"{written['last_connection_lost']}\" "
+              f"leader_changes={sum(servers.metric(CHANGES)) - changes} "
               f"snapshots={','.join(map(str, taken))} elections_after_the_first=0")
 
 

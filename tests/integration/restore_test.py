@@ -2,7 +2,6 @@
 with what was saved, a higher zxid and no ephemerals. And what must not come up."""
 
 import contextlib
-import json
 import os
 import pathlib
 import random
@@ -13,7 +12,7 @@ import threading
 import time
 
 from cluster import BIN, CommandFailed, check, wait_until
-from snapshots_test import Ensemble
+from flagged_ensemble import FlaggedEnsemble
 
 RESTORED_STEP = 1 << 40
 
@@ -48,11 +47,8 @@ class Load:
 
 
 def restore_command(ensemble, id_, file):
-    command = [BIN / "bell-coord", "restore", file, "--id", str(id_),
-               "--data-dir", ensemble.folder / f"data-{id_}"]
-    for peer, (_, address, _) in ensemble.addresses.items():
-        command += ["--peer", f"{peer}={address}"]
-    return command
+    return [BIN / "bell-coord", "restore", file, "--id", str(id_),
+            "--data-dir", ensemble.data_dir(id_), *ensemble.peer_flags(id_)]
 
 
 def restore(ensemble, id_, file):
@@ -69,13 +65,13 @@ def restored(ensemble, id_, file):
 def wipe(ensemble, id_):
     if id_ in ensemble.processes:
         ensemble.kill(id_)
-    shutil.rmtree(ensemble.folder / f"data-{id_}", ignore_errors=True)
+    shutil.rmtree(ensemble.data_dir(id_), ignore_errors=True)
 
 
 def save(ensemble, name):
     """The file, and what `bell` said of it."""
     file = str(ensemble.folder / name)
-    return file, json.loads(ensemble.bell("snapshot", "save", file, "-o", "json"))
+    return file, ensemble.json("snapshot", "save", file)
 
 
 def names_of(ensemble, path):
@@ -101,7 +97,7 @@ def check_saved_under_load(ensemble):
     file, said = save(ensemble, "file")
     writer.join()
     check(load.created == acknowledged + 500, "the load ended early")
-    verified = json.loads(ensemble.bell("snapshot", "verify", file, "-o", "json"))
+    verified = ensemble.json("snapshot", "verify", file)
     check({**said, "file": None} == {**verified, "file": None}, f"{said} is not {verified}")
     check(said["znodes"] >= acknowledged, f"{said} of {acknowledged} znodes")
     check(said["ephemerals"] == 1, said)
@@ -130,10 +126,10 @@ def check_restored(ensemble, file, said, acknowledged):
     _, after = save(ensemble, "after")
     check(after["znodes"] == said["znodes"] - said["ephemerals"], f"{after} of {said}")
     check("ephemeral" not in names_of(ensemble, "/"), "an ephemeral outlived its session")
-    last = json.loads(ensemble.bell("znode", "get", f"/load/n{acknowledged - 1:06}", "-o", "json"))
+    last = ensemble.json("znode", "get", f"/load/n{acknowledged - 1:06}")
     check(last["value"] == f"value-{acknowledged - 1}", last)
     check(last["zxid"] > said["zxid"] + RESTORED_STEP, "a client sees a lower zxid than before")
-    written = json.loads(ensemble.bell("znode", "set", "/load", "x", "-o", "json"))
+    written = ensemble.json("znode", "set", "/load", "x")
     check(written["zxid"] > last["zxid"], "a write did not raise the zxid")
 
 
@@ -157,7 +153,7 @@ def start_refused(ensemble, id_, words):
     process = ensemble.processes.pop(id_)
     check(process.wait(timeout=30) == 1, "it did not end with exit code 1")
     process.stdout.close()
-    log = (ensemble.folder / f"coord-{id_}.log").read_text()
+    log = ensemble.log(id_)
     check(words in log.splitlines()[-1], log[-2000:])
 
 
@@ -227,7 +223,8 @@ def check_damage_is_found(ensemble, file):
 def main():
     folder = tempfile.mkdtemp(prefix="bellwether-")
     try:
-        with Ensemble(folder) as ensemble:
+        # Snapshots are taken meanwhile, too.
+        with FlaggedEnsemble(folder, "--snapshot-entries", "40") as ensemble:
             ensemble.leader()
             early, file, said, acknowledged = check_saved_under_load(ensemble)
             check_restored(ensemble, file, said, acknowledged)

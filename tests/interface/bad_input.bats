@@ -58,6 +58,18 @@ others_undisturbed() {
   others_undisturbed
 }
 
+@test "a line beyond any bound ends producing; what came before it is there, and counted" {
+  bell topic create cut
+  { printf 'a\nb\n' && head -c 70000000 /dev/zero && printf '\nc\n'; } >"$BATS_TEST_TMPDIR/long"
+  run --separate-stderr bell produce cut "$BATS_TEST_TMPDIR/long" -o json
+  [[ $status == 1 && $stderr == *invalid_argument* && $stderr == *"split it"* ]]
+  check_json '.records == 3 and .acked == 2 and .rejected == 1 and .unknown == 0'
+  [[ $(bell consume cut --exit-at-end) == $'a\nb' ]]
+  run --separate-stderr bell znode set /healthy -f - -o json < <(head -c 70000000 /dev/zero)
+  [[ $stderr == *"give a smaller one"* ]]
+  others_undisturbed
+}
+
 @test "unknown topics and partitions are named" {
   for command in produce consume; do
     run --separate-stderr bell "$command" nosuch <<<x
@@ -93,6 +105,24 @@ others_undisturbed() {
   kill "$consumer"
 }
 
+@test "an ensemble list that disagrees: an error that names both, and the ensemble goes on" {
+  mapfile -t peers < <(bell dev status --dir "$CLUSTER_DIR" -o json |
+    jq -r '.processes[] | select(.kind == "coord") | "\(.id)=\(.peer)"')
+  bell dev kill coord-3 --dir "$CLUSTER_DIR"
+  own=${peers[2]#3=}
+  run --separate-stderr timeout 20 bell-coord --id 3 --data-dir "$CLUSTER_DIR/coord-3/data" \
+    --listen 127.0.0.1:0 --listen-admin off --listen-peer "$own" \
+    --peer "${peers[0]}" --peer "${peers[1]}" --peer 3=127.0.0.1:1
+  [[ $status == 1 && ${stderr_lines[-1]} == *"disagrees"*"3=$own"*"3=127.0.0.1:1"* ]] || {
+    echo "exit $status: $stderr"
+    false
+  }
+  [[ $(bell znode get /healthy) == yes ]]
+  bell dev start coord-3 --dir "$CLUSTER_DIR"
+  until bell cluster status --check; do sleep 0.1; done
+  others_undisturbed
+}
+
 @test "an ensemble list that disagrees while it forms: an error that names both" {
   mapfile -t ports < <(python3 -c '
 import socket
@@ -114,10 +144,9 @@ print(*(one.getsockname()[1] for one in sockets), sep="\n")')
 }
 
 @test "flags from before the members changed: the server starts all the same" {
-  peers=$(bell dev status --dir "$CLUSTER_DIR" -o json |
+  mapfile -t peers < <(bell dev status --dir "$CLUSTER_DIR" -o json |
     jq -r '.processes[] | select(.kind == "coord") | "\(.id)=\(.peer)"')
   bell dev kill coord-3 --dir "$CLUSTER_DIR"
-  mapfile -t peers <<<"$peers"
   bell-coord --id 3 --data-dir "$CLUSTER_DIR/coord-3/data" --listen 127.0.0.1:0 \
     --listen-admin off --peer "${peers[0]}" --peer "${peers[2]}" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   server=$!
@@ -153,6 +182,8 @@ print(*(one.getsockname()[1] for one in sockets), sep="\n")')
   bell znode delete /doomed
   run -8 bell cluster status --check
   [[ $output == *disk_low* ]] || { echo "$output"; false; }
+  run -8 --separate-stderr bell cluster status --check -o json
+  check_json '[.problems[] | select(.code == "disk_low").object] == ["coord-1", "broker-1"]'
   rm "$disk/filler"
   until bell produce t --timeout 1s <<<after; do sleep 0.1; done
   bell znode set /z after

@@ -25,6 +25,23 @@ admin() {
   [[ ${#lines[@]} == 3 && ${lines[0]} == ID* ]]
 }
 
+# zxids: where each coord server is; a session that comes or goes would take it on.
+zxids() {
+  bell cluster status -o json | jq --compact-output '[.coord.servers[].zxid]'
+}
+
+@test "brokers are found through coord when none is named, without a session" {
+  end=$((SECONDS + 30))
+  until [[ $(zxids | jq 'unique | length') == 1 ]]; do
+    ((SECONDS < end)) || { echo "the servers are not at one zxid: $(zxids)"; return 1; }
+    sleep 0.05
+  done
+  before=$(zxids)
+  run -0 env --unset=BELL_BROKER bell broker list -o json
+  check_json '[.brokers[].id] == [1, 2]'
+  [[ $(zxids) == "$before" ]]
+}
+
 @test "cluster status prints the documented JSON; equal index means equal digest" {
   run -0 bell cluster status --check -o json
   check_json 'keys_unsorted == ["healthy", "problems", "coord", "brokers", "partitions"]
@@ -124,6 +141,36 @@ admin() {
   until bell cluster status --check; do sleep 0.1; done
 }
 
+# all_brokers_down: `cluster status --check` says so.
+all_brokers_down() {
+  run -8 --separate-stderr bell cluster status --check -o json
+  check_json '.healthy == false and .brokers.up == [] and .brokers.down == [1, 2]
+    and .partitions == {total: 4, online: 0, offline: 4, under_replicated: 0}'
+  check_json '([.problems[] | select(.code == "broker_down").object] == ["broker-1", "broker-2"])
+    and ([.problems[] | select(.code == "partition_offline").object]
+      == ["spread/0", "spread/1", "spread/2", "spread/3"]) and (.problems | length) == 6'
+}
+
+@test "no broker left: down while coord still has them registered, and when it has not; exit 8" {
+  bell dev kill broker-1 --dir "$CLUSTER_DIR"
+  bell dev kill broker-2 --dir "$CLUSTER_DIR"
+  all_brokers_down
+  until bell znode ls /brokers/ids -o json | jq --exit-status '.children == []'; do sleep 0.1; done
+  all_brokers_down
+  check_json '.brokers.controller_id == null and .brokers.controller_epoch >= 1'
+  bell dev start broker-1 --dir "$CLUSTER_DIR"
+  bell dev start broker-2 --dir "$CLUSTER_DIR"
+  until bell cluster status --check; do sleep 0.1; done
+}
+
+@test "a broker that is paused doesn't answer: down, though registered" {
+  bell dev kill broker-2 --signal 19 --dir "$CLUSTER_DIR"
+  run -8 --separate-stderr bell cluster status --check -o json
+  bell dev kill broker-2 --signal 18 --dir "$CLUSTER_DIR"
+  check_json '.brokers.up == [1] and .brokers.down == [2] and .partitions.offline == 2'
+  until bell cluster status --check; do sleep 0.1; done
+}
+
 @test "a coord server that is away has nulls; the rest serves" {
   bell dev kill coord-3 --dir "$CLUSTER_DIR"
   until bell cluster status -o json | jq --exit-status .coord.leader_id; do sleep 0.1; done
@@ -145,6 +192,7 @@ admin() {
   until bell cluster status -o json | jq --exit-status '.coord.leader_id == null'; do sleep 0.1; done
   run -8 --separate-stderr bell cluster status --check -o json
   check_json '.problems | any(.code == "no_leader")'
+  check_json '.brokers.up == [1, 2] and .partitions.online == 4' # as the last leader left it
   run curl --silent --output "$BATS_TEST_TMPDIR/ready" --write-out '%{http_code}' \
     "http://$(admin coord-1)/readyz"
   [[ $output == 503 ]]

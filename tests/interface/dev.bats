@@ -34,6 +34,14 @@ is_gone() { [[ ! -e /proc/$1 ]] || grep -q '^State:.Z' "/proc/$1/status"; }
   run -0 dev start broker-1
 }
 
+@test "a server that is paused is running, but not ready" {
+  dev kill coord-1 --signal 19
+  run -0 dev status -o json
+  dev kill coord-1 --signal 18 # whatever status said
+  check_json '.ready == false and [.processes[].state] == ["running", "running"]'
+  until dev status -o json | jq --exit-status .ready; do sleep 0.1; done
+}
+
 @test "what can't be done says what can" {
   run --separate-stderr dev kill coord-2 -o json
   check_error 3 not_found
@@ -73,8 +81,43 @@ is_gone() { [[ ! -e /proc/$1 ]] || grep -q '^State:.Z' "/proc/$1/status"; }
   first=$(jq -r '.processes[0].grpc | split(":")[1]' <<<"$output")
   # shellcheck source=/dev/null
   (. rel/env && bell znode create /a)
+  run -0 bash -c '. rel/env && bell cluster status --check -o json'
+  check_json '.healthy and .brokers == {controller_id: null, controller_epoch: null, up: [], down: []}'
   run -0 bell dev down --dir rel
   run -0 bell dev up --coords 1 --brokers 0 --dir based --port-base "$first" -o json
   check_json ".processes[0].grpc == \"127.0.0.1:$first\""
   run -0 bell dev down --dir based
+}
+
+# A bell-coord that, started for the first time, finds the port it is to listen on taken: the listener
+# that took it is a descriptor of its own.
+programs_with_a_taken_port() {
+  mkdir "$1"
+  cp "$(command -v bell)" "$1"
+  ln -s "$(command -v bell-broker)" "$1"
+  cat >"$1/bell-coord" <<PROGRAM
+#!/usr/bin/env python3
+import os, pathlib, socket, sys
+taken = pathlib.Path("$1/taken")
+if not taken.exists():
+    address = sys.argv[sys.argv.index("--listen") + 1]
+    host, port = address.split(":")
+    os.set_inheritable(socket.create_server((host, int(port))).detach(), True)
+    taken.write_text(address)
+os.execv("$(command -v bell-coord)", ["bell-coord", *sys.argv[1:]])
+PROGRAM
+  chmod +x "$1/bell-coord"
+}
+
+@test "up takes other ports when one was taken after it chose them; not when they were named" {
+  local bin=$BATS_TEST_TMPDIR/bin dir=$BATS_TEST_TMPDIR/moved
+  programs_with_a_taken_port "$bin"
+  run -0 --separate-stderr "$bin/bell" dev up --coords 1 --brokers 1 --dir "$dir" -o json
+  check_json ".ready and all(.processes[]; .grpc != \"$(<"$bin/taken")\")"
+  run -0 bell dev down --dir "$dir"
+  rm "$bin/taken"
+  run --separate-stderr "$bin/bell" dev up --coords 1 --brokers 0 --dir "$dir-not" \
+    --port-base "$(jq -r '.servers[0].grpc | split(":")[1]' "$dir/cluster.json")" -o json
+  check_error 4 failed_precondition
+  [[ $stderr == *"cannot listen on $(<"$bin/taken")"* ]]
 }

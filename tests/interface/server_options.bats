@@ -14,7 +14,7 @@ teardown() {
   return 0
 }
 
-servers=() # process ids of `serve`
+servers=() # process ids
 
 # serve PROGRAM FLAGS...: starts a server on free ports; returns when it serves, with its ready line
 # in `ready` and its process id in `pid`.
@@ -29,6 +29,14 @@ serve() {
     sleep 0.02
   done
   ready=$(<"$out")
+}
+
+# serve_anywhere FLAGS...: a bell-coord whose address is not loopback; its log in `log`.
+serve_anywhere() {
+  bell-coord --id 1 --data-dir c --listen 0.0.0.0:0 --listen-admin off --allow-plaintext "$@" \
+    >ready 2>log 3>&- &
+  servers+=("$!")
+  until [[ -s ready ]]; do sleep 0.02; done
 }
 
 # field NAME: a field of the ready line.
@@ -111,6 +119,8 @@ TOML
   refused 2 "allow-plaintext" bell-coord --id 1 --data-dir d --peer 1=10.1.2.3:1
   refused 2 "--session-timeout: " bell-broker --id 1 --data-dir d --session-timeout 10
   refused 2 "--coord: " bell-broker --id 1 --data-dir d --coord nowhere
+  refused 2 "--advertise: " bell-broker --id 1 --data-dir d --listen 0.0.0.0:1 --allow-plaintext
+  refused 2 "--advertise: " bell-broker --id 1 --data-dir d --advertise here
   [[ ! -e d ]]
 }
 
@@ -131,11 +141,14 @@ TOML
 }
 
 @test "an address that isn't loopback works with --allow-plaintext, and is logged" {
-  bell-coord --id 1 --data-dir c --listen 0.0.0.0:0 --listen-admin off --allow-plaintext \
-    --advertise 127.0.0.1:1 >ready 2>log 3>&- &
-  servers+=($!)
-  until [[ -s ready ]]; do sleep 0.02; done
+  serve_anywhere --advertise 127.0.0.1:1
   grep -q "allow-plaintext" log
+}
+
+@test "an address that clients can't use is logged, with what to do" {
+  serve_anywhere
+  grep -q "allow-plaintext" log
+  grep -q "give with --advertise the one that they should use id=1 address=0.0.0.0:" log
 }
 
 @test "a port in use is named" {

@@ -44,3 +44,76 @@ LINES
   run -0 bell shell <<<$'stat /'
   [[ ${#lines[@]} == 11 && ${lines[0]} == czxid* ]]
 }
+
+@test "history keeps the last 1,000 lines, numbered from the first" {
+  for ((i = 0; i < 1004; ++i)); do echo "ls /none"; done >"$BATS_TEST_TMPDIR/lines"
+  echo history >>"$BATS_TEST_TMPDIR/lines"
+  run -3 --separate-stderr bell shell <"$BATS_TEST_TMPDIR/lines"
+  [[ ${#lines[@]} == 1000 && ${lines[0]} == "6 ls /none" && ${lines[-1]} == "1005 history" ]]
+}
+
+@test "addWatch reports every change until removewatches" {
+  run -0 bell shell <<'LINES'
+create /many
+addWatch /many
+create /many/a 1
+set /many/a 2
+printwatches off
+printwatches
+set /many/a 3
+printwatches on
+removewatches /many
+set /many/a 4
+addWatch -m PERSISTENT /many
+set /many/a 5
+create /many/b 1
+set /many 6
+deleteall /many
+LINES
+  [[ $(grep -o '^watch: [a-z]* [^ ]*' <<<"$output" | LC_ALL=C sort) == "$(printf 'watch: %s\n' \
+    'changed /many' 'changed /many/a' 'children /many' 'created /many/a' 'deleted /many')" ]]
+  [[ $output == *"printwatches is off"* ]]
+}
+
+@test "an error of a watch is that of its line" {
+  run -2 --separate-stderr bell shell <<<'addWatch no/path'
+  run -2 --separate-stderr bell shell <<<'addWatch -m SOMETIMES /'
+  run -3 --separate-stderr bell shell <<<'removewatches /never'
+  [[ $stderr == *"addWatch has set none at /never"* ]]
+}
+
+@test "getAllChildrenNumber and getEphemerals" {
+  run -0 bell shell <<'LINES'
+create /family
+create /family/a
+create -e /family/a/mine
+create -e /family/b
+getAllChildrenNumber /family
+getEphemerals /family/a
+getEphemerals
+deleteall /family
+LINES
+  [[ ${output#*/family/b$'\n'} == $'3\n/family/a/mine\n/family/a/mine\n/family/b' ]]
+}
+
+@test "close ends the session, connect begins another" {
+  run -0 --separate-stderr bell shell <<LINES
+create -e /session
+close
+connect
+ls /
+connect $BELL_COORD
+version
+LINES
+  [[ $output != */session*session* && ${lines[-1]} == "bell 0.1.0 (git "* ]]
+  run -4 --separate-stderr bell shell <<<$'close\nls /'
+  [[ $stderr == *"ls: there is no session; open one with \`connect\`"* ]]
+  run -5 --separate-stderr bell --timeout 1s shell <<<'connect 127.0.0.1:1'
+}
+
+@test "redo runs a line again, never itself" {
+  run -0 bell shell <<<$'create -s /again- x\nredo 1\nredo 2\nhistory'
+  [[ $output == $'/again-'*$'\n/again-'*$'\n/again-'*$'\n1 create -s /again- x\n2 create'*$'x\n3 create'*$'x\n4 history' ]]
+  run -2 --separate-stderr bell shell <<<'redo 1'
+  [[ $stderr == *"'1' is not the number of a line"* ]]
+}

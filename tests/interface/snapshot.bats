@@ -52,6 +52,15 @@ teardown() {
   [[ -z $(compgen -G 'shared.partial*') ]]
 }
 
+@test "save removes what one that was killed has left" {
+  echo part >file.partial-4194305
+  echo other >file.partial-x
+  echo other >another.partial-4194305
+  run -0 bell snapshot save file
+  local files=(*)
+  [[ ${files[*]} == "another.partial-4194305 file file.partial-x" ]]
+}
+
 @test "save without a server or a folder leaves nothing" {
   run --separate-stderr bell --coord 127.0.0.1:1 --timeout 1s snapshot save file -o json
   check_error 5 unavailable
@@ -59,6 +68,9 @@ teardown() {
   check_error 3 not_found
   run --separate-stderr bell snapshot save . -o json
   check_error 2 invalid_argument
+  run --separate-stderr bell snapshot save /dev/null --force -o json
+  check_error 2 invalid_argument
+  [[ -c /dev/null ]]
   [[ -z $(ls) ]]
 }
 
@@ -72,6 +84,8 @@ teardown() {
   check_error 1 data_loss
   run --separate-stderr bell snapshot verify nothing -o json
   check_error 3 not_found
+  run --separate-stderr bell snapshot verify . -o json
+  check_error 2 invalid_argument
 }
 
 @test "restore makes a folder that a server starts from" {

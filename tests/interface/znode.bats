@@ -124,3 +124,18 @@ teardown_file() { stop_cluster; }
   run --separate-stderr bell --coord 127.0.0.1:1 znode get /a --timeout 300ms -o json
   check_error 5 unavailable
 }
+
+@test "data beyond 64 MiB is refused, from a file and from a pipe that does not end" {
+  truncate -s 67108865 "$BATS_TEST_TMPDIR/large"
+  run --separate-stderr bell znode set /large --create -f "$BATS_TEST_TMPDIR/large" -o json
+  check_error 5 resource_exhausted
+  run --separate-stderr bell znode set /large --create -f - -o json < <(yes)
+  check_error 5 resource_exhausted
+  [[ $stderr == *"'stdin' is larger than 67108864 bytes"* ]]
+}
+
+@test "without a registered broker, a command that needs one says so" {
+  run --separate-stderr bell topic list -o json
+  check_error 5 unavailable
+  [[ $stderr == *"no broker is registered in coord"* ]]
+}

@@ -23,6 +23,13 @@ class BlocksTest(unittest.TestCase):
         self.assertEqual([c.may_fail for c in commands], [True, False, False])
 
 
+class ToolsTest(unittest.TestCase):
+    def test_tools_of_the_table_are_not_run(self):
+        for text, tool in (("tests/run --full  # all", "tests/run"), ("deploy/quickstart", "deploy/quickstart"),
+                           ("bell dev up", None), ("tests/runs", None), ("# nothing", None)):
+            self.assertEqual(run.tool_only_checked(run.Command(1, text, [])), tool)
+
+
 class MatchesTest(unittest.TestCase):
     def test_exact(self):
         self.assertTrue(run.matches(["a.b"], ["a.b"]))

@@ -15,22 +15,6 @@ using client::WatchBatch;
 using client::WatchChange;
 using client::WatchEventType;
 
-Zxid ToTree(client::Zxid zxid) { return Zxid(zxid.value()); }
-
-WatchEventType TypeOf(Change::Type type) {
-  switch (type) {
-    case Change::Type::kCreated:
-      return WatchEventType::kCreated;
-    case Change::Type::kChanged:
-      return WatchEventType::kChanged;
-    case Change::Type::kDeleted:
-      return WatchEventType::kDeleted;
-    case Change::Type::kChildren:
-      break;
-  }
-  return WatchEventType::kChildren;
-}
-
 bool Concerns(const WatchRecord& watch, const Change& change) {
   if (watch.recursive && change.type == Change::Type::kChildren) return false;
   return std::any_of(watch.paths.begin(), watch.paths.end(), [&](const std::string& path) {
@@ -41,7 +25,7 @@ bool Concerns(const WatchRecord& watch, const Change& change) {
 bool Same(const WatchChange& delivered, const Change& change) {
   if (delivered.type != TypeOf(change.type) || delivered.path != change.path) return false;
   if (change.type == Change::Type::kDeleted) return true;
-  if (sim::ToTree(delivered.stat) != change.stat) return false;
+  if (ToTree(delivered.stat) != change.stat) return false;
   if (change.type == Change::Type::kChildren) return true;
   return delivered.data.has_value() != change.data.is_null() &&
          delivered.data.value_or("") == change.data.view();
@@ -155,51 +139,11 @@ class WatchFollower {
   View view_;
 };
 
-bool Fires(const OneShotRecord& watch, const Change& change) {
-  if (change.path != watch.path) return false;
-  if (change.type == Change::Type::kDeleted) return true;
-  return watch.children == (change.type == Change::Type::kChildren);
-}
-
-// The first change in (after, last] that the watch is about; null when there is none.
-const Change* FirstChange(const OneShotRecord& watch, Zxid after, Zxid last, const Model& model) {
-  for (Zxid zxid = after + 1; zxid <= std::min(last, model.newest()); ++zxid) {
-    for (const Change& change : model.commands()[zxid.value() - 1].changes) {
-      if (Fires(watch, change)) return &change;
-    }
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 void CheckWatches(const History& history, const Model& model, Violations& violations) {
   for (const WatchRecord& watch : history.watches) {
     WatchFollower(watch, model, violations).Follow();
-  }
-}
-
-void CheckOneShotWatches(const History& history, const Model& model, Violations& violations) {
-  for (const OneShotRecord& watch : history.one_shots) {
-    const Change* const missed = FirstChange(watch, watch.set_at_last, watch.revealed, model);
-    if (missed != nullptr) {
-      violations.Add("one-shot watch",
-                     "client {} was shown zxid {} before the event of {} at zxid {} (set at {})",
-                     watch.client, watch.revealed, watch.path, missed->zxid, watch.set_at_last);
-      continue;
-    }
-    if (!watch.event.has_value() || watch.event->type == WatchEventType::kConnectionLost) continue;
-    // The state it was set at is not always known exactly.
-    const Zxid fired = ToTree(watch.event->zxid);
-    const Change* first = FirstChange(watch, watch.set_at_first, watch.set_at_last, model);
-    if (first == nullptr || first->zxid != fired) {
-      first = FirstChange(watch, std::min(watch.set_at_last, fired - 1), fired, model);
-    }
-    if (first != nullptr && first->zxid == fired && TypeOf(first->type) == watch.event->type) {
-      continue;
-    }
-    violations.Add("one-shot watch", "client {} got an event of {} at zxid {}, set at {} to {}",
-                   watch.client, watch.path, fired, watch.set_at_first, watch.set_at_last);
   }
 }
 

@@ -9,8 +9,4 @@ namespace bellwether::sim {
 // exactly once, in order, all of one zxid together; a resync led to the state it names.
 void CheckWatches(const History& history, const Model& model, Violations& violations);
 
-// Every one-shot watch fired for the first change after it was set, and before its client was shown
-// a state that reveals the change.
-void CheckOneShotWatches(const History& history, const Model& model, Violations& violations);
-
 }  // namespace bellwether::sim

@@ -14,21 +14,6 @@ using coord::tree::SessionId;
 using Outcome = Operation::Outcome;
 using Kind = Operation::Kind;
 
-struct TagOf {
-  std::string_view operator()(const coord::tree::Create& create) const {
-    return create.data.view();
-  }
-  std::string_view operator()(const coord::tree::SetData& set) const { return set.data.view(); }
-  std::string_view operator()(const coord::tree::Transaction& transaction) const {
-    return transaction.operations.empty() ? std::string_view()
-                                          : std::visit(*this, transaction.operations.front());
-  }
-  template <typename Other>
-  std::string_view operator()(const Other&) const {
-    return {};
-  }
-};
-
 // The command's code as clients are told.
 std::string_view ReasonOf(ResultCode code) {
   switch (code) {
@@ -62,7 +47,7 @@ class WriteChecker {
       : history_(history), model_(model), violations_(violations) {
     for (const Model::Applied& applied : model.commands()) {
       if (!WasAdmitted(applied.result)) continue;
-      const std::string_view tag = std::visit(TagOf(), applied.command.command.operation);
+      const std::string_view tag = TagOf(applied.command.command.operation);
       if (!tag.empty()) by_tag_[tag].push_back(&applied);
       CountDelete(applied);
     }
@@ -129,7 +114,7 @@ class WriteChecker {
     const Model::Applied& applied = model_.commands()[operation.zxid.value() - 1];
     if (applied.result.code != ResultCode::kOk ||
         applied.command.command.session != operation.session ||
-        std::visit(TagOf(), applied.command.command.operation) != operation.tag) {
+        TagOf(applied.command.command.operation) != operation.tag) {
       violations_.Add("durability", "{} was acknowledged at zxid {}, which is another command",
                       Describe(operation), operation.zxid);
       return;
@@ -189,51 +174,6 @@ class WriteChecker {
 
 void CheckWrites(const History& history, const Model& model, Violations& violations) {
   WriteChecker(history, model, violations).Check();
-}
-
-namespace {
-
-void CheckOrderOfEffects(const History& history, const Model& model, Violations& violations) {
-  std::map<std::string_view, const Operation*> by_tag;
-  for (const Operation& operation : history.operations) {
-    if (!operation.tag.empty()) by_tag[operation.tag] = &operation;
-  }
-  std::map<SessionId, const Operation*> last;
-  for (const Model::Applied& applied : model.commands()) {
-    if (!WasAdmitted(applied.result)) continue;
-    const auto found = by_tag.find(std::visit(TagOf(), applied.command.command.operation));
-    if (found == by_tag.end()) continue;
-    const Operation*& before = last[applied.command.command.session];
-    if (before != nullptr && before->number >= found->second->number) {
-      violations.Add("session order", "{} took effect at zxid {}, after {}",
-                     Describe(*found->second), applied.zxid, Describe(*before));
-    }
-    before = found->second;
-  }
-}
-
-}  // namespace
-
-void CheckSessionOrder(const History& history, const Model& model, Violations& violations) {
-  CheckOrderOfEffects(history, model, violations);
-  std::map<uint64_t, const Operation*> last;
-  for (const Operation& operation : history.operations) {
-    if (operation.outcome != Outcome::kOk) continue;
-    const Operation*& before = last[operation.client];
-    if (before != nullptr) {
-      const bool in_order = operation.is_write() ? operation.zxid > before->zxid
-                                                 : operation.zxid >= before->zxid;
-      if (!in_order) {
-        violations.Add("session order", "{} has zxid {}, {} before it has {}", Describe(operation),
-                       operation.zxid, Describe(*before), before->zxid);
-      }
-      if (operation.answered < before->answered) {
-        violations.Add("session order", "{} was answered before {}", Describe(operation),
-                       Describe(*before));
-      }
-    }
-    before = &operation;
-  }
 }
 
 }  // namespace bellwether::sim

@@ -10,8 +10,4 @@ namespace bellwether::sim {
 // acknowledged one took effect after everything that any server had applied when it was asked for.
 void CheckWrites(const History& history, const Model& model, Violations& violations);
 
-// The writes of a session took effect in the order of its client's calls, and its answers came and
-// were evaluated in that order.
-void CheckSessionOrder(const History& history, const Model& model, Violations& violations);
-
 }  // namespace bellwether::sim

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -17,6 +18,12 @@ namespace {
 // A run of that many seeds must have done something worth the name.
 constexpr uint64_t kSeedsThatCount = 100;
 constexpr uint64_t kAcknowledgedPerSeedMin = 100;
+constexpr uint64_t kElectionsPerSeedMin = 2;
+constexpr uint64_t kSnapshotsPerSeedMin = 5;
+// Worlds are of very different length: their average says something when there are many. 2,500 of
+// them must have lived for 100 hours.
+constexpr uint64_t kSeedsForHours = 2000;
+constexpr double kHoursPerSeedMin = 0.04;
 
 struct Summary {
   uint64_t seeds = 0;
@@ -49,8 +56,16 @@ struct Summary {
   std::string TooLittle() const {
     if (seeds < kSeedsThatCount) return "";
     std::string missing;
-    if (acknowledged < seeds * kAcknowledgedPerSeedMin) {
-      missing = fmt::format("only {} acknowledged operations in {} seeds; ", acknowledged, seeds);
+    const auto at_least = [&](uint64_t count, uint64_t per_seed, std::string_view what) {
+      if (count >= seeds * per_seed) return;
+      missing += fmt::format("only {} {} in {} seeds; ", count, what, seeds);
+    };
+    at_least(acknowledged, kAcknowledgedPerSeedMin, "acknowledged operations");
+    at_least(elections, kElectionsPerSeedMin, "elections");
+    at_least(snapshots, kSnapshotsPerSeedMin, "snapshots");
+    const double hours = absl::ToDoubleHours(simulated);
+    if (seeds >= kSeedsForHours && hours < static_cast<double>(seeds) * kHoursPerSeedMin) {
+      missing += fmt::format("only {:.2f} simulated hours in {} seeds; ", hours, seeds);
     }
     if (memberships == 0) missing += "no change of membership was completed; ";
     for (size_t i = 0; i < kFaults; ++i) {

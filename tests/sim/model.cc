@@ -14,6 +14,21 @@ std::string_view ParentOf(std::string_view path) {
   return path.substr(0, std::max<size_t>(path.rfind('/'), 1));
 }
 
+struct Tagged {
+  std::string_view operator()(const coord::tree::Create& create) const {
+    return create.data.view();
+  }
+  std::string_view operator()(const coord::tree::SetData& set) const { return set.data.view(); }
+  std::string_view operator()(const coord::tree::Transaction& transaction) const {
+    return transaction.operations.empty() ? std::string_view()
+                                          : std::visit(*this, transaction.operations.front());
+  }
+  template <typename Other>
+  std::string_view operator()(const Other&) const {
+    return {};
+  }
+};
+
 }  // namespace
 
 bool PathOrder::operator()(std::string_view a, std::string_view b) const {
@@ -49,12 +64,31 @@ coord::tree::Stat ToTree(const client::Stat& stat) {
   return tree;
 }
 
-Model::Model(const CommittedLog& log, Violations& violations) {
+client::WatchEventType TypeOf(Change::Type type) {
+  switch (type) {
+    case Change::Type::kCreated:
+      return client::WatchEventType::kCreated;
+    case Change::Type::kChanged:
+      return client::WatchEventType::kChanged;
+    case Change::Type::kDeleted:
+      return client::WatchEventType::kDeleted;
+    case Change::Type::kChildren:
+      break;
+  }
+  return client::WatchEventType::kChildren;
+}
+
+std::string_view TagOf(const coord::tree::Operation& operation) {
+  return std::visit(Tagged(), operation);
+}
+
+Model::Model(const CommittedLog& log, const std::map<LogIndex, uint64_t>& digests,
+             Violations& violations) {
   Remember("/", Zxid());
   for (const CommittedLog::Entry& entry : log.entries()) {
     Replay(entry, violations);
-    const auto digest = log.digests().find(entry.index);
-    if (digest == log.digests().end() || digest->second == tree_.digest()) continue;
+    const auto digest = digests.find(entry.index);
+    if (digest == digests.end() || digest->second == tree_.digest()) continue;
     violations.Add("state digest", "servers had {:#x} at index {}, a replay of the log gives {:#x}",
                    digest->second, entry.index, tree_.digest());
     return;

@@ -10,6 +10,7 @@
 #include "coord/tree/state_machine.h"
 #include "tests/sim/committed_log.h"
 #include "tests/sim/history.h"
+#include "tests/sim/trace.h"
 
 namespace bellwether::sim {
 
@@ -43,8 +44,9 @@ class Model {
     absl::Duration ended_at;
   };
 
-  // Violations: a command that can't be decoded, another digest than the servers had.
-  Model(const CommittedLog& log, Violations& violations);
+  // `digests`: of servers, by index. Violations: a command that can't be decoded, another digest.
+  Model(const CommittedLog& log, const std::map<LogIndex, uint64_t>& digests,
+        Violations& violations);
 
   // In order: the command of zxid z is commands()[z - 1].
   const std::vector<Applied>& commands() const { return commands_; }
@@ -79,5 +81,12 @@ bool WasAdmitted(const coord::tree::Result& result);
 bool IsWithin(std::string_view path, std::string_view root);
 
 coord::tree::Stat ToTree(const client::Stat& stat);
+inline Zxid ToTree(client::Zxid zxid) { return Zxid(zxid.value()); }
+
+// As a client hears of it.
+client::WatchEventType TypeOf(coord::tree::Change::Type type);
+
+// Data found nowhere else, by which a write of a client is known in the log; empty: it has none.
+std::string_view TagOf(const coord::tree::Operation& operation);
 
 }  // namespace bellwether::sim

@@ -59,6 +59,14 @@ const std::vector<Mutant>& Mutants() {
       {40, 300, "the memberships are not truncated with the log (R19)", Worlds::kCoreMembers},
       {41, 300, "a membership is changed while another change is under way (R6)",
        Worlds::kCoreMembers},
+      {42, 20, "what is forwarded behind something that was lost is appended", Worlds::kReplicas},
+      {43, 20, "what was forwarded in an earlier term is appended when the leader leads again",
+       Worlds::kReplicas},
+      {44, 300, "a joint membership is ended before it is committed (thesis section 4.3)"},
+      {45, 300, "commands that waited become one entry that no message holds"},
+      {46, 900, "a leader that hands over ends sessions, in the term of the next one"},
+      {47, 300, "the sums of the log's entries are not compared"},
+      {48, 300, "a log that has lost its newest term and vote is taken for good"},
   };
   return *mutants;
 }

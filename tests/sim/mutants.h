@@ -7,8 +7,9 @@
 namespace bellwether::sim {
 
 // What a mutant is tried in: the worlds of bell-sim; or, as its servers never ask for what the core
-// must refuse or bear, Raft cores alone: tests/support/raft_duel and raft_random_run.
-enum class Worlds { kServices, kCoreDuels, kCoreMembers };
+// must refuse or bear, Raft cores alone: tests/support/raft_duel and raft_random_run; or, as the rules
+// of sessions make up for what it does, replicas alone: tests/unit/coord/replica/forward_run.
+enum class Worlds { kServices, kCoreDuels, kCoreMembers, kReplicas };
 
 // A way in which the product is wrong on purpose (base/mutant.h), to see that it is noticed.
 struct Mutant {

@@ -10,6 +10,7 @@
 #include "tests/sim/workers.h"
 #include "tests/support/raft_duel.h"
 #include "tests/support/raft_random_run.h"
+#include "tests/unit/coord/replica/forward_run.h"
 
 // bell-sim-mutants: one mutant in the worlds of bell-sim, seed by seed until a checker notices. Run
 // by tests/sim/run_mutants.
@@ -36,6 +37,11 @@ Report RunIn(Worlds worlds, uint64_t seed, bool print_trace) {
   if (worlds == Worlds::kServices) return RunSeed(seed, print_trace);
   Report report;
   report.seed = seed;
+  if (worlds == Worlds::kReplicas) {
+    report.violation = coord::RunForwards(seed).violation;
+    report.violations = report.violation.empty() ? 0 : 1;
+    return report;
+  }
   if (RunCores(worlds, seed)) return report;
   report.violations = 1;
   report.violation = "liveness: the cores do not agree after healing";

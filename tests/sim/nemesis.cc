@@ -3,6 +3,8 @@
 #include <set>
 #include <utility>
 
+#include "tests/sim/check_log_matching.h"
+
 namespace bellwether::sim {
 namespace {
 
@@ -261,6 +263,8 @@ void Nemesis::OnSend(ServerId from, ServerId to, const coord::PeerMessage& messa
     if (ack->rejected || !random_.Chance(world_.options().kill_at_ack_chance)) return;
     const bool both = random_.Chance(0.5);
     KillSoon(Fault::kKillAtAck, both ? std::vector{from, to} : std::vector{from});
+  } else if (std::holds_alternative<coord::raft::InstallSnapshot>(sent->body)) {
+    RotWhatIsOffered(from.value());
   }
 }
 
@@ -380,6 +384,9 @@ bool Nemesis::PauseClient() {
   if (random_.Chance(0.3) && client->session_deadline() > world_.scheduler.now()) {
     return PauseToDeadline(slot);
   }
+  if (world_.options().Enabled(Fault::kHandOver) && random_.Chance(0.5)) {
+    return PauseToHandOver(slot);
+  }
   // Often so long that it is back just when its session expires.
   const absl::Duration timeout = world_.options().session_timeout;
   const absl::Duration length =
@@ -394,15 +401,36 @@ bool Nemesis::PauseClient() {
 bool Nemesis::PauseToDeadline(uint32_t slot) {
   const absl::Duration left = world_.client(slot)->session_deadline() - world_.scheduler.now();
   PauseClientFor(slot, left + Between(0, 300), true);
-  UndoAfter(left, [this] {
+  SlowDisks(left, left + Between(300, 400));
+  return true;
+}
+
+// It says that it is there, without attaching anew, while leadership goes from one server to the other,
+// just when the first would expire its session: a timeout after its last words, and a tick's bound. The
+// first one waits for a server that stands still, and disks are slow, so that handing over takes a while
+// and so does what the first one decided meanwhile.
+bool Nemesis::PauseToHandOver(uint32_t slot) {
+  const absl::Duration begin = world_.options().session_timeout + Between(70, 200);
+  PauseClientFor(slot, begin + Between(20, 250), false);
+  SlowDisks(begin, begin + Between(300, 400));
+  UndoAfter(begin, [this] {
+    const uint32_t leader = HandOverNow();
+    if (leader == 0) return;
+    world_.faults.Add(Fault::kHandOver);
+    StandStill(leader % world_.options().servers + 1, Between(40, 150));
+  });
+  return true;
+}
+
+void Nemesis::SlowDisks(absl::Duration begin, absl::Duration end) {
+  UndoAfter(begin, [this] {
     for (const auto& [id, machine] : world_.machines()) machine->disk.sync_last = Between(20, 200);
   });
-  UndoAfter(left + Between(300, 400), [this] {
+  UndoAfter(end, [this] {
     for (const auto& [id, machine] : world_.machines()) {
       machine->disk.sync_last = world_.options().sync_max;
     }
   });
-  return true;
 }
 
 // `breaks`: its connections end then, so that it attaches anew.
@@ -457,7 +485,7 @@ void Nemesis::Heal() {
   world_.client_network.HealAll();
   for (const auto& [id, machine] : world_.machines()) {
     machine->disk.sync_last = world_.options().sync_max;
-    machine->disk.SetFull(false);
+    machine->SetRoom(coord::raft::DiskRoom::kAll);
     Resume(id);
     if (machine->process != nullptr) machine->process->SetClockRate(1);
     Restart(id);

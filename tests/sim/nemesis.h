@@ -51,16 +51,19 @@ class Nemesis {
   bool CutClient();
   bool PauseClient();
   bool PauseToDeadline(uint32_t slot);
+  bool PauseToHandOver(uint32_t slot);
+  void SlowDisks(absl::Duration begin, absl::Duration end);
   void PauseClientFor(uint32_t slot, absl::Duration length, bool breaks);
   bool CrashClient();
 
   // nemesis_disks.cc
   bool LoseLog(Fault fault);
   bool OldSnapshot();
+  void RotWhatIsOffered(uint32_t server);
   void KillWhenInstalling(uint32_t server, int looks);
   bool SlowDisk();
   bool FullDisk();
-  void Waver(uint32_t server, int64_t changes);
+  void Waver(uint32_t server, coord::raft::DiskRoom room, int64_t changes);
 
   // nemesis_ensemble.cc
   using OnView = std::function<void(const coord::MembershipView&)>;
@@ -78,6 +81,8 @@ class Nemesis {
   void Dismiss();
   bool Transfer();
   bool HandOver();
+  // The server that leads is told to; 0: none leads, or nobody could follow it.
+  uint32_t HandOverNow();
   bool SeeSaw();
 
   void Restart(uint32_t server);

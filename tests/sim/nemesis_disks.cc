@@ -5,6 +5,8 @@
 // Faults of disks and of what is on them.
 namespace bellwether::sim {
 
+using coord::raft::DiskRoom;
+
 // A minority at most may have lost what it promised, and only once there is an ensemble.
 bool Nemesis::LoseLog(Fault fault) {
   const uint32_t server = AnyServer(0.3);
@@ -15,20 +17,31 @@ bool Nemesis::LoseLog(Fault fault) {
   if (machine.readmitting || away_ != 0) return false;  // fewer are in: a smaller minority
   if (server == world_.spare()) return false;
   world_.CrashServer(server);
-  fault == Fault::kWipe ? world_.WipeServer(server) : world_.DamageServer(server);
   UndoAfter(Between(20, 3'000), [this, server] { Restart(server); });
+  if (fault == Fault::kDamage) return world_.DamageServer(server);
+  world_.WipeServer(server);
   return true;
 }
 
-// The server goes on from an older one, or from the log alone.
+// The server goes on from an older one, or from the log alone; or it serves what has rotted.
 bool Nemesis::OldSnapshot() {
   const uint32_t server = AnyServer(0.3);
   if (world_.machine(server).process == nullptr) return false;
+  if (random_.Chance(0.4)) return world_.RotNewestSnapshot(server);
   world_.CrashServer(server);
   UndoAfter(Between(20, 3'000), [this, server] { Restart(server); });
   const bool spoiled = world_.SpoilNewestSnapshot(server);
   if (!spoiled) world_.faults.Add(Fault::kCrash);
   return spoiled;
+}
+
+// What will be sent is not what was written.
+void Nemesis::RotWhatIsOffered(uint32_t server) {
+  if (!world_.options().Enabled(Fault::kOldSnapshot) || !random_.Chance(0.3)) return;
+  UndoAfter(absl::Microseconds(20), [this, server] {
+    if (world_.machine(server).process == nullptr || !world_.RotNewestSnapshot(server)) return;
+    world_.faults.Add(Fault::kOldSnapshot);
+  });
 }
 
 // While a part of it was received, or all of it and the state is not yet that of it.
@@ -56,22 +69,26 @@ bool Nemesis::SlowDisk() {
 bool Nemesis::FullDisk() {
   const uint32_t server = AnyServer(0.4);
   const bool wavers = random_.Chance(0.4);
-  world_.trace.Add("fault: disk of server {} is full{}", server, wavers ? " now and then" : "");
-  world_.machine(server).disk.SetFull(true);
+  const DiskRoom room = random_.Chance(0.5) ? DiskRoom::kUpkeep : DiskRoom::kNothing;
+  world_.trace.Add("fault: disk of server {} is {}full{}", server,
+                   room == DiskRoom::kUpkeep ? "nearly " : "", wavers ? " now and then" : "");
+  world_.machine(server).SetRoom(room);
   if (wavers) {
-    Waver(server, random_.Between(20, 400));
+    Waver(server, room, random_.Between(20, 400));
   } else {
-    UndoAfter(Between(100, 2'000), [this, server] { world_.machine(server).disk.SetFull(false); });
+    UndoAfter(Between(100, 2'000),
+              [this, server] { world_.machine(server).SetRoom(DiskRoom::kAll); });
   }
   return true;
 }
 
 // As when somebody else writes and deletes: one request is refused, the next one is not.
-void Nemesis::Waver(uint32_t server, int64_t changes) {
-  world_.machine(server).disk.SetFull(changes > 0 && random_.Chance(0.5));
+void Nemesis::Waver(uint32_t server, DiskRoom room, int64_t changes) {
+  const bool full = changes > 0 && random_.Chance(0.5);
+  world_.machine(server).SetRoom(full ? room : DiskRoom::kAll);
   if (changes == 0) return;
   UndoAfter(absl::Microseconds(random_.Between(10, 3'000)),
-            [this, server, changes] { Waver(server, changes - 1); });
+            [this, server, room, changes] { Waver(server, room, changes - 1); });
 }
 
 }  // namespace bellwether::sim

@@ -149,10 +149,8 @@ bool Nemesis::Transfer() {
 
 // As on SIGTERM, which often ends the process soon after.
 bool Nemesis::HandOver() {
-  const uint32_t leader = world_.Leader();
-  if (leader == 0 || world_.options().servers == 1) return false;
-  world_.trace.Add("fault: server {} is to hand over", leader);
-  world_.machine(leader).process->HandOver();
+  const uint32_t leader = HandOverNow();
+  if (leader == 0) return false;
   if (random_.Chance(0.5)) return true;
   UndoAfter(Between(0, 100), [this, leader, starts = world_.machine(leader).starts] {
     const Machine& machine = world_.machine(leader);
@@ -161,6 +159,14 @@ bool Nemesis::HandOver() {
     UndoAfter(Between(20, 2'000), [this, leader] { Restart(leader); });
   });
   return true;
+}
+
+uint32_t Nemesis::HandOverNow() {
+  const uint32_t leader = world_.Leader();
+  if (leader == 0 || world_.options().servers == 1) return 0;
+  world_.trace.Add("fault: server {} is to hand over", leader);
+  world_.machine(leader).process->HandOver();
+  return leader;
 }
 
 // A client is silent for a while; another server leads, and hears of it; the first one leads again

@@ -129,6 +129,11 @@ Options Options::FromSeed(uint64_t seed) {
   }
   options.kill_at_install_chance = chance(Fault::kKillAtInstall, 0.5);
   options.last_partition = !calm && random.Chance(0.3);
+  if (random.Chance(0.3)) {
+    options.message_bytes_max = 7 * static_cast<size_t>(random.Between(1'000, 3'000));
+    options.padding_bytes_max = options.message_bytes_max * 3 / 14;  // three times in one write
+    options.outstanding_max = static_cast<uint32_t>(random.Between(4, 16));
+  }
   return options;
 }
 
@@ -143,13 +148,14 @@ std::string Options::Describe() const {
       "seed={} servers={} clients={} time_scale={} chaos_ms={} fault_interval_ms={} think_time_ms={} "
       "session_timeout_ms={} sync_max_us={} hunts_leaders={} outstanding_max={} "
       "watch_ring_changes={} snapshot_entries={} watch_window={} drop={} duplicate={} reorder={} "
-      "break={} kill_at_vote={} kill_at_ack={} kill_at_install={} last_partition={} faults={}",
+      "break={} kill_at_vote={} kill_at_ack={} kill_at_install={} last_partition={} "
+      "message_bytes_max={} faults={}",
       seed, servers, clients, time_scale, absl::ToInt64Milliseconds(chaos),
       absl::ToInt64Milliseconds(fault_interval), absl::ToInt64Milliseconds(think_time),
       absl::ToInt64Milliseconds(session_timeout), absl::ToInt64Microseconds(sync_max),
       hunts_leaders, outstanding_max, watch_ring_changes, snapshot_entries, watch_window,
       drop_chance, duplicate_chance, reorder_chance, break_chance, kill_at_vote_chance,
-      kill_at_ack_chance, kill_at_install_chance, last_partition,
+      kill_at_ack_chance, kill_at_install_chance, last_partition, message_bytes_max,
       faults.empty() ? "none" : faults);
 }
 

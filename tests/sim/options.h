@@ -82,6 +82,10 @@ struct Options {
   double kill_at_vote_chance = 0;  // per vote
   double kill_at_ack_chance = 0;   // per acknowledgement of a follower
   double kill_at_install_chance = 0;  // per piece of a snapshot that was asked for
+  // Of one message between servers. In some worlds small, and in proportion all that is put together
+  // to go into one: entries, proposals, pieces of snapshots.
+  size_t message_bytes_max = 7 << 20;
+  size_t padding_bytes_max = 0;       // of what clients write, each time
   std::array<bool, kFaults> enabled{};
 
   bool Enabled(Fault fault) const { return enabled[static_cast<size_t>(fault)]; }

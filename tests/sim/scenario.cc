@@ -4,7 +4,10 @@
 #include <functional>
 
 #include "tests/sim/check_admission.h"
+#include "tests/sim/check_log_matching.h"
+#include "tests/sim/check_one_shot_watches.h"
 #include "tests/sim/check_reads.h"
+#include "tests/sim/check_session_order.h"
 #include "tests/sim/check_sessions.h"
 #include "tests/sim/check_watches.h"
 #include "tests/sim/check_writes.h"
@@ -148,7 +151,7 @@ class Scenario {
   void Check() {
     const bool came_to_an_end = world_.violations.empty();
     CheckLogMatching(world_.Disks(), world_.violations);
-    const Model model(world_.log, world_.violations);
+    const Model model(world_.log, world_.digests.digests(), world_.violations);
     if (!world_.violations.empty() && came_to_an_end) return;
     CheckWrites(world_.history, model, world_.violations);
     CheckSessionOrder(world_.history, model, world_.violations);

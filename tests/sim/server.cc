@@ -64,6 +64,7 @@ coord::ServiceOptions ServiceOptionsOf(uint32_t server_id, const Options& option
   coord::ServiceOptions service;
   service.server_id = server_id;
   service.watch_ring_changes_max = options.watch_ring_changes;
+  service.write_run_bytes_max = options.message_bytes_max / 7;
   service.attach_timeout *= options.time_scale;
   service.applied_wait_max *= options.time_scale;
   service.touch_interval *= options.time_scale;

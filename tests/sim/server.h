@@ -120,6 +120,12 @@ class Process {
 struct Machine {
   explicit Machine(SimScheduler& scheduler) : disk(scheduler), snapshots(scheduler.random()) {}
 
+  // Of the disk that log and snapshots share.
+  void SetRoom(coord::raft::DiskRoom room) {
+    disk.SetRoom(room);
+    snapshots.SetCapacity(room == coord::raft::DiskRoom::kNothing ? 0 : uint64_t{1} << 40);
+  }
+
   coord::ReplicaOptions options;
   base::Uuid ensemble_id;  // of its identity file
   coord::SimDisk disk;

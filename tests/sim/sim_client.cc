@@ -134,6 +134,9 @@ Operation& SimClient::NewOperation(Kind kind, std::string path) {
 
 client::Data SimClient::NewTag(Operation& operation) {
   operation.tag = fmt::format("{}#{}", serial_, operation.number);
+  if (options_.padding_bytes_max > 0) {
+    operation.tag.append(random_.Below(options_.padding_bytes_max), '.');
+  }
   return operation.tag;
 }
 

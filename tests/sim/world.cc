@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/check.h"
 #include "base/parse.h"
+#include "coord/storage/snapshot_file.h"
+#include "tests/sim/check_leader_completeness.h"
 
 namespace bellwether::sim {
 namespace {
@@ -20,6 +23,15 @@ coord::PeerAddress AddressOf(uint32_t server) {
   return {ServerId(server), "server" + std::to_string(server) + ":2192"};
 }
 
+// Of the ensemble as it forms.
+coord::raft::Membership FirstMembership(uint32_t servers) {
+  coord::raft::Membership membership;
+  for (uint32_t id = 1; id <= servers; ++id) {
+    membership.members.push_back({ServerId(id), AddressOf(id).address});
+  }
+  return membership;
+}
+
 // The files of whole snapshots, oldest first, by what they are of.
 std::map<LogIndex, std::string> SnapshotsIn(SimFolder& folder) {
   constexpr std::string_view kKind = "snapshot-";
@@ -31,6 +43,13 @@ std::map<LogIndex, std::string> SnapshotsIn(SimFolder& folder) {
     snapshots[LogIndex(static_cast<uint64_t>(*base::ParseInteger(index, 0, INT64_MAX)))] = file;
   }
   return snapshots;
+}
+
+bool IsWhole(SimFolder& folder, const std::string& snapshot) {
+  auto file = folder.Open(snapshot, base::Folder::Mode::kRead);
+  CHECK(file.ok());
+  const auto reader = coord::SnapshotFileReader::Open(*std::move(file));
+  return reader.ok() && coord::VerifySnapshot(**reader).ok();
 }
 
 const char* NameOf(coord::Role role) {
@@ -54,8 +73,10 @@ World::World(const Options& options, bool print_trace)
       network(scheduler),
       trace(scheduler, print_trace),
       violations(trace),
-      log(violations),
       elections(violations),
+      state_machines(log, violations),
+      digests(violations),
+      members(FirstMembership(options.servers), violations),
       client_network(
           scheduler, [this](uint32_t server) { return machines_.at(server)->process.get(); },
           options.watch_window),
@@ -64,6 +85,11 @@ World::World(const Options& options, bool print_trace)
   network.duplicate_chance = options.duplicate_chance;
   network.reorder_chance = options.reorder_chance;
   network.break_chance = options.break_chance;
+  network.message_bytes_max = options.message_bytes_max;
+  network.on_too_large = [this](ServerId from, ServerId to, size_t bytes) {
+    violations.Add("message size", "server {} has {} bytes for server {} in one message", from, bytes,
+                   to);
+  };
   std::vector<coord::PeerAddress> servers;
   for (uint32_t id = 1; id <= options.servers; ++id) {
     servers.push_back(AddressOf(id));
@@ -78,9 +104,15 @@ World::World(const Options& options, bool print_trace)
     machine->options.heartbeat *= options.time_scale;
     machine->options.election_timeout *= options.time_scale;
     machine->options.snapshot_entries = options.snapshot_entries;
+    // In the proportions of the real ones.
+    machine->options.entry_bytes_max = options.message_bytes_max / 7;
+    machine->options.proposal_bytes_max = options.message_bytes_max / 7 * 6;
+    machine->options.snapshot_fetch.chunk_bytes =
+        static_cast<uint32_t>(options.message_bytes_max / 7);
     machine->options.grpc = ClientNetwork::AddressOf(id);
     machine->options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
     machine->disk.sync_last = options.sync_max;
+    members.AddServer(ServerId(id), machine->disk);
     machines_[id] = std::move(machine);
   }
   for (uint32_t slot = 1; slot <= options.clients; ++slot) clients_[slot] = nullptr;
@@ -102,6 +134,9 @@ void World::StartServer(uint32_t id) {
   trace.Add("server {} starts", id);
   log.OnStart(ServerId(id));
   elections.OnStart(ServerId(id));
+  if (const absl::Status records = machine.disk.CheckRecords(); !records.ok()) {
+    violations.Add("damage", "a crash of server {} left {}", id, records.ToString());
+  }
   ++machine.starts;
   machine.process = std::make_unique<Process>(
       machine.options, machine.ensemble_id, options_,
@@ -134,13 +169,21 @@ void World::WipeServer(uint32_t id) {
   machine.readmitting = true;
 }
 
-void World::DamageServer(uint32_t id) {
+bool World::DamageServer(uint32_t id) {
   Machine& machine = this->machine(id);
   CHECK(machine.process == nullptr);
-  trace.Add("server {} has a damaged log", id);
+  const std::optional<coord::SimDisk::Damaged> damaged = machine.disk.Damage();
+  if (!damaged.has_value()) return false;
+  trace.Add("server {} has a damaged log: {}", id, damaged->what);
+  if (!absl::IsDataLoss(damaged->found)) {
+    violations.Add("damage", "server {} goes on with a damaged log ({}): {}", id, damaged->what,
+                   damaged->found.ToString());
+    return true;
+  }
   machine.disk.Wipe();
   machine.options.folder_id = base::Uuid::FromRandom(id, scheduler.random().Next());
   machine.readmitting = true;
+  return true;
 }
 
 void World::MakeNew(uint32_t id) {
@@ -148,24 +191,44 @@ void World::MakeNew(uint32_t id) {
   machine(id).readmitting = false;
 }
 
+std::string World::SpareNewestSnapshot(uint32_t id) {
+  Machine& machine = this->machine(id);
+  std::map<LogIndex, std::string> snapshots = SnapshotsIn(machine.snapshots);
+  std::erase_if(snapshots, [&machine](const auto& snapshot) {
+    return !IsWhole(machine.snapshots, snapshot.second);
+  });
+  if (snapshots.empty()) return "";
+  const LogIndex older = snapshots.size() < 2 ? LogIndex() : std::prev(snapshots.end(), 2)->first;
+  return machine.disk.durable_first() > older + 1 ? "" : snapshots.rbegin()->second;
+}
+
+void World::DamageSnapshot(uint32_t id, const std::string& file) {
+  SimFolder& folder = machine(id).snapshots;
+  const size_t bytes = folder.content(file).size();
+  folder.Damage(file, kSnapshotFrontBytes + scheduler.random().Below(bytes - kSnapshotFrontBytes));
+}
+
 bool World::SpoilNewestSnapshot(uint32_t id) {
   Machine& machine = this->machine(id);
   CHECK(machine.process == nullptr);
-  const std::map<LogIndex, std::string> snapshots = SnapshotsIn(machine.snapshots);
-  if (snapshots.empty()) return false;
-  const LogIndex older = snapshots.size() < 2 ? LogIndex() : std::prev(snapshots.end(), 2)->first;
-  if (machine.disk.durable_first() > older + 1) return false;
-  const std::string& newest = snapshots.rbegin()->second;
+  const std::string newest = SpareNewestSnapshot(id);
+  if (newest.empty()) return false;
   const bool gone = scheduler.random().Chance(0.3);
-  trace.Add("server {} goes on from {} instead of {}, which is {}", id, older,
-            snapshots.rbegin()->first, gone ? "gone" : "damaged");
+  trace.Add("server {} goes on without {}, which is {}", id, newest, gone ? "gone" : "damaged");
   if (gone) {
     CHECK(machine.snapshots.Remove(newest).ok() && machine.snapshots.Sync().ok());
   } else {
-    const size_t bytes = machine.snapshots.content(newest).size();
-    machine.snapshots.Damage(newest, kSnapshotFrontBytes +
-                                         scheduler.random().Below(bytes - kSnapshotFrontBytes));
+    DamageSnapshot(id, newest);
   }
+  return true;
+}
+
+bool World::RotNewestSnapshot(uint32_t id) {
+  CHECK(machine(id).process != nullptr);
+  const std::string newest = SpareNewestSnapshot(id);
+  if (newest.empty() || Installing(id) || machine(id).disk.unsynced() > 0) return false;
+  trace.Add("{} of server {} rots", newest, id);
+  DamageSnapshot(id, newest);
   return true;
 }
 
@@ -201,16 +264,16 @@ uint32_t World::Leader() const {
   return leader;
 }
 
-uint32_t World::Readmitting() {
-  uint32_t count = 0;
+std::set<ServerId> World::Emptied() {
+  std::set<ServerId> emptied;
   for (auto& [id, machine] : machines_) {
     const auto& hard_state = machine->disk.durable_hard_state();
     if (hard_state.has_value() && hard_state->standing == coord::raft::Standing::kVoter) {
       machine->readmitting = false;
     }
-    if (machine->readmitting) ++count;
+    if (machine->readmitting) emptied.insert(ServerId(id));
   }
-  return count;
+  return emptied;
 }
 
 void World::OnLeadership(ServerId server, const coord::Leadership& leadership,
@@ -219,12 +282,15 @@ void World::OnLeadership(ServerId server, const coord::Leadership& leadership,
             leadership.term, leadership.leader);
   elections.OnLeadership(server, leadership);
   if (leadership.role != coord::Role::kLeader) return;
-  log.OnLeader(server, leadership.term, elections.newest_term(), server_log);
+  CheckLeaderCompleteness(log, server, leadership.term, elections.newest_term(), server_log,
+                          violations);
   if (on_leader) on_leader(server.value());
 }
 
 void World::OnApply(ServerId server, const coord::CommittedBatch& batch) {
+  state_machines.OnApply(server, batch);
   log.OnApply(server, batch, scheduler.now());
+  if (members.OnApply(server, batch)) members.CheckUnderWay(Emptied());
 }
 
 void World::OnSnapshotTaken(ServerId server) {
@@ -234,11 +300,12 @@ void World::OnSnapshotTaken(ServerId server) {
 
 void World::OnRestored(ServerId server, LogIndex index) {
   trace.Add("server {} continues from the snapshot of {}", server, index);
+  state_machines.OnRestored(server, index);
   log.OnRestored(server, index);
 }
 
 void World::OnState(ServerId server, LogIndex index, uint64_t digest) {
-  log.OnState(server, index, digest);
+  digests.OnState(server, index, digest);
 }
 
 void World::OnFatal(ServerId server, const absl::Status& status) {

@@ -3,10 +3,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "tests/sim/check_digests.h"
 #include "tests/sim/check_elections.h"
+#include "tests/sim/check_memberships.h"
+#include "tests/sim/check_state_machine.h"
 #include "tests/sim/client_network.h"
 #include "tests/sim/committed_log.h"
 #include "tests/sim/history.h"
@@ -31,6 +35,9 @@ class World : private ServerObserver {
   History history;
   CommittedLog log;
   ElectionChecker elections;
+  StateMachineChecker state_machines;
+  DigestChecker digests;
+  MembershipChecker members;
   ClientNetwork client_network;
   FaultCounts faults;
   uint64_t snapshots = 0;  // taken by servers
@@ -50,11 +57,14 @@ class World : private ServerObserver {
   // what is left does not reach its log, as behind an installed one: then the log is of no use
   // either. Requires: it is down.
   bool SpoilNewestSnapshot(uint32_t id);
+  // One byte of its newest snapshot is another one while it runs. False, and nothing happened, as
+  // above, or while it is being installed or the log is being written. Requires: it runs.
+  bool RotNewestSnapshot(uint32_t id);
   // A snapshot of another server is here in part, or not yet what its state and its log begin with.
   bool Installing(uint32_t id);
-  // Its log is damaged and was set aside: the folder still knows its ensemble, and has a new id.
-  // Requires: it is down.
-  void DamageServer(uint32_t id);
+  // Its log is damaged, found to be so and set aside: the folder still knows its ensemble, and has a
+  // new id. False, and nothing happened, when there is nothing on its disk. Requires: it is down.
+  bool DamageServer(uint32_t id);
   Machine& machine(uint32_t id) { return *machines_.at(id); }
   // A server that is none of the first ones, behind them by id; 0: there is none.
   uint32_t spare() const { return options_.Enabled(Fault::kNewServer) ? options_.servers + 1 : 0; }
@@ -64,7 +74,7 @@ class World : private ServerObserver {
   // The server that leads with a quorum; 0: none.
   uint32_t Leader() const;
   // Servers that were wiped and don't vote yet.
-  uint32_t Readmitting();
+  uint32_t Readmitting() { return static_cast<uint32_t>(Emptied().size()); }
 
   // Clients, by the machine they run on.
   void StartClient(uint32_t slot);
@@ -80,6 +90,11 @@ class World : private ServerObserver {
   void OnRestored(ServerId server, LogIndex index) override;
   void OnState(ServerId server, LogIndex index, uint64_t digest) override;
   void OnFatal(ServerId server, const absl::Status& status) override;
+
+  // The file of the newest whole snapshot, when the server can go on without it; else "".
+  std::string SpareNewestSnapshot(uint32_t id);
+  void DamageSnapshot(uint32_t id, const std::string& file);
+  std::set<ServerId> Emptied();
 
   const Options options_;
   std::map<uint32_t, std::unique_ptr<Machine>> machines_;

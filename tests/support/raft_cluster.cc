@@ -33,6 +33,7 @@ void RaftCluster::Start(ServerId id) {
   server.core = *std::move(core);
   server.seen = server.disk.hard_state;
   server.seen_commit = LogIndex(0);
+  server.led = Term(0);
   server.wanted.reset();
   Restore(id, server, options.snapshot);
 }
@@ -175,6 +176,8 @@ void RaftCluster::Execute(ServerId id, Ready ready) {
                       ready.soft_state->leader));
     if (ready.soft_state->role == Role::kLeader) CheckLeader(id);
   }
+  CHECK(server.core->role() != Role::kLeader || ready.truncate_from == LogIndex(0),
+        "leader {} truncates its log from {}", id, ready.truncate_from);
   Carry(std::move(ready.messages));
   if (ready.NeedsPersist() || !ready.messages_after_persist.empty()) {
     server.disk.Add(FakeDisk::Write{ready.id, ready.truncate_from, std::move(ready.entries),
@@ -384,6 +387,28 @@ void RaftCluster::Check(ServerId id) {
   server.seen.term = server.core->term();
   server.seen.standing = server.core->standing();
   server.seen_commit = server.core->commit();
+  CheckAppendOnly(id);
+}
+
+// Leader append-only: in its term a leader's log only grows. What stood in its middle can't change
+// without a truncation, which Execute sees.
+void RaftCluster::CheckAppendOnly(ServerId id) {
+  Server& server = servers_.at(id);
+  const RaftCore& core = *server.core;
+  if (core.role() != Role::kLeader) {
+    server.led = Term(0);
+    return;
+  }
+  if (server.led == core.term()) {
+    CHECK(core.last_index() >= server.led_last, "leader {} of term {} removed entries from its log",
+          id, core.term());
+    CHECK(server.led_last < core.compacted_index() ||
+              core.TermAt(server.led_last) == server.led_last_term,
+          "leader {} of term {} replaced entry {}", id, core.term(), server.led_last);
+  }
+  server.led = core.term();
+  server.led_last = core.last_index();
+  server.led_last_term = *core.TermAt(core.last_index());
 }
 
 // Election safety, and leader completeness: the new leader has all that was ever applied.

@@ -19,8 +19,8 @@ namespace bellwether::coord::raft {
 
 // An ensemble of RaftCores in memory: nothing happens by itself, everything is decided by the calls
 // and the seed. After every step it checks each core's invariants and the safety of the whole:
-// election safety, log matching, leader completeness, state machine safety (paper figure 3), and
-// that a read's index covers everything that had been applied anywhere when the read was asked for.
+// election safety, leader append-only, log matching, leader completeness, state machine safety
+// (paper figure 3), and that a read's index covers everything that had been applied anywhere when the read was asked for.
 class RaftCluster {
  public:
   using Edge = std::pair<ServerId, ServerId>;  // from, to
@@ -98,6 +98,10 @@ class RaftCluster {
     std::optional<WantedSnapshot> wanted;
     HardState seen;  // for monotonicity within an incarnation
     LogIndex seen_commit;
+    // While it leads: that term, and where its log ended.
+    Term led;
+    LogIndex led_last;
+    Term led_last_term;
   };
 
   Server& at(uint32_t server) { return servers_.at(ServerId(server)); }
@@ -111,6 +115,7 @@ class RaftCluster {
   Membership MembershipBy(LogIndex index) const;
   void Check(ServerId id);
   void CheckLeader(ServerId id);
+  void CheckAppendOnly(ServerId id);
   void CheckLogMatching() const;
   void Trace(std::string line);
 

@@ -115,6 +115,7 @@ absl::StatusOr<std::unique_ptr<base::File>> SimFolder::Open(const std::string& n
     RETURN_IF_ERROR(BeginCall());
     Make({"", name, std::make_shared<Node>()});
   }
+  if (mode == Mode::kRead) RETURN_IF_ERROR(read_error_);
   const auto found = names_.find(name);
   if (found == names_.end()) return absl::NotFoundError("there is no '" + Path(name) + "'");
   return std::make_unique<OpenedFile>(*this, Path(name), found->second);

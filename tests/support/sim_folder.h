@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/folder.h"
@@ -18,6 +19,7 @@ namespace bellwether {
 // - CrashAfter: the process dies in the middle of a call: from then on nothing it does has an effect
 //   and every call fails, until Crash
 // - SetCapacity: a disk of so many bytes; appending beyond it leaves a part and fails
+// - SetReadError: as of a process that has no descriptors left, or of a disk that can't read
 // - Damage: one bit of a file is another one
 class SimFolder : public base::Folder {
  public:
@@ -29,6 +31,8 @@ class SimFolder : public base::Folder {
   // The `calls`-th change from now on (0 = the next one) is the first without its full effect.
   void CrashAfter(uint64_t calls) { calls_left_ = calls; }
   void SetCapacity(uint64_t bytes) { capacity_ = bytes; }
+  // From now on no file can be opened for reading, until OK is set.
+  void SetReadError(absl::Status error) { read_error_ = std::move(error); }
   // Requires: the file has a byte there.
   void Damage(const std::string& name, uint64_t offset);
 
@@ -37,6 +41,8 @@ class SimFolder : public base::Folder {
   bool Has(const std::string& name) const { return names_.contains(name); }
   // Requires: Has.
   const std::string& content(const std::string& name) const { return names_.at(name)->content; }
+  // Bytes of it that no crash takes away. Requires: Has.
+  size_t synced(const std::string& name) const { return names_.at(name)->synced; }
 
   absl::StatusOr<std::unique_ptr<base::File>> Open(const std::string& name, Mode mode) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
@@ -70,6 +76,7 @@ class SimFolder : public base::Folder {
   Names synced_names_;
   std::vector<Change> unsynced_;
   uint64_t capacity_ = uint64_t{1} << 40;
+  absl::Status read_error_;
   uint64_t calls_ = 0;
   uint64_t calls_left_ = UINT64_MAX;
   uint64_t failed_calls_ = 0;  // of a dead process

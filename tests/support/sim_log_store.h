@@ -2,21 +2,27 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "coord/raft/message.h"
 #include "coord/replica/log_store.h"
+#include "coord/storage/log_check.h"
 #include "tests/support/sim_executor.h"
 
 namespace bellwether::coord {
 
 // A server's disk: outlives the processes that use it, one at a time. Fault model, that of LogStore:
 // - a sync takes between sync_first and sync_last; what is asked during one shares the next
-// - Crash keeps what was durable and a random prefix of the requests after that, each whole
+// - Crash keeps what was durable and a random prefix of the requests after that, each whole: one that is
+//   torn is gone, since a database sums each. The vote file may lack the last of them
+// - Damage spoils what was durable, as no crash does
 // - FailWrites: the next sync and all after it fail, and what they carried is lost
-// - SetFull: there is room for upkeep only; writes still succeed, as they have the reserve
+// - SetRoom: there is room for upkeep only, or for nothing; writes still succeed, as they have the
+//   reserve
 // - Wipe: the folder is empty again
 class SimDisk {
  public:
@@ -28,8 +34,19 @@ class SimDisk {
   // With the process; before a new store is opened on it.
   void Crash();
   void Wipe();
+  struct Damaged {
+    std::string what;    // for people
+    absl::Status found;  // by the checks of the real log: DATA_LOSS is right
+  };
+  // Turns over a bit of an entry or a record, or loses one; then looks at all by the checks of the real
+  // log. When they take it for good, a store opened now begins with what they have read. nullopt:
+  // nothing is durable.
+  std::optional<Damaged> Damage();
+  // What they say of it as it is.
+  absl::Status CheckRecords() const;
   void FailWrites() { failing_ = true; }
-  void SetFull(bool full) { full_ = full; }
+  void SetRoom(raft::DiskRoom room) { room_ = room; }
+  void SetFull(bool full) { SetRoom(full ? raft::DiskRoom::kUpkeep : raft::DiskRoom::kAll); }
 
   // Requests asked for and not yet durable.
   size_t unsynced() const { return volatile_.size(); }
@@ -60,13 +77,25 @@ class SimDisk {
     void Apply(const PersistRequest& request);
   };
 
+  // As the real one stores it: log_format.h.
+  struct Image {
+    LogRecords records;
+    std::map<std::string, std::string> entries;
+  };
+
+  LogRecords StoredRecords() const;
+  Image Store() const;
+  absl::StatusOr<Content> Load(const Image& image) const;
+  std::string Spoil(Image& image);
+
   SimScheduler& scheduler_;
   Content durable_;
+  std::optional<raft::HardState> vote_file_;
   std::deque<PersistRequest> volatile_;  // asked, not yet durable
   uint64_t syncs_ = 0;
   uint64_t requests_lost_ = 0;
   bool failing_ = false;
-  bool full_ = false;
+  raft::DiskRoom room_ = raft::DiskRoom::kAll;
 };
 
 // A LogStore on a SimDisk. Belongs to one process; destroyed with it, its writes end there.

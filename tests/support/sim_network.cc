@@ -2,11 +2,74 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/check.h"
 
 namespace bellwether::coord {
+namespace {
+
+constexpr size_t kFrameOverhead = 64;  // numbers and ids of a message
+constexpr size_t kItemOverhead = 16;   // likewise of each item in it
+
+size_t BytesOf(const std::vector<PeerAddress>& servers) {
+  size_t bytes = 0;
+  for (const PeerAddress& server : servers) bytes += server.address.size() + kItemOverhead;
+  return bytes;
+}
+
+size_t BytesOf(const std::vector<std::string>& items) {
+  size_t bytes = 0;
+  for (const std::string& item : items) bytes += item.size() + kItemOverhead;
+  return bytes;
+}
+
+// What a message holds beyond that.
+struct PayloadBytes {
+  size_t operator()(const Hello& hello) const {
+    return hello.grpc.size() + BytesOf(hello.servers) + BytesOf(hello.members) +
+           hello.heard_empty.size() * kItemOverhead;
+  }
+  size_t operator()(const raft::Message& message) const {
+    size_t bytes = 0;
+    if (const auto* append = std::get_if<raft::AppendRequest>(&message.body)) {
+      for (const raft::EntryPtr& entry : append->entries) bytes += raft::EntryBytes(*entry);
+    } else if (const auto* install = std::get_if<raft::InstallSnapshot>(&message.body)) {
+      bytes += raft::Encode(install->snapshot.membership).size();
+    }
+    return bytes;
+  }
+  size_t operator()(const Forward& forward) const {
+    return BytesOf(forward.commands) + BytesOf(forward.principals);
+  }
+  size_t operator()(const ForwardReply& reply) const { return reply.status.message().size(); }
+  size_t operator()(const ReadIndexRequest& request) const { return BytesOf(request.notes); }
+  size_t operator()(const ReadIndexReply&) const { return 0; }
+  size_t operator()(const Note& note) const { return note.note.size(); }
+  size_t operator()(const Broadcast& broadcast) const { return broadcast.note.size(); }
+  size_t operator()(const SnapshotChunkRequest&) const { return 0; }
+  size_t operator()(const SnapshotChunk& chunk) const { return chunk.data.size(); }
+  size_t operator()(const HoldForwards&) const { return 0; }
+  size_t operator()(const MembershipRequest& request) const {
+    return request.change.address.size();
+  }
+  size_t operator()(const MembershipReply& reply) const {
+    if (!reply.view.ok()) return reply.view.status().message().size();
+    size_t bytes = 0;
+    for (const MemberInfo& member : reply.view->members) {
+      bytes += member.address.size() + member.grpc.size() + 2 * kItemOverhead;
+    }
+    return bytes;
+  }
+};
+
+// Of the frame in which it would travel, roughly.
+size_t FrameBytes(const PeerMessage& message) {
+  return kFrameOverhead + std::visit(PayloadBytes(), message);
+}
+
+}  // namespace
 
 // --- Links
 
@@ -31,8 +94,20 @@ void SimNetwork::Isolate(ServerId server, Cut cut) {
   }
 }
 
+void SimNetwork::ReleaseOneWay(ServerId from, ServerId to) {
+  auto released = held_back_.extract(Pair(from, to));
+  if (released.empty()) return;
+  for (Kept& kept : released.mapped()) {
+    Deliver(kept.connection, from, to, Latency(), /*in_order=*/true, std::move(kept.message));
+  }
+}
+
 void SimNetwork::HealAll() {
   one_way_cuts_.clear();
+  while (!held_back_.empty()) {
+    const Pair pair = held_back_.begin()->first;
+    ReleaseOneWay(pair.first, pair.second);
+  }
   const std::map<Pair, Cut> cuts = std::exchange(cuts_, {});
   for (const auto& [pair, cut] : cuts) {
     if (cut != Cut::kNone) ScheduleConnect(pair.first, pair.second);
@@ -108,8 +183,18 @@ void SimNetwork::Break(ServerId a, ServerId b) {
 void SimNetwork::Send(const std::shared_ptr<Connection>& connection, ServerId from, ServerId to,
                       PeerMessage message) {
   if (on_send) on_send(from, to, message);
+  if (const size_t bytes = FrameBytes(message); bytes > message_bytes_max) {
+    ++counts_.lost;
+    ++counts_.too_large;
+    if (on_too_large) on_too_large(from, to, bytes);
+    return;
+  }
   if (!connection->open || !Carries(from, to)) {
     ++counts_.lost;
+    return;
+  }
+  if (auto held = held_back_.find(Pair(from, to)); held != held_back_.end()) {
+    held->second.push_back({connection, std::move(message)});
     return;
   }
   if (scheduler_.random().Chance(loss_chance)) {

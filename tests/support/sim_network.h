@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -21,9 +22,11 @@ class SimTransport;
 //   connections are independent, so messages of different servers overtake each other
 // - a message is lost with loss_chance; connections break by themselves with break_chance per
 //   message sent
+// - a message that the transport between real servers does not take (coord/peer, ExchangeLimits) is lost
 // - messages of the core (and only they: it says that it bears it) are delivered twice with
 //   duplicate_chance, and delayed past later ones with reorder_chance
 // - what goes one way over a link may be lost while the other way works; both ends believe in it
+// - what goes one way over a link may be held back, and then arrives in order without a loss
 // - two servers connect when each has the other among its servers; one that is not is told so, at the
 //   other's first attempts
 // - a cut link carries nothing. A broken cut ends the connection at both ends; a silent one lets
@@ -41,6 +44,9 @@ class SimNetwork {
   double break_chance = 0;
   double duplicate_chance = 0;
   double reorder_chance = 0;
+  size_t message_bytes_max = 7 << 20;  // a larger one can't be sent
+  // Hears of a message that can't be sent, and how large it is; may be null.
+  std::function<void(ServerId from, ServerId to, size_t bytes)> on_too_large;
   // Hears of every message that leaves a server, inside a task of that server. May be null.
   std::function<void(ServerId from, ServerId to, const PeerMessage& message)> on_send;
 
@@ -51,12 +57,16 @@ class SimNetwork {
   // Loses what `from` sends to `to`, until HealOneWay or HealAll.
   void CutOneWay(ServerId from, ServerId to) { one_way_cuts_.insert({from, to}); }
   void HealOneWay(ServerId from, ServerId to) { one_way_cuts_.erase({from, to}); }
+  // Keeps what `from` sends to `to`, until ReleaseOneWay or HealAll.
+  void HoldBackOneWay(ServerId from, ServerId to) { held_back_.try_emplace(Pair(from, to)); }
+  void ReleaseOneWay(ServerId from, ServerId to);
   void HealAll();
 
   struct Counts {
     uint64_t delivered = 0;
     uint64_t lost = 0;     // for whatever reason
     uint64_t dropped = 0;  // of those, by loss_chance
+    uint64_t too_large = 0;  // of those, by message_bytes_max
     uint64_t duplicated = 0;
     uint64_t reordered = 0;
     uint64_t broken = 0;
@@ -71,6 +81,12 @@ class SimNetwork {
   struct Connection {
     bool open = true;
     std::map<ServerId, absl::Duration> last_delivery;  // by receiver
+  };
+
+  // A message that was sent over a connection.
+  struct Kept {
+    std::shared_ptr<Connection> connection;  // shared as in connections_
+    PeerMessage message;
   };
 
   static Pair PairOf(ServerId a, ServerId b) { return a < b ? Pair(a, b) : Pair(b, a); }
@@ -93,7 +109,8 @@ class SimNetwork {
   std::map<ServerId, SimTransport*> transports_;              // of live processes
   std::map<Pair, std::shared_ptr<Connection>> connections_;  // shared with what is on its way
   std::map<Pair, Cut> cuts_;
-  std::set<Pair> one_way_cuts_;  // from, to
+  std::set<Pair> one_way_cuts_;                  // from, to
+  std::map<Pair, std::vector<Kept>> held_back_;  // likewise; each in the order in which it was sent
   Counts counts_;
 };
 

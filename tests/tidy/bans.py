@@ -12,7 +12,8 @@ _CALLS = [
     ("thread", r"std::j?thread\b|\bpthread_create\b|std::async\b", ["base/thread.h", "base/thread.cc"],
      "use base::Thread or an Executor"),
     ("sleep", r"\b(?:u|nano)?sleep\s*\(|\bsleep_(?:for|until)\b|absl::SleepFor",
-     ["tests/support/", "tests/integration/"], "wait for a condition, or use Executor::RunAfter"),
+     ["base/pacer.cc", "tests/support/", "tests/integration/"],
+     "wait for a condition, or use Executor::RunAfter"),
     ("fopen", r"\bf(?:re)?open\s*\(", [], "use base/file.h"),
     ("mutex", r"absl::(?:Mutex|MutexLock|CondVar|Notification|BlockingCounter)\b"
      r"|std::(?:recursive_|timed_|shared_)?mutex\b|std::condition_variable"

@@ -3,6 +3,7 @@
 import re
 
 _CLASS = re.compile(r"^(?:class|struct)\b[^;(){}=:]*\b(\w+)(?: final)?\s*(?::[^;{]*)?\{", re.MULTILINE)
+_INNER_CLASS = re.compile(_CLASS.pattern.replace("^", r"\s*", 1))
 _ABOVE_CLASS = re.compile(r"^\s*(?:template\b.*|\[\[.*\]\])$")
 _ACCESS = re.compile(r"^\s*(public|private|protected)\s*:")
 # Members whose meaning is fixed by the language.
@@ -72,17 +73,21 @@ def _members(file, first, last):
             continued = depth == 0 and not re.search(r"[;:}{]\s*$", code)
 
 
+def _is_of_client_library(file):
+    return file.path.startswith("client/") and not file.path.startswith("client/examples/")
+
+
 def _public_client_headers(tree):
-    """Headers of client/ that the rest of the repository includes, as a user's program would."""
-    used = {header for file in tree.cpp if file.folder != "client" and not file.is_test
-            for header in re.findall(r'#\s*include\s*"(client/[^"/]+)"', file.text)}
-    return [file for file in tree.headers if file.path in used]
+    """Headers of client/ and its folders that programs include, as a user's program would."""
+    used = {header for file in tree.cpp if not _is_of_client_library(file) and not file.is_test
+            for header in re.findall(r'#\s*include\s*"(client/[^"]+)"', file.text)}
+    return [file for file in tree.headers if file.path in used and _is_of_client_library(file)]
 
 
 def _check_public_members(file, match):
     """A member has a comment above it or behind it, or continues a group (no blank line) that
-    begins with a comment."""
-    is_public = file.code[match.start():].startswith("struct")
+    begins with a comment. The same holds within public classes inside."""
+    is_public = match.group().lstrip().startswith("struct")
     first = file.line_of(match.end() - 1)
     last = file.line_of(_body_end(file.code, match.end() - 1)) - 1
     described = None  # the last member that a comment covers
@@ -91,6 +96,9 @@ def _check_public_members(file, match):
         if access:
             is_public = access.group(1) == "public"
             continue
+        inner = _INNER_CLASS.match(file.code, file.position_of(index + 1))
+        if is_public and inner:
+            yield from _check_public_members(file, inner)
         if not is_public or _SELF_EVIDENT.search(code) or _is_plain(code) or \
                 re.match(rf"^\s*(?:explicit\s+)?{match.group(1)}\s*\(", code):
             continue

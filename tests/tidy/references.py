@@ -1,5 +1,6 @@
 """What nobody refers to, and references to what isn't there: dead files, rules, RPC handlers."""
 
+import collections
 import re
 
 _CITATION = re.compile(r"\b([ZKR])([1-9]\d{0,2})\b")
@@ -13,10 +14,17 @@ _WELL_KNOWN = ("CMakeLists.txt", "README.md", "CMakePresets.json")
 
 
 def _check_headers(tree):
-    included = {header for file in tree.cpp for header in _INCLUDED.findall(file.text)}
+    """Its own source and unit tests don't make a header of the product live."""
+    users = collections.defaultdict(set)
+    for file in tree.cpp:
+        for header in _INCLUDED.findall(file.text):
+            users[header].add(file.path)
     for file in tree.headers:
-        if file.path not in included:
-            yield file.problem(1, "dead-file", "no file includes this header; delete it")
+        if not any(user != f"{file.path[:-2]}.cc" and
+                   (file.is_test or not user.startswith("tests/unit/"))
+                   for user in users[file.path]):
+            yield file.problem(1, "dead-file", "nothing but its own source and unit tests includes "
+                               "this header; delete it")
 
 
 def _is_built(tree, file, cmake):

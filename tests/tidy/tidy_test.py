@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Each rule of tests/tidy fires on a small bad tree, and only there."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -20,7 +21,8 @@ coord/raft -> base
 coord/rpc -> base proto grpc
 coord -> coord/* base
 client -> base
-client/examples -> client
+client/recipes -> client
+client/examples -> client client/recipes
 tests/* -> *
 no-json -> coord/raft
 """
@@ -32,11 +34,12 @@ GOOD = {
     "base/id.h": "#pragma once\n\n// A number.\nclass Id {};\n",
     "base/id.cc": '#include "base/id.h"\n\n#include <vector>\n',
     "coord/raft/CMakeLists.txt": "bellwether_library(coord_raft)\n",
+    "coord/raft/log.cc": '#include "base/id.h"\n',
     "coord/raft/core.cc": '#include "absl/x.h"\n#include "base/id.h"\nint Step() { return 1; }\n',
 }
 
 
-def run_tidy(changes):
+def run_tidy(changes, is_clone_of_another=False):
     """Runs tidy on GOOD with changes (None removes a file); returns (exit, output lines)."""
     with tempfile.TemporaryDirectory() as root:
         for path, text in {**GOOD, **changes}.items():
@@ -44,8 +47,12 @@ def run_tidy(changes):
                 file = pathlib.Path(root, path)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)
+        environment = dict(os.environ)
+        if is_clone_of_another:
+            subprocess.run(["git", "init", "--quiet", root], check=True)
+            environment["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"
         done = subprocess.run([sys.executable, str(HERE / "run"), "--root", root],
-                              capture_output=True, text=True, check=False)
+                              capture_output=True, text=True, check=False, env=environment)
         return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
@@ -58,13 +65,16 @@ class TidyTest(unittest.TestCase):
         self.assertEqual({found for _, found in problems}, {rule}, output)
         self.assertEqual(output[-1], f"tidy: FAILED problems={len(problems)}")
 
-    def assert_silent(self, changes):
-        status, output = run_tidy(changes)
+    def assert_silent(self, changes, is_clone_of_another=False):
+        status, output = run_tidy(changes, is_clone_of_another)
         self.assertEqual(status, 0, output)
         self.assertRegex(output[-1], r"^tidy: OK files=\d+$")
 
     def test_good_tree(self):
         self.assert_silent({})
+
+    def test_good_clone_that_belongs_to_another_user(self):
+        self.assert_silent({}, is_clone_of_another=True)
 
 
 class IncludesTest(TidyTest):
@@ -103,7 +113,8 @@ class IncludesTest(TidyTest):
         self.assert_fires("grpc-header", "coord/rpc/s.h", 2, {
             "coord/rpc/CMakeLists.txt": "bellwether_library(coord_rpc)\n",
             "coord/rpc/s.h": '#pragma once\n#include "bellwether/x.grpc.pb.h"\n',
-            "coord/rpc/s.cc": '#include "coord/rpc/s.h"\n#include "bellwether/x.grpc.pb.h"\n'})
+            "coord/rpc/s.cc": '#include "coord/rpc/s.h"\n#include "bellwether/x.grpc.pb.h"\n',
+            "coord/rpc/t.cc": '#include "coord/rpc/s.h"\n'})
 
     def test_own_header_not_first(self):
         self.assert_fires("own-header-first", "base/id.cc", 1,
@@ -204,6 +215,16 @@ class CommentsTest(TidyTest):
         header = "#pragma once\n// O.\nstruct O {\n  int wait = 1;\n};\n"
         self.assert_fires("public-comment", "client/c.h", 4, {**self.CLIENT, "client/c.h": header})
 
+    def test_recipes_and_classes_inside_of_classes_are_public_too(self):
+        header = ("#pragma once\n// R.\nclass R {\n public:\n  struct O {\n    int wait = 1;\n  };\n"
+                  " private:\n  struct P {\n    int wait = 1;\n  };\n};\n")
+        recipe = {"client/recipes/CMakeLists.txt": "bellwether_library(client_recipes)\n",
+                  "client/recipes/r.h": header, "client/recipes/r.cc": '#include "client/recipes/r.h"\n',
+                  "client/examples/CMakeLists.txt": "bellwether_program(e SOURCES e.cc)\n",
+                  "client/examples/e.cc": '#include "client/recipes/r.h"\n'}
+        self.assert_fires("public-comment", "client/recipes/r.h", 6, recipe)
+        self.assert_silent({**recipe, "client/recipes/r.h": header.replace("wait = 1;", "wait = 1;  // s", 1)})
+
     def test_described_members_of_the_client(self):
         header = ("#pragma once\n// O.\nstruct O {\n  int wait = 1;  // ms\n  std::string path;\n"
                   "  Stat stat;\n  // First and last.\n  int first = 1;\n  int last = 2;\n};\n")
@@ -211,7 +232,8 @@ class CommentsTest(TidyTest):
 
     def test_inner_headers_of_the_client_may_be_brief(self):
         header = "#pragma once\n// O.\nstruct O {\n  int wait = 1;\n};\n"
-        self.assert_silent({**self.CLIENT, "client/c.h": header, "client/examples/e.cc": "int a;\n"})
+        self.assert_silent({**self.CLIENT, "client/c.h": header, "client/examples/e.cc": "int a;\n",
+                            "client/d.cc": '#include "client/c.h"\n'})
 
     def test_proto(self):
         good = ("package bellwether.x;\n// M.\nmessage M {\n  // Bytes.\n  int32 a = 1;\n"
@@ -226,6 +248,18 @@ class CommentsTest(TidyTest):
 class ReferencesTest(TidyTest):
     def test_header_never_included(self):
         self.assert_fires("dead-file", "base/dead.h", 1, {"base/dead.h": "#pragma once\n"})
+
+    def test_header_used_by_its_own_source_and_unit_test_only(self):
+        dead = {"base/dead.h": "#pragma once\n", "base/dead.cc": '#include "base/dead.h"\n',
+                "tests/CMakeLists.txt": "bellwether_test(base DEPS base)\n",
+                "tests/unit/base/dead_test.cc": '#include "base/dead.h"\n'}
+        self.assert_fires("dead-file", "base/dead.h", 1, dead)
+        self.assert_silent({**dead, "coord/raft/log.cc": '#include "base/dead.h"\n#include "base/id.h"\n'})
+
+    def test_header_for_unit_tests(self):
+        self.assert_silent({"tests/CMakeLists.txt": "bellwether_test(base DEPS base)\n",
+                            "tests/unit/base/fake.h": "#pragma once\n",
+                            "tests/unit/base/id_test.cc": '#include "base/id.h"\n#include "tests/unit/base/fake.h"\n'})
 
     def test_source_not_built(self):
         self.assert_fires("dead-file", "coord/x.cc", 1, {"coord/x.cc": "int a;\n"})

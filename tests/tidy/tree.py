@@ -68,6 +68,9 @@ class File:
     def line_of(self, position):
         return self.text.count("\n", 0, position) + 1
 
+    def position_of(self, line):
+        return sum(map(len, self.text.splitlines(keepends=True)[:line - 1]))
+
     def problem(self, line, rule, advice):
         return Problem(self.path, line, rule, advice)
 
@@ -88,7 +91,8 @@ class Tree:
             return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*")
                           if path.relative_to(self.root).parts[0] != "build")
         listing = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others",
+             "--exclude-standard"],
             cwd=self.root, check=True, capture_output=True, text=True).stdout
         return sorted(set(filter(None, listing.split("\0"))))
 

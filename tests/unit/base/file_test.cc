@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
@@ -54,12 +55,32 @@ TEST(File, ReadsUpToTheBoundAndNoFurther) {
   EXPECT_EQ(ReadFile(folder / "f", 99999).status().code(), absl::StatusCode::kResourceExhausted);
 }
 
+TEST(File, BoundsWhatItReads) {
+  const ScratchFolder folder;
+  ASSERT_TRUE(WriteFileDurably(folder / "f", std::string(50'000, 'x')).ok());
+  EXPECT_EQ(ReadFile(folder / "f", 50'000)->size(), 50'000u);
+  const absl::Status status = ReadFile(folder / "f", 49'999).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(MessageOf(status), HasSubstr("larger than 49999 bytes; give a smaller one"));
+}
+
 TEST(File, AFailedWriteKeepsTheOldContent) {
   const ScratchFolder folder;
   ASSERT_TRUE(WriteFileDurably(folder / "f", "old").ok());
   std::filesystem::create_directory(folder / "f.tmp");  // the temporary file can't be created
   EXPECT_FALSE(WriteFileDurably(folder / "f", "new").ok());
   EXPECT_EQ(*ReadFile(folder / "f"), "old");
+}
+
+TEST(File, AShortageIsNoFullDiskAndNoBrokenOne) {
+  for (const int error : {EMFILE, ENFILE, ENOMEM}) {
+    const absl::Status status = FileError("open", "/x", error);
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(MessageOf(status), HasSubstr("cannot open '/x'"));
+    EXPECT_THAT(MessageOf(status), HasSubstr("try again"));
+  }
+  EXPECT_EQ(FileError("write", "/x", ENOSPC).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(FileError("read", "/x", EIO).code(), absl::StatusCode::kInternal);
 }
 
 TEST(File, CreatesFoldersWithTheirParents) {

@@ -91,5 +91,14 @@ TEST(Parse, TellsLoopbackAddresses) {
   }
 }
 
+TEST(Parse, TellsAddressesThatStandForAll) {
+  for (const char* text : {"0.0.0.0:1", "0.0.0.0:0", "[::]:1"}) {
+    EXPECT_TRUE(ParseHostPort(text)->IsAny()) << text;
+  }
+  for (const char* text : {"127.0.0.1:1", "10.0.0.0:1", "0.0.0.0.example.com:1", "[::1]:1"}) {
+    EXPECT_FALSE(ParseHostPort(text)->IsAny()) << text;
+  }
+}
+
 }  // namespace
 }  // namespace bellwether::base

@@ -28,6 +28,27 @@ TEST(Status, ErrorsAreRejectedUnlessSaidOtherwise) {
             Outcome::kUnknown);
 }
 
+TEST(Status, ReasonIsForProgramsAndTheMessageForPeople) {
+  const absl::Status error =
+      ErrorWithReason(absl::StatusCode::kNotFound, "no_node", "no znode /a");
+  EXPECT_EQ(error.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(StdView(error.message()), "no znode /a");
+  EXPECT_EQ(ReasonOf(error), "no_node");
+  EXPECT_EQ(OutcomeOf(error), Outcome::kRejected);
+}
+
+TEST(Status, WithoutAReasonIsLikeAnyOther) {
+  EXPECT_EQ(ReasonOf(absl::NotFoundError("no znode /a")), "");
+  EXPECT_EQ(ReasonOf(absl::OkStatus()), "");
+  EXPECT_EQ(ErrorWithReason(absl::StatusCode::kNotFound, "", "no znode /a"),
+            absl::NotFoundError("no znode /a"));
+}
+
+TEST(Status, AnnotationKeepsTheReason) {
+  const absl::Status error = ErrorWithReason(absl::StatusCode::kNotFound, "no_node", "/a");
+  EXPECT_EQ(ReasonOf(Annotate(error, "get")), "no_node");
+}
+
 TEST(Status, AnnotationKeepsCodeAndOutcome) {
   const absl::Status annotated = Annotate(
       UnknownOutcome(absl::StatusCode::kDeadlineExceeded, "no answer in 10 s"), "set '/a'");

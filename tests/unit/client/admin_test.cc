@@ -46,6 +46,16 @@ TEST_F(AdminTest, AsksEachLeaderForItsOffsetsAndSaysWhichPartitionsHaveNone) {
   EXPECT_EQ(ReasonOf(offsets[3].status()), "partition_offline");
 }
 
+TEST_F(AdminTest, AsksEachBrokerForItselfAndSaysWhichDoesNotAnswer) {
+  brokers_.down = {"b0:1"};
+  const auto statuses = admin_->StatusOf({"b1:1", "b0:1"});
+  ASSERT_EQ(statuses.size(), 2u);
+  ASSERT_TRUE(statuses[0].ok());
+  EXPECT_EQ(statuses[0]->id, BrokerId(1));
+  EXPECT_EQ(statuses[0]->disk_free_bytes, 1000u);
+  EXPECT_TRUE(absl::IsUnavailable(statuses[1].status()));
+}
+
 TEST_F(AdminTest, CreatesAndDeletesTopics) {
   EXPECT_EQ(admin_->CreateTopic({.name = "n"}).value(), base::Uuid(2, 2));
   EXPECT_TRUE(admin_->DeleteTopic("t").ok());

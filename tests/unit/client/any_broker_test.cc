@@ -113,6 +113,27 @@ TEST_F(AnyBrokerTest, ABrokerThatAnswersNonsenseIsLikeOneThatDoesNotAnswer) {
   EXPECT_EQ(answer_->status().code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(AnyBrokerTest, ChangesNameTheClusterThatAnsweredFirst) {
+  Start({"b0:1"}, 1);
+  const auto change = [this] {
+    brokers_->Do([this] {
+      broker::v1::CreateTopicRequest request;
+      request.set_name("t");
+      any_->CreateTopic(std::move(request), absl::Seconds(1), [](const auto&) {});
+      any_->DeleteTopic("t", absl::Seconds(1), [](const auto&) {});
+    });
+  };
+  brokers_->metadata.set_ensemble_id(base::Uuid().Bytes());  // a broker without a session yet
+  change();
+  brokers_->metadata.set_ensemble_id(base::Uuid(1, 2).Bytes());
+  change();
+  brokers_->metadata.set_ensemble_id(base::Uuid(3, 4).Bytes());
+  change();
+  const std::string first = base::Uuid(1, 2).Bytes();
+  EXPECT_THAT(brokers_->ensembles_named,
+              ::testing::ElementsAre("", "", first, first, first, first));
+}
+
 TEST_F(AnyBrokerTest, ACallLostAfterABrokerWasFoundHasAnUnknownOutcome) {
   Start({"b0:1"}, 1);
   absl::StatusOr<bool> deleted = true;

@@ -4,126 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "base/status.h"
 #include "client/errors.h"
-#include "tests/unit/client/fake_ensemble.h"
 #include "gmock/gmock.h"
-#include "gtest/gtest.h"
+#include "tests/unit/client/coord_client_fixture.h"
 
 namespace bellwether::client {
 namespace {
 
 using ::testing::ElementsAre;
-
-constexpr uint64_t kSession = 0x100000000000007;
-
-coord::v1::SessionResponse AttachedFrame(uint64_t generation, uint64_t last_sequence,
-                                         int64_t zxid = 10) {
-  coord::v1::SessionResponse frame;
-  coord::v1::Attached& attached = *frame.mutable_attached();
-  attached.set_session_id(kSession);
-  attached.set_password("0123456789abcdef");
-  attached.set_generation(generation);
-  attached.set_timeout_ms(9000);
-  attached.set_last_sequence(last_sequence);
-  attached.set_ensemble_id(base::Uuid(1, 2).Bytes());
-  attached.set_server_id(1);
-  attached.set_zxid(zxid);
-  return frame;
-}
-
-void SetError(absl::StatusCode code, const std::string& reason, common::v1::Outcome outcome,
-              common::v1::Error& error) {
-  error.set_code(static_cast<int>(code));
-  error.set_reason(reason);
-  error.set_message(reason + " it says");
-  error.set_outcome(outcome);
-}
-
-coord::v1::SessionResponse SetDone(uint64_t request_id, int64_t zxid, int version) {
-  coord::v1::SessionResponse frame;
-  frame.mutable_response()->set_request_id(request_id);
-  frame.mutable_response()->set_zxid(zxid);
-  frame.mutable_response()->mutable_set_data()->mutable_stat()->set_version(version);
-  return frame;
-}
-
-coord::v1::SessionResponse GetDone(uint64_t request_id, int64_t zxid, const std::string& data) {
-  coord::v1::SessionResponse frame;
-  frame.mutable_response()->set_request_id(request_id);
-  frame.mutable_response()->set_zxid(zxid);
-  frame.mutable_response()->mutable_get()->set_data(data);
-  return frame;
-}
-
-coord::v1::SessionResponse Failed(uint64_t request_id, int64_t zxid, absl::StatusCode code,
-                                  const std::string& reason,
-                                  common::v1::Outcome outcome = common::v1::OUTCOME_REJECTED) {
-  coord::v1::SessionResponse frame;
-  frame.mutable_response()->set_request_id(request_id);
-  frame.mutable_response()->set_zxid(zxid);
-  SetError(code, reason, outcome, *frame.mutable_response()->mutable_error());
-  return frame;
-}
-
-class CoordClientTest : public ::testing::Test {
- protected:
-  CoordClientTest() {
-    CoordOptions options;
-    options.addresses = {"a:1", "b:1", "c:1"};
-    options.session_timeout = absl::Seconds(9);
-    options.seed = 7;
-    client_ = std::make_unique<CoordClient>(options, executor_, executor_, ensemble_);
-    client_->AddStateListener([this](SessionState state) { states_.push_back(state); });
-    client_->Start();
-    executor_.Run();
-  }
-
-  FakeEnsemble::Session& Last() { return *ensemble_.sessions.back(); }
-  void Deliver(coord::v1::SessionResponse frame) { Last().Deliver(executor_, std::move(frame)); }
-  void Break() { Last().End(executor_, absl::UnavailableError("connection reset")); }
-
-  // Sets a znode and puts what came of it in `results_` under the value.
-  void Set(const std::string& value) {
-    client_->Set("/a", value, kAnyVersion, {}, [this, value](absl::StatusOr<SetResult> result) {
-      results_.emplace_back(value, result.status());
-    });
-  }
-  void Get(const std::string& label) {
-    client_->Get("/a", {}, [this, label](absl::StatusOr<GetResult> result) {
-      results_.emplace_back(label, result.status());
-    });
-  }
-
-  // "data/sequence" of the writes and "get" of the reads sent on the last connection.
-  std::vector<std::string> Sent() {
-    std::vector<std::string> sent;
-    for (const coord::v1::Request& request : Last().Requests()) {
-      sent.push_back(request.has_set_data()
-                         ? request.set_data().data() + "/" + std::to_string(request.sequence())
-                         : "get");
-    }
-    return sent;
-  }
-
-  // "value outcome" of all results so far.
-  std::vector<std::string> Results() {
-    std::vector<std::string> texts;
-    for (const auto& [value, status] : results_) {
-      texts.push_back(value + (status.ok() ? " ok"
-                               : base::OutcomeOf(status) == base::Outcome::kUnknown
-                                   ? " unknown"
-                                   : " rejected"));
-    }
-    return texts;
-  }
-
-  ManualExecutor executor_;
-  FakeEnsemble ensemble_;
-  std::vector<SessionState> states_;
-  std::vector<std::pair<std::string, absl::Status>> results_;
-  std::unique_ptr<CoordClient> client_;
-};
 
 TEST_F(CoordClientTest, OpensASessionWithANonceAndSendsWhatWaited) {
   Set("x");
@@ -157,6 +45,27 @@ TEST_F(CoordClientTest, ReattachesElsewhereWithItsPasswordAndHighestZxid) {
   Deliver(AttachedFrame(2, 1));
   EXPECT_THAT(states_, ElementsAre(SessionState::kConnected, SessionState::kSuspended,
                                    SessionState::kConnected));
+}
+
+// R34: the leader is lost, and with it the answer, while the connection to a server that waits for it
+// stands.
+TEST_F(CoordClientTest, AnAttachThatIsNotAnsweredIsSentElsewhereLongBeforeTheSessionTimesOut) {
+  Set("x");
+  const std::string nonce = Last().sent.at(0).attach().nonce();
+  const std::string first = Last().address;
+  executor_.Advance(absl::Seconds(3));
+  ASSERT_EQ(ensemble_.sessions.size(), 2u);
+  EXPECT_NE(Last().address, first);
+  EXPECT_EQ(Last().sent.at(0).attach().nonce(), nonce) << "it might get two sessions";
+  Deliver(AttachedFrame(1, 0));
+  EXPECT_THAT(Sent(), ElementsAre("x/1"));
+  executor_.Advance(absl::Seconds(1));
+  Break();
+  ASSERT_EQ(ensemble_.sessions.size(), 3u);
+  executor_.Advance(absl::Seconds(3));
+  ASSERT_EQ(ensemble_.sessions.size(), 4u);
+  EXPECT_EQ(Last().sent.at(0).attach().session_id(), kSession);
+  EXPECT_EQ(client_->state(), SessionState::kSuspended) << "there is time left";
 }
 
 TEST_F(CoordClientTest, AfterALossWritesThatTookEffectAreUnknownAndTheOthersSentAgain) {
@@ -357,6 +266,19 @@ TEST_F(CoordClientTest, ExpiryIsFinalAndFailsEverything) {
   EXPECT_EQ(ensemble_.sessions.size(), 2u);
 }
 
+TEST_F(CoordClientTest, CallsOfOneAnswerNameTheEnsembleOnceItIsKnown) {
+  const auto call = [this] {
+    client_->Upgrade("a:1", false, absl::Seconds(1), [](const auto&) {});
+    client_->Membership("a:1", MembershipChange(), absl::Seconds(1), [](const auto&) {});
+    client_->SaveSnapshot("a:1", 0, 0, 0, absl::Seconds(1), [](const auto&) {});
+  };
+  call();
+  Deliver(AttachedFrame(1, 0));
+  call();
+  const std::string known = base::Uuid(1, 2).Bytes();
+  EXPECT_THAT(ensemble_.ensembles_named, ElementsAre("", "", "", known, known, known));
+}
+
 // As after a restore.
 TEST_F(CoordClientTest, SessionOfAnotherEnsembleExpiresAtItsDeadline) {
   const auto refuse = [this] {
@@ -403,6 +325,7 @@ TEST_F(CoordClientTest, BackoffGrowsOnlyWhenAllServersFailed) {
   EXPECT_EQ(ensemble_.sessions.size(), 4u);
 }
 
+// R35.
 TEST_F(CoordClientTest, OneShotWatchesFireOnceAndReportALostConnection) {
   std::vector<WatchEventType> events;
   const auto watch = [&events](const WatchEvent& event) { events.push_back(event.type); };
@@ -463,88 +386,6 @@ TEST_F(CoordClientTest, AFailedTransactionSaysWhere) {
   EXPECT_EQ(ReasonOf(status), "compare_failed");
   EXPECT_EQ(TransactionFailureOf(status).compare, 0);
   EXPECT_EQ(TransactionFailureOf(status).operation, -1);
-}
-
-// A client without a session, of its own options.
-class ReadOnlyClientTest : public CoordClientTest {
- protected:
-  ReadOnlyClientTest() {
-    CoordOptions options;
-    options.addresses = {"a:1", "b:1"};
-    options.read_only = true;
-    states_.clear();
-    client_ = std::make_unique<CoordClient>(options, executor_, executor_, ensemble_);
-    client_->AddStateListener([this](SessionState state) { states_.push_back(state); });
-    client_->Start();
-    executor_.Run();
-  }
-
-  static coord::v1::SessionResponse AttachedWithoutSession() {
-    coord::v1::SessionResponse frame;
-    frame.mutable_attached()->set_ensemble_id(base::Uuid(1, 2).Bytes());
-    frame.mutable_attached()->set_server_id(2);
-    frame.mutable_attached()->set_zxid(10);
-    return frame;
-  }
-  void GetStale(const std::string& label) {
-    ReadOptions options;
-    options.stale_ok = true;
-    client_->Get("/a", std::move(options), [this, label](absl::StatusOr<GetResult> result) {
-      results_.emplace_back(label, result.status());
-    });
-  }
-};
-
-TEST_F(ReadOnlyClientTest, ReadsWithoutASessionAndSendsNoKeepAlives) {
-  const coord::v1::Attach& attach = Last().sent.at(0).attach();
-  EXPECT_TRUE(attach.read_only());
-  EXPECT_EQ(attach.session_id(), 0u);
-  EXPECT_TRUE(attach.nonce().empty());
-  GetStale("r");
-  Deliver(AttachedWithoutSession());
-  EXPECT_EQ(client_->state(), SessionState::kConnected);
-  EXPECT_EQ(client_->session().id, SessionId());
-  EXPECT_EQ(client_->session().server_id, 2u);
-  ASSERT_EQ(Last().Requests().size(), 1u);
-  EXPECT_TRUE(Last().Requests()[0].stale_ok());
-  EXPECT_EQ(Last().Requests()[0].generation(), 0u);
-  Deliver(GetDone(1, 12, "v"));
-  EXPECT_THAT(Results(), ElementsAre("r ok"));
-  executor_.Advance(absl::Minutes(5));
-  EXPECT_THAT(Last().KeepAlives(), ElementsAre());
-  EXPECT_THAT(states_, ElementsAre(SessionState::kConnected));
-}
-
-TEST_F(ReadOnlyClientTest, GoesToAnotherServerWithWhatItAsked) {
-  const std::string first = Last().address;
-  Break();
-  EXPECT_NE(Last().address, first);
-  Deliver(AttachedWithoutSession());
-  GetStale("r");
-  Break();
-  executor_.Advance(absl::Seconds(1));
-  EXPECT_TRUE(Last().sent.at(0).attach().read_only());
-  Deliver(AttachedWithoutSession());
-  EXPECT_EQ(Last().Requests().size(), 1u);
-  EXPECT_THAT(states_, ElementsAre(SessionState::kConnected, SessionState::kConnecting,
-                                   SessionState::kConnected));
-}
-
-TEST_F(ReadOnlyClientTest, RefusesWhatNeedsALeader) {
-  Deliver(AttachedWithoutSession());
-  Set("w");
-  Get("r");
-  absl::Status sync, close;
-  client_->Sync({}, [&](auto result) { sync = result.status(); });
-  client_->CloseSession({}, [&](auto result) { close = result.status(); });
-  executor_.Run();
-  EXPECT_THAT(Results(), ElementsAre("w rejected", "r rejected"));
-  EXPECT_EQ(ReasonOf(results_.at(0).second), "read_only");
-  EXPECT_EQ(ReasonOf(sync), "read_only");
-  EXPECT_EQ(ReasonOf(close), "read_only");
-  EXPECT_THAT(Last().Requests(), ::testing::IsEmpty());
-  GetStale("stale");
-  EXPECT_EQ(Last().Requests().size(), 1u) << "the client goes on";
 }
 
 TEST_F(CoordClientTest, RefusesWhatExceedsItsBounds) {

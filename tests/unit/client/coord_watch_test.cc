@@ -111,6 +111,7 @@ class CoordWatchTest : public ::testing::Test {
   std::unique_ptr<CoordWatch> watch_;
 };
 
+// R35.
 TEST_F(CoordWatchTest, DeliversStateThenChangesAndResumesByZxidAtAnotherServer) {
   Start(Recursive());
   EXPECT_EQ(Last().request.from_zxid(), 0);

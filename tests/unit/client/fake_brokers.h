@@ -182,6 +182,7 @@ class FakeBrokers {
   std::vector<broker::v1::ListOffsetsResponse::Answer> offsets;  // by partition of "t"
   std::set<std::string> down;                                    // addresses
   std::vector<std::string> asked;                                // addresses, for metadata
+  std::vector<std::string> ensembles_named;                      // by changes of topics
   bool loses_changes = false;  // deletions of topics are not answered: the connection breaks
   bool accepts_all = false;  // batches are answered at once, all with offset 0
   std::vector<std::shared_ptr<ProduceStream>> produce_streams;  // shared with their calls
@@ -243,20 +244,31 @@ class FakeBrokers {
       }
       Reply(address, std::move(response), std::move(answer));
     }
-    void CreateTopic(const std::string& address, absl::Duration, broker::v1::CreateTopicRequest,
+    void CreateTopic(const std::string& address, absl::Duration,
+                     broker::v1::CreateTopicRequest request,
                      Answer<broker::v1::CreateTopicResponse> answer) override {
+      brokers_.ensembles_named.push_back(request.ensemble_id());
       broker::v1::CreateTopicResponse response;
       response.set_topic_id(base::Uuid(2, 2).Bytes());
       Reply(address, std::move(response), std::move(answer));
     }
-    void DeleteTopic(const std::string& address, absl::Duration, broker::v1::DeleteTopicRequest,
+    void DeleteTopic(const std::string& address, absl::Duration,
+                     broker::v1::DeleteTopicRequest request,
                      Answer<broker::v1::DeleteTopicResponse> answer) override {
+      brokers_.ensembles_named.push_back(request.ensemble_id());
       if (brokers_.loses_changes) {
         return executor_.Post([answer = std::move(answer)]() mutable {
           answer(absl::UnavailableError("connection reset"));
         });
       }
       Reply(address, broker::v1::DeleteTopicResponse(), std::move(answer));
+    }
+    void Status(const std::string& address, absl::Duration, broker::v1::StatusRequest,
+                Answer<broker::v1::StatusResponse> answer) override {
+      broker::v1::StatusResponse response;
+      response.set_broker_id(address.at(1) - '0');
+      response.set_disk_free_bytes(1000);
+      Reply(address, std::move(response), std::move(answer));
     }
 
    private:

@@ -135,27 +135,31 @@ class FakeEnsemble : public CoordConnector {
     callback(absl::UnimplementedError("not played"));
   }
 
-  void Upgrade(const std::string&, coord::v1::UpgradeRequest, absl::Duration,
+  void Upgrade(const std::string&, coord::v1::UpgradeRequest request, absl::Duration,
                absl::AnyInvocable<void(absl::StatusOr<coord::v1::UpgradeResponse>)> callback)
       override {
+    ensembles_named.push_back(request.ensemble_id());
     callback(absl::UnimplementedError("not played"));
   }
 
-  void Membership(const std::string&, coord::v1::MembershipRequest, absl::Duration,
+  void Membership(const std::string&, coord::v1::MembershipRequest request, absl::Duration,
                   absl::AnyInvocable<void(absl::StatusOr<coord::v1::MembershipResponse>)> callback)
       override {
+    ensembles_named.push_back(request.ensemble_id());
     callback(absl::UnimplementedError("not played"));
   }
 
-  void SaveSnapshot(const std::string&, coord::v1::SaveSnapshotRequest, absl::Duration,
+  void SaveSnapshot(const std::string&, coord::v1::SaveSnapshotRequest request, absl::Duration,
                     absl::AnyInvocable<void(absl::StatusOr<coord::v1::SaveSnapshotResponse>)>
                         callback) override {
+    ensembles_named.push_back(request.ensemble_id());
     callback(absl::UnimplementedError("not played"));
   }
 
   // Shared with the calls, which may go first or last.
   std::vector<std::shared_ptr<Session>> sessions;
   std::vector<std::shared_ptr<Watch>> watches;
+  std::vector<std::string> ensembles_named;  // by calls of one answer, which it refuses
 
  private:
   struct FakeSessionCall : SessionCall {

@@ -63,6 +63,7 @@ class LockTest : public ::testing::Test {
   FakeTree tree_{ensemble_, executor_};
 };
 
+// R41.
 TEST_F(LockTest, MakesItsParentsAndIsHeldByOneAtATimeWithGrowingTokens) {
   const auto a = Acquire();
   const auto b = Acquire();
@@ -86,6 +87,7 @@ TEST_F(LockTest, WhoLeavesTheLineLetsNobodyPast) {
   EXPECT_FALSE(b->token.has_value());
 }
 
+// R31: an answer that was lost leaves no second znode behind.
 TEST_F(LockTest, ACreateOfUnknownOutcomeStandsInLineOnce) {
   const auto a = Acquire();
   EXPECT_TRUE(Release(*a).ok());
@@ -173,6 +175,7 @@ class ElectionTest : public LockTest {
   }
 };
 
+// R41.
 TEST_F(ElectionTest, TellsWhoLeadsSinceWhichTerm) {
   const auto a = Campaign("a:1");
   const auto b = Campaign("b:1");

@@ -107,6 +107,20 @@ TEST(CoordOptions, RefuseAddressesThatAreNotLoopbackUnlessTold) {
   EXPECT_EQ(Good({"--listen", "0.0.0.0:1", "--allow-plaintext"}).listen.host, "0.0.0.0");
 }
 
+TEST(CoordOptions, TakeAnyAddressToTellClients) {
+  EXPECT_EQ(Good({"--advertise", "0.0.0.0:1"}).advertise, "0.0.0.0:1");
+  EXPECT_EQ(Good({"--advertise", "here"}).advertise, "here");
+}
+
+TEST(CheckAdvertised, FindsWhatClientsCannotConnectTo) {
+  for (const char* good : {"h.example:1", "10.1.2.3:65535", "127.0.0.1:1", "[fe80::1]:2"}) {
+    EXPECT_TRUE(CheckAdvertised(good).ok()) << good;
+  }
+  for (const char* bad : {"0.0.0.0:1", "[::]:1", "h:0", "here", ""}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(CheckAdvertised(bad))) << bad;
+  }
+}
+
 TEST(CoordOptions, RefuseTimeoutsThatCannotWork) {
   EXPECT_THAT(BadOf2({"--election-timeout", "1ms"}), HasSubstr("50ms"));
   EXPECT_THAT(BadOf2({"--io-threads", "0"}), HasSubstr("--io-threads"));

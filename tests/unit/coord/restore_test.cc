@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <string_view>
 
 #include "base/clock.h"
 #include "base/folder.h"
@@ -16,10 +15,10 @@
 #include "coord/replica/formation.h"
 #include "coord/storage/rocks_log_store.h"
 #include "coord/storage/snapshot_file.h"
-#include "coord/tree/snapshot_codec.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/snapshot_files.h"
 #include "tests/unit/coord/tree/tree_fixture.h"
 
 namespace bellwether::coord {
@@ -56,18 +55,7 @@ class Restore : public testing::Test {
   }
 
   void Write(const std::string& name) {
-    auto folder = base::OpenFolder(scratch_.path());
-    auto file = (*folder)->Open(name, base::Folder::Mode::kCreate);
-    SnapshotFileWriter writer(**file);
-    raft::SnapshotMeta meta;
-    meta.index = raft::LogIndex(17);
-    meta.term = raft::Term(3);
-    meta.membership.members = {{raft::ServerId(1), "other:1"}};
-    ASSERT_TRUE(writer.WriteHeader(meta).ok());
-    ASSERT_TRUE(tree::WriteSnapshot(machine_.state, [&writer](std::string_view record) {
-                  return writer.Append(record);
-                }).ok());
-    ASSERT_TRUE(writer.WriteEnd().ok());
+    ASSERT_TRUE(WriteStateFile(scratch_, name, machine_.state).ok());
   }
 
   std::string Refused() {

@@ -13,19 +13,24 @@ class HttpServerTest : public testing::Test {
  protected:
   void Open() {
     auto server = HttpServer::Open(HostPort{.host = "127.0.0.1", .port = 0},
-                                   AdminRoutes(metrics_, [this] { return checks_; }));
+                                   AdminRoutes(metrics_, [this] { return checks_; }), metrics_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
 
-  // Sends the bytes on a connection of its own; returns all that comes back.
-  std::string Ask(const std::string& bytes) {
+  int Connect() {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(server_->address().port);
     inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
     EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    return fd;
+  }
+
+  // Sends the bytes on a connection of its own; returns all that comes back.
+  std::string Ask(const std::string& bytes) {
+    const int fd = Connect();
     EXPECT_EQ(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
     std::string answer;
@@ -73,9 +78,18 @@ TEST_F(HttpServerTest, OtherProgramsBytesGetAnErrorAndHurtNobody) {
   EXPECT_TRUE(Ask("GET /livez HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200 "));
 }
 
+TEST_F(HttpServerTest, ClosesAndCountsConnectionsBeyondItsBound) {
+  Open();
+  std::vector<int> idle;
+  for (int i = 0; i < 64; ++i) idle.push_back(Connect());
+  EXPECT_EQ(Ask("GET /livez HTTP/1.1\r\n\r\n"), "");
+  EXPECT_EQ(metrics_.AddCounter("bell_http_connections_refused_total", "").value(), 1u);
+  for (const int fd : idle) close(fd);
+}
+
 TEST_F(HttpServerTest, PortInUseIsNamed) {
   Open();
-  const auto second = HttpServer::Open(server_->address(), {});
+  const auto second = HttpServer::Open(server_->address(), {}, metrics_);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(std::string(second.status().message()).find(server_->address().ToString()),
             std::string::npos);

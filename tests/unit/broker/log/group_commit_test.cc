@@ -1,5 +1,6 @@
+#include "absl/functional/function_ref.h"
 #include "base/status.h"
-#include "tests/unit/broker/log/fault_env.h"
+#include "tests/support/fault_file_system.h"
 #include "tests/unit/broker/log/log_fixture.h"
 
 namespace bellwether::broker {
@@ -53,6 +54,64 @@ TEST_F(GroupCommitTest, OneSyncServesWhatQueuedUpOfAllPartitions) {
   EXPECT_EQ(Metric("bell_log_appended_batches_total"), 601u);
 }
 
+TEST_F(GroupCommitTest, OneSyncChangesManyPartitions) {
+  constexpr int kPartitions = 100;
+  Open();
+  AppendValue(*Create(0), "the slices are there now");
+  std::vector<PartitionSpec> wanted;
+  std::vector<TopicPartition> ids;
+  for (int partition = 0; partition <= kPartitions; ++partition) {
+    wanted.push_back({Id(partition), {.retention_bytes = 1}});
+    ids.push_back(Id(partition));
+  }
+  const auto syncs_of = [this](absl::FunctionRef<std::vector<absl::Status>()> change) {
+    const uint64_t before = Metric("bell_log_syncs_total");
+    const std::vector<absl::Status> outcomes = change();
+    EXPECT_EQ(outcomes.size(), kPartitions + 1u);
+    for (size_t i = 1; i < outcomes.size(); ++i) EXPECT_TRUE(outcomes[i].ok()) << outcomes[i];
+    return Metric("bell_log_syncs_total") - before;
+  };
+  // Another one may be that of a slice made ahead.
+  EXPECT_LE(syncs_of([&] { return store_->CreatePartitions(wanted); }), 2u);
+  for (PartitionSpec& spec : wanted) spec.config.retention_bytes = 77;
+  EXPECT_LE(syncs_of([&] { return store_->ConfigurePartitions(wanted); }), 2u);
+  Open();
+  EXPECT_EQ(store_->Partitions().size(), kPartitions + 1u);
+  EXPECT_EQ(store_->Find(Id(7))->config().retention_bytes, 77);
+  EXPECT_EQ(Values(*store_->Find(Id(0)), Offset(0)).size(), 1u) << "not made anew";
+  AppendValue(*store_->Find(Id(kPartitions)), "usable");
+  EXPECT_LE(syncs_of([&] { return store_->DeletePartitions(ids); }), 2u);
+  Open();
+  EXPECT_TRUE(store_->Partitions().empty());
+}
+
+TEST_F(GroupCommitTest, EachPartitionOfAListHasItsOwnOutcome) {
+  Open();
+  Create(0);
+  const std::vector<absl::Status> created = store_->CreatePartitions(
+      {{Id(0), {}}, {Id(1), {.retention_ms = -2}}, {Id(2), {}}, {Id(2), {}}});
+  EXPECT_EQ(created[0].code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(created[1].code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(created[2].ok());
+  EXPECT_EQ(created[3].code(), absl::StatusCode::kAlreadyExists);
+  const std::vector<absl::Status> deleted = store_->DeletePartitions({Id(1), Id(2), Id(2)});
+  EXPECT_EQ(deleted[0].code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(deleted[1].ok());
+  EXPECT_EQ(deleted[2].code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(GroupCommitTest, AFailedSyncFailsTheWholeListAndWhatFollows) {
+  Open();
+  Create(0);
+  files_->FailSyncs(true);
+  const std::vector<absl::Status> created = store_->CreatePartitions({{Id(1), {}}, {Id(2), {}}});
+  EXPECT_EQ(base::OutcomeOf(created[0]), base::Outcome::kUnknown);
+  EXPECT_EQ(base::OutcomeOf(created[1]), base::Outcome::kUnknown);
+  EXPECT_EQ(store_->Find(Id(1)), nullptr);
+  EXPECT_EQ(Delete(0).code(), absl::StatusCode::kUnavailable);
+  files_->FailSyncs(false);
+}
+
 TEST_F(GroupCommitTest, NothingIsAcknowledgedWithoutASync) {
   Open();
   const auto log = Create(0);
@@ -82,7 +141,7 @@ TEST_F(GroupCommitTest, AFailedSyncLeavesTheOutcomeUnknownAndIsFatal) {
   EXPECT_EQ(base::OutcomeOf(later.status()), base::Outcome::kRejected);
   EXPECT_EQ(log->offsets().high_watermark, Offset(1));
   EXPECT_EQ(Values(*log, Offset(0)), std::vector<std::string>{"kept"});
-  EXPECT_FALSE(store_->CreatePartition(Id(1), {}).ok());
+  EXPECT_FALSE(TryCreate(1).ok());
   store_->Stop();
   EXPECT_EQ(fatal_calls_, 1);
 }
@@ -121,8 +180,7 @@ TEST_F(GroupCommitTest, BelowTheDiskReserveAppendsAreRefusedAndReadsGoOn) {
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(base::OutcomeOf(refused.status()), base::Outcome::kRejected);
   EXPECT_NE(refused.status().message().find("disk full"), absl::string_view::npos);
-  EXPECT_EQ(store_->CreatePartition(Id(1), {}).status().code(),
-            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(TryCreate(1).code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(Metric("bell_log_disk_full"), 1u);
   EXPECT_EQ(Values(*log, Offset(0)), std::vector<std::string>{"before"});
   EXPECT_TRUE(store_->RunRetention(clock_.Wall()).ok());

@@ -99,9 +99,19 @@ class LogTest : public testing::Test {
   }
 
   std::shared_ptr<PartitionLog> Create(int32_t partition, const PartitionConfig& config = {}) {
-    auto created = store_->CreatePartition(Id(partition), config);
-    EXPECT_TRUE(created.ok()) << created.status();
-    return created.ok() ? *created : nullptr;
+    const absl::Status created = TryCreate(partition, config);
+    EXPECT_TRUE(created.ok()) << created;
+    return store_->Find(Id(partition));
+  }
+
+  absl::Status TryCreate(int32_t partition, const PartitionConfig& config = {}) {
+    return store_->CreatePartitions({{Id(partition), config}}).front();
+  }
+  absl::Status Configure(int32_t partition, const PartitionConfig& config) {
+    return store_->ConfigurePartitions({{Id(partition), config}}).front();
+  }
+  absl::Status Delete(int32_t partition) {
+    return store_->DeletePartitions({Id(partition)}).front();
   }
 
   static TopicPartition Id(int32_t partition) { return {base::Uuid(1, 2), partition}; }

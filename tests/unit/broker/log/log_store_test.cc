@@ -164,10 +164,9 @@ TEST_F(LogStoreTest, DeletionForgetsAndNeverReusesAUid) {
   AppendValue(*log, "old");
   std::atomic<int> woken = 0;
   log->NotifyWhenAbove(Offset(5), [&] { ++woken; });
-  EXPECT_EQ(store_->CreatePartition(Id(0), {}).status().code(),
-            absl::StatusCode::kAlreadyExists);
-  ASSERT_TRUE(store_->DeletePartition(Id(0)).ok());
-  EXPECT_EQ(store_->DeletePartition(Id(0)).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(TryCreate(0).code(), absl::StatusCode::kAlreadyExists);
+  ASSERT_TRUE(Delete(0).ok());
+  EXPECT_EQ(Delete(0).code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(woken, 1);
   EXPECT_EQ(store_->Find(Id(0)), nullptr);
   EXPECT_EQ(log->Read(Offset(0), 1).status().code(), absl::StatusCode::kNotFound);
@@ -179,7 +178,7 @@ TEST_F(LogStoreTest, DeletionForgetsAndNeverReusesAUid) {
   Open();
   log = store_->Find(Id(0));
   EXPECT_EQ(Values(*log, Offset(0)), std::vector<std::string>{"new"});
-  ASSERT_TRUE(store_->DeletePartition(Id(0)).ok());
+  ASSERT_TRUE(Delete(0).ok());
   Open();
   EXPECT_EQ(store_->Find(Id(0)), nullptr);
   EXPECT_EQ(store_->Partitions().size(), 1u);
@@ -221,15 +220,30 @@ TEST_F(LogStoreTest, RefusesAFolderInUse) {
   EXPECT_NE(status.message().find("stop the other process"), absl::string_view::npos);
 }
 
+TEST_F(LogStoreTest, TellsAStoreFromNoneAndFromPiecesOfOne) {
+  EXPECT_FALSE(*LogStore::IsAt(options_.path));
+  std::filesystem::create_directory(options_.path);
+  EXPECT_FALSE(*LogStore::IsAt(options_.path));
+  Open();
+  Create(0);
+  store_.reset();
+  EXPECT_TRUE(*LogStore::IsAt(options_.path));
+  std::filesystem::remove(options_.path + "/CURRENT");
+  EXPECT_EQ(LogStore::IsAt(options_.path).status().code(), absl::StatusCode::kDataLoss);
+  // An empty store in its place would delete the pieces.
+  const absl::Status opened = LogStore::Open(options_).status();
+  EXPECT_EQ(opened.code(), absl::StatusCode::kDataLoss) << opened;
+  EXPECT_NE(opened.message().find(options_.path), absl::string_view::npos);
+  EXPECT_NE(opened.message().find("restore it from a copy"), absl::string_view::npos);
+}
+
 TEST_F(LogStoreTest, RefusesConfigurationsThatMakeNoSense) {
   Open();
-  EXPECT_EQ(store_->CreatePartition(Id(0), {.retention_ms = -2}).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(TryCreate(0, {.retention_ms = -2}).code(), absl::StatusCode::kInvalidArgument);
   Create(0);
-  EXPECT_EQ(store_->Configure(Id(0), {.retention_bytes = -5}).code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(store_->Configure(Id(1), {}).code(), absl::StatusCode::kNotFound);
-  ASSERT_TRUE(store_->Configure(Id(0), {.retention_ms = 5}).ok());
+  EXPECT_EQ(Configure(0, {.retention_bytes = -5}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Configure(1, {}).code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(Configure(0, {.retention_ms = 5}).ok());
   Open();
   EXPECT_EQ(store_->Find(Id(0))->config().retention_ms, 5);
 }

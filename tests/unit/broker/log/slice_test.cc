@@ -120,7 +120,7 @@ TEST_F(SliceTest, ASliceStaysWhileAnyPartitionNeedsIt) {
   EXPECT_EQ(brief->offsets().log_start, Offset(1));
   EXPECT_EQ(brief->offsets().log_end, Offset(1));
   EXPECT_EQ(Values(*lasting, Offset(0)), std::vector<std::string>{"kept"});
-  ASSERT_TRUE(store_->DeletePartition(Id(1)).ok());
+  ASSERT_TRUE(Delete(1).ok());
   EXPECT_EQ(store_->RunRetention(clock_.Wall())->slices_dropped, 1);
 }
 
@@ -176,9 +176,9 @@ TEST_F(SliceTest, AChangedClassMovesNewAppendsOnly) {
   Open();
   auto log = Create(0, {.retention_ms = 1000});
   AppendValue(*log, "first class");
-  ASSERT_TRUE(store_->Configure(Id(0), {.retention_ms = -1}).ok());
+  ASSERT_TRUE(Configure(0, {.retention_ms = -1}).ok());
   AppendValue(*log, "last class");
-  ASSERT_TRUE(store_->Configure(Id(0), {.retention_ms = 1000}).ok());
+  ASSERT_TRUE(Configure(0, {.retention_ms = 1000}).ok());
   AppendValue(*log, "still there: its old slice has an older entry");
   EXPECT_EQ(Values(*log, Offset(0)).size(), 3u);
   log.reset();

@@ -56,8 +56,12 @@ TEST(BrokerOptions, OtherThanLoopbackNeedsConsent) {
   EXPECT_TRUE(Parse({"--id", "1", "--data-dir", "/x", "--listen", "10.0.0.1:9192",
                      "--allow-plaintext"})
                   .ok());
-  EXPECT_THAT(ErrorOf({"--id", "1", "--data-dir", "/x", "--listen", "0.0.0.0:9192",
-                       "--allow-plaintext"}),
+  for (const char* any : {"0.0.0.0:9192", "[::]:9192"}) {
+    EXPECT_THAT(
+        ErrorOf({"--id", "1", "--data-dir", "/x", "--listen", any, "--allow-plaintext"}),
+        HasSubstr("--advertise"));
+  }
+  EXPECT_THAT(ErrorOf({"--id", "1", "--data-dir", "/x", "--advertise", "h:0"}),
               HasSubstr("--advertise"));
 }
 

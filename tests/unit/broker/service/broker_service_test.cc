@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "base/status.h"
-#include "broker/service/refusal.h"
 #include "tests/unit/broker/service/cluster_fixture.h"
 
 namespace bellwether::broker {
@@ -28,7 +27,7 @@ class BrokerServiceTest : public ClusterFixture {
                         results_.push_back(result);
                       });
   }
-  std::string LastReason() { return RefusalReason(results_.back().status()); }
+  std::string LastReason() { return base::ReasonOf(results_.back().status()); }
 
   ServiceLimits limits_;
   bool within_deadline_ = true;
@@ -101,7 +100,7 @@ TEST_F(BrokerServiceTest, ProduceGoesOnPastTheDeadlineButLatestDoesNot) {
   Produce(MakeBatch(5));
   Log().Sync();
   EXPECT_TRUE(results_.back().ok());
-  EXPECT_EQ(RefusalReason(Service().ListOffset({.id = Id()}, kLatestTimestamp).status()),
+  EXPECT_EQ(base::ReasonOf(Service().ListOffset({.id = Id()}, kLatestTimestamp).status()),
             "session_deadline");
   EXPECT_EQ(Service().ListOffset({.id = Id()}, kEarliestTimestamp)->offset, Offset(0));
   within_deadline_ = true;

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "broker/service/refusal.h"
+#include "base/status.h"
 #include "tests/unit/broker/service/cluster_fixture.h"
 
 namespace bellwether::broker {
@@ -142,7 +142,7 @@ TEST_F(ConsumeStreamTest, OffsetsOutsideEndTheSubscription) {
     stream_->Subscribe(7, {.id = Id()}, Offset(offset));
     Drain();
     ASSERT_EQ(chunks_.size(), 1u) << offset;
-    EXPECT_EQ(RefusalReason(chunks_[0].error), "offset_out_of_range");
+    EXPECT_EQ(base::ReasonOf(chunks_[0].error), "offset_out_of_range");
     EXPECT_EQ(chunks_[0].offsets.log_start, Offset(2));
     EXPECT_EQ(chunks_[0].offsets.high_watermark, Offset(5));
   }
@@ -153,7 +153,7 @@ TEST_F(ConsumeStreamTest, OffsetsOutsideAreToldWithoutCredit) {
   stream_->Subscribe(7, {.id = Id()}, Offset(3));
   Drain();
   ASSERT_EQ(chunks_.size(), 1u);
-  EXPECT_EQ(RefusalReason(chunks_[0].error), "offset_out_of_range");
+  EXPECT_EQ(base::ReasonOf(chunks_[0].error), "offset_out_of_range");
 }
 
 TEST_F(ConsumeStreamTest, EndOfTheLeadershipEndsAWaitingSubscription) {
@@ -165,7 +165,7 @@ TEST_F(ConsumeStreamTest, EndOfTheLeadershipEndsAWaitingSubscription) {
   Show();
   Drain();
   ASSERT_EQ(chunks_.size(), 1u);
-  EXPECT_EQ(RefusalReason(chunks_[0].error), "partition_offline");
+  EXPECT_EQ(base::ReasonOf(chunks_[0].error), "partition_offline");
   EXPECT_EQ(Log().waits(), 0u);
 }
 
@@ -175,7 +175,7 @@ TEST_F(ConsumeStreamTest, UnknownPartitionIsRefusedUnderItsId) {
   Drain();
   ASSERT_EQ(chunks_.size(), 1u);
   EXPECT_EQ(chunks_[0].subscription_id, 9u);
-  EXPECT_EQ(RefusalReason(chunks_[0].error), "unknown_topic_or_partition");
+  EXPECT_EQ(base::ReasonOf(chunks_[0].error), "unknown_topic_or_partition");
 }
 
 TEST_F(ConsumeStreamTest, SecondUseOfAnIdLeavesTheFirstAlone) {

@@ -125,27 +125,31 @@ class FakeLog : public PartitionLog {
   mutable int reads_ = 0;
 };
 
-// Logs in memory. `fail_creates` makes that many creations fail. Not thread-safe.
+// Logs in memory. `fail_creates` makes that many creations fail; `writes` counts lists of changes.
+// Not thread-safe.
 class FakeLogStore : public LogStore {
  public:
   int fail_creates = 0;
+  int writes = 0;
 
-  absl::StatusOr<std::shared_ptr<PartitionLog>> CreatePartition(
-      TopicPartition id, const PartitionConfig& config) override {
-    if (fail_creates > 0) {
-      --fail_creates;
-      return absl::ResourceExhaustedError("disk full, says the test");
+  std::vector<absl::Status> CreatePartitions(const std::vector<PartitionSpec>& wanted) override {
+    ++writes;
+    std::vector<absl::Status> outcomes;
+    for (const PartitionSpec& spec : wanted) outcomes.push_back(Create(spec));
+    return outcomes;
+  }
+  std::vector<absl::Status> ConfigurePartitions(const std::vector<PartitionSpec>& wanted) override {
+    ++writes;
+    for (const PartitionSpec& spec : wanted) logs_.at(spec.id)->UseConfig(spec.config);
+    return std::vector<absl::Status>(wanted.size());
+  }
+  std::vector<absl::Status> DeletePartitions(const std::vector<TopicPartition>& ids) override {
+    ++writes;
+    std::vector<absl::Status> outcomes;
+    for (const TopicPartition& id : ids) {
+      outcomes.push_back(logs_.erase(id) > 0 ? absl::OkStatus() : absl::NotFoundError("none"));
     }
-    const auto log = std::make_shared<FakeLog>(id, config);
-    if (!logs_.emplace(id, log).second) return absl::AlreadyExistsError("exists");
-    return log;
-  }
-  absl::Status DeletePartition(TopicPartition id) override {
-    return logs_.erase(id) > 0 ? absl::OkStatus() : absl::NotFoundError("none");
-  }
-  absl::Status Configure(TopicPartition id, const PartitionConfig& config) override {
-    logs_.at(id)->UseConfig(config);
-    return absl::OkStatus();
+    return outcomes;
   }
   std::shared_ptr<PartitionLog> Find(TopicPartition id) const override { return Fake(id); }
   std::vector<std::shared_ptr<PartitionLog>> Partitions() const override {
@@ -162,6 +166,16 @@ class FakeLogStore : public LogStore {
   }
 
  private:
+  absl::Status Create(const PartitionSpec& spec) {
+    if (fail_creates > 0) {
+      --fail_creates;
+      return absl::ResourceExhaustedError("disk full, says the test");
+    }
+    return logs_.emplace(spec.id, std::make_shared<FakeLog>(spec.id, spec.config)).second
+               ? absl::OkStatus()
+               : absl::AlreadyExistsError("exists");
+  }
+
   std::map<TopicPartition, std::shared_ptr<FakeLog>> logs_;
 };
 

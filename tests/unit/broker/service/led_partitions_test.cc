@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "broker/service/refusal.h"
+#include "base/status.h"
 #include "tests/unit/broker/service/cluster_fixture.h"
 
 namespace bellwether::broker {
@@ -16,7 +16,7 @@ class LedPartitionsTest : public ClusterFixture {
  protected:
   std::string Refusal(TopicPartition id, int32_t leader_epoch = -1) {
     const auto found = led_.Find(id, leader_epoch);
-    return found.ok() ? "led" : RefusalReason(found.status());
+    return found.ok() ? "led" : base::ReasonOf(found.status());
   }
 };
 
@@ -114,6 +114,39 @@ TEST_F(LedPartitionsTest, DeletesOnlyWhatARecordNames) {
   EXPECT_THAT(metrics_.Text(), testing::HasSubstr("bell_partitions_stray 0"));
 }
 
+TEST_F(LedPartitionsTest, ChangesTheLogsOfATopicTogether) {
+  PutTopic("t", 100);
+  for (int p = 0; p < 100; ++p) PutState("t", p, kSelf, 0);
+  Show();
+  EXPECT_EQ(store_.writes, 1);
+  EXPECT_EQ(Refusal(Id(99)), "led");
+  coord_.Put(paths::TopicConfig("t"), EncodeConfigs({{"retention.ms", "1000"}}));
+  Show();
+  EXPECT_EQ(store_.writes, 2);
+  EXPECT_EQ(Log(99).config().retention_ms, 1000);
+  coord_.Delete(paths::Topic("t"));
+  DeletionRecord record;
+  record.topic_id = TopicId();
+  record.name = "t";
+  record.pending = {kSelf};
+  coord_.Put(paths::DeletionRecord(TopicId()), EncodeDeletionRecord(record));
+  Show();
+  EXPECT_EQ(store_.writes, 3);
+  EXPECT_THAT(store_.Partitions(), IsEmpty());
+  EXPECT_THAT(confirmed_, ElementsAre(TopicId()));
+}
+
+TEST_F(LedPartitionsTest, OneLogThatFailsKeepsNoOtherFromBeingLed) {
+  store_.fail_creates = 1;
+  PutTopic("t", 3);
+  for (int p = 0; p < 3; ++p) PutState("t", p, kSelf, 0);
+  Show();
+  EXPECT_EQ(Refusal(Id(0)), "not_leader");
+  EXPECT_EQ(Refusal(Id(1)), "led");
+  EXPECT_EQ(Refusal(Id(2)), "led");
+  EXPECT_THAT(metrics_.Text(), testing::HasSubstr("bell_partitions_failed 1"));
+}
+
 TEST_F(LedPartitionsTest, RecordOfATopicThatExistsDeletesNothing) {
   Lead();
   DeletionRecord record;
@@ -127,7 +160,7 @@ TEST_F(LedPartitionsTest, RecordOfATopicThatExistsDeletesNothing) {
 }
 
 TEST_F(LedPartitionsTest, NothingIsStrayBeforeTheFirstView) {
-  ASSERT_TRUE(store_.CreatePartition(Id(), {}).ok());
+  ASSERT_TRUE(store_.CreatePartitions({{Id(), {}}}).front().ok());
   Show();
   EXPECT_THAT(metrics_.Text(), testing::HasSubstr("bell_partitions_stray 0"));
 }

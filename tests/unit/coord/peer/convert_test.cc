@@ -117,9 +117,11 @@ TEST(PeerConvert, CarriesVotes) {
   raft::VoteResponse response;
   response.campaign_term = Term(8);
   response.granted = true;
+  response.disk_room = raft::DiskRoom::kUpkeep;
   const auto answer = CarryAs<raft::Message>(MessageOf(response));
   EXPECT_TRUE(std::get<raft::VoteResponse>(answer.body).granted);
   EXPECT_FALSE(std::get<raft::VoteResponse>(answer.body).pre_vote);
+  EXPECT_EQ(std::get<raft::VoteResponse>(answer.body).disk_room, raft::DiskRoom::kUpkeep);
 }
 
 TEST(PeerConvert, CarriesAppends) {
@@ -155,6 +157,7 @@ TEST(PeerConvert, CarriesAppends) {
   response.read_round = raft::ReadRound(11);
   response.awaiting_readmission = true;
   response.folder_id = base::Uuid(5, 6);
+  response.disk_room = raft::DiskRoom::kNothing;
   const auto answer = CarryAs<raft::Message>(MessageOf(response));
   const auto& appended = std::get<raft::AppendResponse>(answer.body);
   EXPECT_TRUE(appended.rejected);
@@ -165,6 +168,7 @@ TEST(PeerConvert, CarriesAppends) {
   EXPECT_EQ(appended.read_round, raft::ReadRound(11));
   EXPECT_TRUE(appended.awaiting_readmission);
   EXPECT_EQ(appended.folder_id, base::Uuid(5, 6));
+  EXPECT_EQ(appended.disk_room, raft::DiskRoom::kNothing);
 }
 
 raft::InstallSnapshot SomeSnapshot() {

@@ -161,6 +161,7 @@ AppendResponse Answer(RaftCluster& cluster) {
   return std::get<AppendResponse>(sent.back().body);
 }
 
+// Paper figure 13, step 6: with the snapshot's last entry in its log it needs no snapshot.
 TEST_F(SnapshotTest, FollowerThatHasTheEntryCommitsInstead) {
   cluster_.Cut(2, 1);
   ASSERT_TRUE(cluster_.Propose(1, {"d"}).ok());
@@ -174,7 +175,7 @@ TEST_F(SnapshotTest, FollowerThatHasTheEntryCommitsInstead) {
   EXPECT_TRUE(Answer(cluster_).rejected);
 }
 
-// It keeps what it may have acknowledged behind the snapshot.
+// Paper figure 13, step 6: it keeps what it may have acknowledged behind the snapshot.
 TEST_F(SnapshotTest, ReceivedSnapshotOfEntriesThatAreThereResetsNothing) {
   cluster_.Cut(2, 1);
   ASSERT_TRUE(cluster_.Propose(1, {"d", "e"}).ok());

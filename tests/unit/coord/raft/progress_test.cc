@@ -59,6 +59,7 @@ TEST(Progress, RefusalsNeverGoBelowWhatMatched) {
   EXPECT_EQ(progress.next(), LogIndex(6));
 }
 
+// Thesis section 10.2.2.
 TEST(Progress, WindowIsBoundedByCountAndBytes) {
   Progress progress = Replicating(0, 1);
   EXPECT_EQ(progress.Room(2, 250), 250u);

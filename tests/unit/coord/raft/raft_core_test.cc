@@ -87,6 +87,44 @@ TEST(RaftCore, ProposalsSayWhereTheyWent) {
   EXPECT_EQ(proposed->last, LogIndex(3));
 }
 
+// R8: also what the leader can't apply yet, as it is not on its own disk.
+TEST(RaftCore, AReadCoversAllThatIsCommitted) {
+  RaftCluster cluster(3);
+  cluster.Elect(1);
+  cluster.HoldDisk(1);
+  ASSERT_TRUE(cluster.Propose(1, {"a"}).ok());
+  cluster.RunUntilQuiet();
+  ASSERT_EQ(cluster.core(1).commit(), LogIndex(2));
+  ASSERT_EQ(cluster.applied(1).size(), 1u);
+  ASSERT_TRUE(cluster.Read(1, 7).ok());
+  cluster.RunUntilQuiet();
+  ASSERT_EQ(cluster.reads(1).size(), 1u);
+  EXPECT_EQ(cluster.reads(1)[0].index, LogIndex(2));
+}
+
+// R8: after a restart nobody knows how far the log is committed, until an entry of a new term is.
+TEST(RaftCore, AReadAfterARestartCoversAllThatWasCommittedBefore) {
+  RaftCluster cluster(1);
+  cluster.Elect(1);
+  ASSERT_TRUE(cluster.Propose(1, {"a"}).ok());
+  cluster.RunUntilQuiet();
+  ASSERT_EQ(cluster.core(1).commit(), LogIndex(2));
+  cluster.Crash(1);
+  cluster.Restart(1);
+  cluster.Tick(1, 30);
+  cluster.TakeReadys(1);
+  ASSERT_TRUE(cluster.SyncOne(1)) << "its vote";
+  ASSERT_EQ(cluster.core(1).role(), Role::kLeader);
+  ASSERT_LT(cluster.core(1).commit(), LogIndex(2));
+  ASSERT_TRUE(cluster.Read(1, 7).ok());
+  cluster.TakeReadys(1);
+  EXPECT_TRUE(cluster.reads(1).empty());
+  cluster.RunUntilQuiet();
+  ASSERT_EQ(cluster.reads(1).size(), 1u);
+  EXPECT_EQ(cluster.reads(1)[0].index, LogIndex(3));
+}
+
+// Thesis section 10.2.2: batching.
 TEST(RaftCore, ProposalsOfABurstTravelTogether) {
   RaftCluster cluster(3);
   cluster.Elect(1);
@@ -121,8 +159,8 @@ TEST(RaftCore, PendingReadsAreBounded) {
   EXPECT_EQ(cluster.Read(1, 2).code(), absl::StatusCode::kResourceExhausted);
 }
 
-// R23: a follower that answers nothing gets no more than the window, and what was lost is sent
-// again when it is back.
+// Thesis section 10.2.2 (pipelining) and R23: appends don't wait for answers; a follower that answers
+// nothing gets no more than the window, and what was lost is sent again when it is back.
 TEST(RaftCore, AppendsToOneFollowerAreBoundedAndTheWindowIsNeverStuck) {
   Options options;
   options.inflight_appends_max = 3;
@@ -189,6 +227,7 @@ TEST(RaftCore, AnswersToAnEarlierRoundConfirmNoLaterRead) {
   EXPECT_EQ(cluster.reads(1)[0].id, ReadId(1));
 }
 
+// Paper figure 2, thesis section 3.8, R25: an entry counts for a follower once it is durable there.
 TEST(RaftCore, FollowersAnswerHeartbeatsWhileTheirDiskIsBusy) {
   RaftCluster cluster(3);
   cluster.Elect(1);

@@ -133,6 +133,14 @@ void Ensemble::StartAll() {
   }
 }
 
+uint32_t Ensemble::StartAndElect() {
+  StartAll();
+  const uint32_t leader = WaitForLeader();
+  if (leader == 0 || WaitForFollower(leader) == 0) return 0;
+  scheduler.RunFor(absl::Milliseconds(50));
+  return leader;
+}
+
 void Ensemble::Crash(uint32_t id) {
   Machine& machine = machines_.at(id);
   machine.process.reset();

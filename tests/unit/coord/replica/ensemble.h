@@ -80,6 +80,9 @@ class Ensemble {
   uint64_t CounterOf(uint32_t id, std::string_view name) {
     return at(id).metrics.AddCounter(name, "").value();
   }
+  int64_t GaugeOf(uint32_t id, std::string_view name, std::string_view labels = "") {
+    return at(id).metrics.AddGauge(name, "", labels).value();
+  }
   // The id in its identity file.
   void SetEnsembleId(uint32_t id, base::Uuid ensemble_id) {
     machines_.at(id).ensemble_id = ensemble_id;
@@ -91,6 +94,9 @@ class Ensemble {
 
   void Start(uint32_t id);
   void StartAll();
+  // Starts all. The server that leads, once it has for a moment and another one hears it; 0 when none
+  // does.
+  uint32_t StartAndElect();
   // kill -9.
   void Crash(uint32_t id);
   // kill -9, and a new empty folder.

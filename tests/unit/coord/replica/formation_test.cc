@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "coord/replica/hello_check.h"
+#include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/coord/replica/ensemble.h"
@@ -306,6 +307,37 @@ TEST(FormationOfEnsemble, MembersThatFormedWithOthersRefuseEachOther) {
   peer.members_index = LogIndex();
   peer.folder = FolderState::kAwaiting;
   EXPECT_TRUE(CheckSameEnsemble(own, peer).ok()) << "it does not count";
+}
+
+TEST(FormationOfEnsemble, MemberWhoseFlagsPutItElsewhereStopsAndTheOthersGoOn) {
+  Ensemble ensemble(3, 10);
+  const uint32_t leader = ensemble.StartAndElect();
+  ASSERT_TRUE(ensemble.ProposeAndWait(leader, "a").ok());
+  const uint32_t moved = ensemble.WaitForFollower(leader);
+  ensemble.Crash(moved);
+  for (PeerAddress& server : ensemble.options(moved).servers) {
+    if (server.id == ServerId(moved)) server.address = "elsewhere:1";
+  }
+  ensemble.Start(moved);
+  ASSERT_TRUE(ensemble.Until([&] { return ensemble.at(moved).fatal.has_value(); }));
+  const std::string message(ensemble.at(moved).fatal->message());
+  EXPECT_THAT(message, HasSubstr(fmt::format("this server is {0}=host{0}:2192", moved)));
+  EXPECT_THAT(message, HasSubstr(fmt::format("--peer flag {}=elsewhere:1", moved)));
+  EXPECT_TRUE(ensemble.ProposeAndWait(ensemble.WaitForLeader(), "b").ok());
+  for (uint32_t id = 1; id <= 3; ++id) {
+    if (id != moved) {
+      EXPECT_FALSE(ensemble.at(id).fatal.has_value()) << id;
+    }
+  }
+}
+
+TEST(FormationOfEnsemble, NamesMayBeSpellingsOfOnePlace) {
+  EXPECT_FALSE(AreApart("host1:2192", "host1:2192"));
+  EXPECT_FALSE(AreApart("host1:2192", "10.0.0.1:2192"));
+  EXPECT_FALSE(AreApart("host1:2192", "host1.example:2192"));
+  EXPECT_TRUE(AreApart("host1:2192", "host1:2193"));
+  EXPECT_TRUE(AreApart("10.0.0.1:2192", "10.0.0.2:2192"));
+  EXPECT_TRUE(AreApart("[::1]:2192", "127.0.0.1:2192"));
 }
 
 TEST(FormationOfEnsemble, RunningEnsembleIgnoresAFolderOfAnother) {

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "gtest/gtest.h"
+#include "tests/unit/coord/replica/forward_run.h"
 
 namespace bellwether::coord {
 namespace {
@@ -65,6 +66,7 @@ TEST(ForwardSender, BreakingMakesTheUnansweredUnknown) {
   sender.Add(answers.Group({"a"}), absl::ZeroDuration());
   sender.Add(answers.Group({"b"}), absl::ZeroDuration());
   sender.OnReply(ReplyTo(7, 1));
+  sender.Break("the leader changed");
   sender.Open(8, ServerId(3), Term(4));
   ASSERT_EQ(answers.statuses.size(), 2u);
   EXPECT_TRUE(answers.statuses[0].ok());
@@ -91,6 +93,7 @@ TEST(ForwardSender, IgnoresAnswersToAnEarlierStream) {
   ForwardSender sender;
   sender.Open(7, ServerId(2), Term(3));
   sender.Add(answers.Group({"a"}), absl::ZeroDuration());
+  sender.Break("the leader changed");
   sender.Open(8, ServerId(2), Term(4));
   sender.Add(answers.Group({"b"}), absl::ZeroDuration());
   EXPECT_TRUE(sender.OnReply(ReplyTo(7, 1)));
@@ -120,6 +123,26 @@ TEST(ForwardReceiver, StreamWithAGapIsOverUntilANewOneBegins) {
   EXPECT_TRUE(receiver.Accept(ServerId(2), ForwardOf(8, 1)).ok());
   receiver.Forget(ServerId(2));
   EXPECT_TRUE(absl::IsAborted(receiver.Accept(ServerId(2), ForwardOf(8, 2))));
+}
+
+// Thesis section 6.2: clients may talk to any server, which hands on to the leader what it is asked.
+TEST(Forwards, AreAppendedInOrderWhoeverLeads) {
+  uint64_t applied = 0;
+  uint64_t refused = 0;
+  uint64_t leaders_back = 0;
+  constexpr uint64_t kSeeds = 20 / BELLWETHER_SEEDS_DIVISOR;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    const ForwardRun run = RunForwards(seed);
+    EXPECT_EQ(run.violation, "");
+    applied += run.applied;
+    refused += run.refused;
+    leaders_back += run.leaders_back;
+  }
+  // A run that did too little proves nothing.
+  EXPECT_GT(applied, 60 * kSeeds);
+  EXPECT_GT(refused, kSeeds);
+  EXPECT_GT(leaders_back, kSeeds);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <variant>
 #include <vector>
 
@@ -12,17 +13,27 @@
 namespace bellwether::coord {
 namespace {
 
+// Set when it has ended.
+std::shared_ptr<bool> BeginHandOver(Ensemble& ensemble, uint32_t id) {
+  auto done = std::make_shared<bool>(false);
+  ensemble.at(id).replica.HandOver([done] { *done = true; });
+  return done;
+}
+
+// How long it took; infinitely long when it did not end.
+absl::Duration HandOver(Ensemble& ensemble, uint32_t id) {
+  const absl::Duration begin = ensemble.scheduler.now();
+  const auto done = BeginHandOver(ensemble, id);
+  if (!ensemble.Until([&done] { return *done; })) return absl::InfiniteDuration();
+  return ensemble.scheduler.now() - begin;
+}
+
 TEST(HandOver, LetsAnotherServerLeadAtOnce) {
   Ensemble ensemble(3, 1);
-  ensemble.StartAll();
-  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t leader = ensemble.StartAndElect();
   ASSERT_NE(leader, 0u);
   ASSERT_TRUE(ensemble.ProposeAndWait(leader, "a").ok());
-  const absl::Duration begin = ensemble.scheduler.now();
-  bool done = false;
-  ensemble.at(leader).replica.HandOver([&] { done = true; });
-  ASSERT_TRUE(ensemble.Until([&] { return done; }));
-  EXPECT_LT(ensemble.scheduler.now() - begin, absl::Milliseconds(30)) << "no timeout was waited for";
+  EXPECT_LT(HandOver(ensemble, leader), absl::Milliseconds(30)) << "no timeout was waited for";
   const ReplicaStatus status = ensemble.at(leader).replica.status();
   EXPECT_NE(status.leadership.role, Role::kLeader);
   EXPECT_NE(status.leadership.leader, ServerId());
@@ -31,27 +42,48 @@ TEST(HandOver, LetsAnotherServerLeadAtOnce) {
   EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"a", "b"}); }));
 }
 
+// As when a server that hands over already is told to stop: it must not be gone before the election.
+TEST(HandOver, WhoAsksMeanwhileWaitsForTheOutcome) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    Ensemble ensemble(3, seed);
+    const uint32_t leader = ensemble.StartAndElect();
+    ASSERT_NE(leader, 0u);
+    const auto leader_known = [&] {
+      const Leadership now = ensemble.at(leader).replica.status().leadership;
+      return now.role != Role::kLeader && now.leader != ServerId();
+    };
+    int done = 0;
+    for (int call = 0; call < 5; ++call) {
+      ensemble.at(leader).replica.HandOver([&] {
+        ++done;
+        EXPECT_TRUE(leader_known());
+      });
+      ensemble.scheduler.RunFor(absl::Microseconds(300));
+    }
+    ASSERT_TRUE(ensemble.Until([&] { return done == 5; }));
+    EXPECT_EQ(ensemble.CounterOf(leader, "bell_raft_handovers_total"), 1u);
+  }
+}
+
 TEST(HandOver, NoProposalIsRefusedOrLost) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);
     Ensemble ensemble(3, seed);
-    ensemble.StartAll();
-    const uint32_t leader = ensemble.WaitForLeader();
+    const uint32_t leader = ensemble.StartAndElect();
     ASSERT_NE(leader, 0u);
-    ASSERT_NE(ensemble.WaitForFollower(leader), 0u);
-    ensemble.scheduler.RunFor(absl::Milliseconds(50));
-    bool done = false;
+    std::shared_ptr<bool> done;
     std::vector<Ensemble::ProposeResult> results;
     for (int i = 0; i < 100; ++i) {
       for (uint32_t id = 1; id <= 3; ++id) {
         results.push_back(ensemble.Propose(id, fmt::format("{}-{}", id, i)));
       }
-      if (i == 30) ensemble.at(leader).replica.HandOver([&] { done = true; });
+      if (i == 30) done = BeginHandOver(ensemble, leader);
       ensemble.scheduler.RunFor(absl::Microseconds(200));
     }
     ASSERT_TRUE(ensemble.Until([&] {
-      return done && std::all_of(results.begin(), results.end(),
-                                 [](const auto& result) { return result->has_value(); });
+      return *done && std::all_of(results.begin(), results.end(),
+                                  [](const auto& result) { return result->has_value(); });
     }));
     for (const auto& result : results) EXPECT_TRUE((*result)->ok()) << **result;
     for (uint32_t id = 1; id <= 3; ++id) {
@@ -63,15 +95,49 @@ TEST(HandOver, NoProposalIsRefusedOrLost) {
   }
 }
 
+TEST(HandOver, NoReadIsRefused) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Ensemble ensemble(3, seed);
+    const uint32_t leader = ensemble.StartAndElect();
+    ASSERT_NE(leader, 0u);
+    bool done = false;
+    ensemble.at(leader).replica.HandOver([&] { done = true; });
+    std::vector<Ensemble::ReadResult> results;
+    for (int i = 0; i < 200; ++i) {
+      for (uint32_t id = 1; id <= 3; ++id) results.push_back(ensemble.Read(id));
+      ensemble.scheduler.RunFor(absl::Microseconds(100));
+    }
+    ASSERT_TRUE(ensemble.Until([&] {
+      return done && std::all_of(results.begin(), results.end(),
+                                 [](const auto& result) { return result->has_value(); });
+    }));
+    for (const auto& result : results) EXPECT_TRUE((*result)->ok()) << (*result)->status();
+    EXPECT_NE(ensemble.Leader(), leader);
+  }
+}
+
+TEST(HandOver, AReadThatALeaderNoMoreDoesNotAnswerEndsInTime) {
+  Ensemble ensemble(3, 7);
+  const uint32_t leader = ensemble.StartAndElect();
+  ASSERT_NE(leader, 0u);
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  ensemble.network.SetLink(ServerId(follower), ServerId(1 + 2 + 3 - leader - follower),
+                           SimNetwork::Cut::kSilent);
+  ensemble.at(leader).replica.Stop();
+  const auto read = ensemble.Read(follower);
+  // Two election timeouts at most until it misses its leader, two more without one.
+  const absl::Duration limit = 5 * ensemble.options(follower).election_timeout;
+  ASSERT_TRUE(ensemble.Until([&] { return read->has_value(); }, limit));
+  EXPECT_TRUE(absl::IsUnavailable((*read)->status())) << (*read)->status();
+}
+
 TEST(HandOver, ServersHoldOnlyWhenAllTheyForwardedIsAnswered) {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     SCOPED_TRACE(seed);
     Ensemble ensemble(3, seed);
-    ensemble.StartAll();
-    const uint32_t leader = ensemble.WaitForLeader();
+    const uint32_t leader = ensemble.StartAndElect();
     ASSERT_NE(leader, 0u);
-    ASSERT_NE(ensemble.WaitForFollower(leader), 0u);
-    ensemble.scheduler.RunFor(absl::Milliseconds(50));
     std::map<ServerId, int> unanswered;
     int holds = 0;
     ensemble.network.on_send = [&](ServerId from, ServerId to, const PeerMessage& message) {
@@ -81,15 +147,14 @@ TEST(HandOver, ServersHoldOnlyWhenAllTheyForwardedIsAnswered) {
       ++holds;
       EXPECT_EQ(unanswered[from], 0);
     };
-    bool done = false;
-    ensemble.at(leader).replica.HandOver([&] { done = true; });
+    const auto done = BeginHandOver(ensemble, leader);
     for (int i = 0; i < 20 && holds == 0; ++i) {
       for (uint32_t id = 1; id <= 3; ++id) {
         if (id != leader) ensemble.Propose(id, "a");
       }
       ensemble.scheduler.RunFor(absl::Microseconds(50));
     }
-    ASSERT_TRUE(ensemble.Until([&] { return done; }));
+    ASSERT_TRUE(ensemble.Until([&] { return *done; }));
     EXPECT_EQ(holds, 2);
     ensemble.network.on_send = nullptr;
   }
@@ -97,17 +162,12 @@ TEST(HandOver, ServersHoldOnlyWhenAllTheyForwardedIsAnswered) {
 
 TEST(HandOver, DoesNotWaitLongForAServerThatHangs) {
   Ensemble ensemble(3, 5);
-  ensemble.StartAll();
-  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t leader = ensemble.StartAndElect();
+  ASSERT_NE(leader, 0u);
   const uint32_t follower = ensemble.WaitForFollower(leader);
-  ensemble.scheduler.RunFor(absl::Milliseconds(50));
   ensemble.at(follower).executor.Pause();
-  const absl::Duration begin = ensemble.scheduler.now();
   const size_t ticks = ensemble.at(leader).state_machine.ticks.size();
-  bool done = false;
-  ensemble.at(leader).replica.HandOver([&] { done = true; });
-  ASSERT_TRUE(ensemble.Until([&] { return done; }));
-  EXPECT_LT(ensemble.scheduler.now() - begin, absl::Milliseconds(60));
+  EXPECT_LT(HandOver(ensemble, leader), absl::Milliseconds(60));
   EXPECT_LE(ensemble.at(leader).state_machine.ticks.size(), ticks + 1) << "it ends sessions no more";
   EXPECT_NE(ensemble.at(leader).replica.status().leadership.role, Role::kLeader);
   ensemble.at(follower).executor.Resume();
@@ -115,19 +175,12 @@ TEST(HandOver, DoesNotWaitLongForAServerThatHangs) {
 
 TEST(HandOver, StaysForTheElectionWhenDisksAreSlow) {
   Ensemble ensemble(3, 6);
-  ensemble.StartAll();
-  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t leader = ensemble.StartAndElect();
   ASSERT_NE(leader, 0u);
-  ASSERT_NE(ensemble.WaitForFollower(leader), 0u);
-  ensemble.scheduler.RunFor(absl::Milliseconds(50));
   for (uint32_t id = 1; id <= 3; ++id) {
     ensemble.disk(id).sync_first = ensemble.disk(id).sync_last = absl::Milliseconds(160);
   }
-  const absl::Duration begin = ensemble.scheduler.now();
-  bool done = false;
-  ensemble.at(leader).replica.HandOver([&] { done = true; });
-  ASSERT_TRUE(ensemble.Until([&] { return done; }));
-  const absl::Duration took = ensemble.scheduler.now() - begin;
+  const absl::Duration took = HandOver(ensemble, leader);
   EXPECT_GT(took, absl::Milliseconds(150)) << "longer than an election timeout";
   EXPECT_LT(took, absl::Milliseconds(200)) << "all wrote their votes at the same time";
   EXPECT_NE(ensemble.at(leader).replica.status().leadership.leader, ServerId());
@@ -135,33 +188,25 @@ TEST(HandOver, StaysForTheElectionWhenDisksAreSlow) {
 
 TEST(HandOver, EndsAfterAnElectionTimeoutWhenNobodyCanTakeOver) {
   Ensemble ensemble(3, 2);
-  ensemble.StartAll();
-  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t leader = ensemble.StartAndElect();
   ASSERT_NE(leader, 0u);
   for (uint32_t id = 1; id <= 3; ++id) {
     if (id != leader) ensemble.Crash(id);
   }
-  const absl::Duration begin = ensemble.scheduler.now();
-  bool done = false;
-  ensemble.at(leader).replica.HandOver([&] { done = true; });
-  ASSERT_TRUE(ensemble.Until([&] { return done; }));
-  EXPECT_LE(ensemble.scheduler.now() - begin, absl::Milliseconds(200));
+  EXPECT_LE(HandOver(ensemble, leader), absl::Milliseconds(200));
 }
 
 TEST(HandOver, IsNothingForAFollowerAndAServerAlone) {
   Ensemble ensemble(1, 3);
   ensemble.StartAll();
   ASSERT_EQ(ensemble.WaitForLeader(), 1u);
-  bool done = false;
-  ensemble.at(1).replica.HandOver([&] { done = true; });
-  ASSERT_TRUE(ensemble.Until([&] { return done; }, absl::Milliseconds(10)));
+  EXPECT_LE(HandOver(ensemble, 1), absl::Milliseconds(10));
   EXPECT_TRUE(ensemble.ProposeAndWait(1, "a").ok());
 }
 
 TEST(HandOver, HappensWhenTheLeadersDiskHangs) {
   Ensemble ensemble(3, 4);
-  ensemble.StartAll();
-  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t leader = ensemble.StartAndElect();
   ASSERT_NE(leader, 0u);
   ASSERT_TRUE(ensemble.ProposeAndWait(leader, "a").ok());
   ensemble.disk(leader).sync_first = ensemble.disk(leader).sync_last = absl::Seconds(20);

@@ -18,12 +18,9 @@ constexpr absl::Duration kElectionTimeout = absl::Milliseconds(150);
 class LostLeader : public ::testing::TestWithParam<uint64_t> {
  protected:
   void SetUp() override {
-    ensemble_.StartAll();
-    leader_ = ensemble_.WaitForLeader();
+    leader_ = ensemble_.StartAndElect();
     ASSERT_NE(leader_, 0u);
     follower_ = ensemble_.WaitForFollower(leader_);
-    ASSERT_NE(follower_, 0u);
-    ensemble_.scheduler.RunFor(absl::Milliseconds(50));
   }
 
   // Crashes the leader; returns when the follower knows.
@@ -97,10 +94,8 @@ TEST(LostLeaders, WhatOneAloneHadIsInDoubtOnceALaterTermIsCommitted) {
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(seed);
     Ensemble ensemble(3, seed);
-    ensemble.StartAll();
-    const uint32_t leader = ensemble.WaitForLeader();
+    const uint32_t leader = ensemble.StartAndElect();
     ASSERT_NE(leader, 0u);
-    ensemble.scheduler.RunFor(absl::Milliseconds(50));
     for (uint32_t id = 1; id <= 3; ++id) {
       if (id != leader) ensemble.network.CutOneWay(ServerId(leader), ServerId(id));
     }
@@ -126,6 +121,80 @@ TEST_P(LostLeader, WhatIsAppendedIsInDoubtWhenNobodyLeadsForLong) {
   ensemble_.scheduler.RunFor(4 * kElectionTimeout);
   EXPECT_EQ(state_machine(leader_).times_in_doubt, 1);
   ensemble_.network.HealAll();
+}
+
+TEST_P(LostLeader, WhatItWasForwardedIsUnknownUnderTheNextOne) {
+  ensemble_.network.Isolate(ServerId(leader_), SimNetwork::Cut::kSilent);
+  const auto proposed = ensemble_.Propose(follower_, "a");
+  ASSERT_TRUE(ensemble_.Until([&] { return proposed->has_value(); }));
+  EXPECT_EQ(base::OutcomeOf(**proposed), base::Outcome::kUnknown);
+  EXPECT_EQ(ensemble_.CounterOf(follower_, "bell_raft_forward_streams_broken_total"), 1u);
+  ensemble_.network.HealAll();
+}
+
+// A follower that does not hear its leader for long, and is told everything in the end. The others hear it.
+class LateLeader : public LostLeader {
+ protected:
+  void HoldBackLeader() {
+    ensemble_.network.HoldBackOneWay(ServerId(leader_), ServerId(follower_));
+  }
+  void ReleaseLeader() { ensemble_.network.ReleaseOneWay(ServerId(leader_), ServerId(follower_)); }
+  bool FollowerLosesSight() {
+    return ensemble_.Until([this] { return Known().leader == ServerId(); });
+  }
+  // By the follower.
+  Leadership Known() { return ensemble_.at(follower_).replica.status().leadership; }
+  uint64_t StreamsBroken() {
+    return ensemble_.CounterOf(follower_, "bell_raft_forward_streams_broken_total");
+  }
+  uint64_t LeaderChanges() {
+    return ensemble_.CounterOf(follower_, "bell_raft_leader_changes_total");
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Seeds, LateLeader, ::testing::Range<uint64_t>(1, 6));
+
+TEST_P(LateLeader, StillAnswersWhatItWasForwarded) {
+  const Term term = Known().term;
+  const uint64_t changes = LeaderChanges();
+  HoldBackLeader();
+  const auto forwarded = ensemble_.Propose(follower_, "a");
+  const auto asked = ensemble_.Read(follower_, "touch");
+  ASSERT_TRUE(FollowerLosesSight());
+  EXPECT_FALSE(forwarded->has_value() || asked->has_value());
+  const auto held = ensemble_.Propose(follower_, "b");
+  const auto read = ensemble_.Read(follower_);
+  ensemble_.scheduler.RunFor(kElectionTimeout / 2);
+  EXPECT_FALSE(held->has_value() || read->has_value());
+  ReleaseLeader();
+  ASSERT_TRUE(ensemble_.Until([&] {
+    return forwarded->has_value() && asked->has_value() && held->has_value() && read->has_value();
+  }));
+  EXPECT_TRUE((*forwarded)->ok()) << **forwarded;
+  EXPECT_TRUE((*asked)->ok()) << (*asked)->status();
+  EXPECT_TRUE((*held)->ok()) << **held;
+  EXPECT_TRUE((*read)->ok()) << (*read)->status();
+  EXPECT_TRUE(ensemble_.Until([&] { return ensemble_.AllApplied({"a", "b"}); }));
+  EXPECT_EQ(Known(), (Leadership{term, ServerId(leader_), Role::kFollower}));
+  EXPECT_EQ(StreamsBroken(), 0u);
+  EXPECT_EQ(LeaderChanges(), changes) << "the same leader was counted twice";
+  EXPECT_EQ(state_machine(follower_).times_in_doubt, 0);
+}
+
+TEST_P(LateLeader, IsAwaitedNoLongerThanALostOne) {
+  HoldBackLeader();
+  const auto forwarded = ensemble_.Propose(follower_, "a");
+  ASSERT_TRUE(FollowerLosesSight());
+  ensemble_.scheduler.RunFor(kElectionTimeout);
+  EXPECT_FALSE(forwarded->has_value());
+  ensemble_.scheduler.RunFor(kElectionTimeout + absl::Milliseconds(20));
+  ASSERT_TRUE(forwarded->has_value());
+  EXPECT_EQ(base::OutcomeOf(**forwarded), base::Outcome::kUnknown);
+  EXPECT_EQ(StreamsBroken(), 1u);
+  ReleaseLeader();
+  ASSERT_TRUE(ensemble_.Until([&] { return Known().leader == ServerId(leader_); }));
+  EXPECT_TRUE(ensemble_.ProposeAndWait(follower_, "b").ok());
+  EXPECT_TRUE(ensemble_.Until([&] { return ensemble_.AllApplied({"a", "b"}); }));
 }
 
 }  // namespace

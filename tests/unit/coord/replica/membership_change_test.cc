@@ -116,6 +116,7 @@ TEST(CheckSafe, AVoterThatAwaitsReadmissionIsNotUp) {
   EXPECT_FALSE(CheckSafe({Voters(3)[0], Voters(3)[2]}, view).ok());
 }
 
+// Thesis section 4.2.1: a server gets its vote when it has caught up.
 TEST(CheckSafe, ANewVoterMustBeUpAndNear) {
   std::vector<Member> now = Voters(4);
   now[3].voter = false;

@@ -63,6 +63,14 @@ bool Agree(Ensemble& ensemble, const std::vector<uint32_t>& servers,
   });
 }
 
+// Kills a server that follows; returns it when the leader misses it.
+uint32_t CrashFollower(Ensemble& ensemble) {
+  const uint32_t follower = ensemble.WaitForFollower(ensemble.WaitForLeader());
+  ensemble.Crash(follower);
+  ensemble.scheduler.RunFor(absl::Seconds(1));
+  return follower;
+}
+
 TEST(Membership, GrowsFromOneToFiveWhileCommandsGoOn) {
   Ensemble ensemble(1, 1);
   ensemble.StartAll();
@@ -117,10 +125,7 @@ TEST(Membership, ADeadServerIsReplaced) {
   ensemble.StartAll();
   std::vector<std::string> written;
   Write(ensemble, written);
-  const uint32_t leader = ensemble.WaitForLeader();
-  const uint32_t dead = ensemble.WaitForFollower(leader);
-  ensemble.Crash(dead);
-  ensemble.scheduler.RunFor(absl::Seconds(1));
+  const uint32_t dead = CrashFollower(ensemble);
   const absl::StatusOr<MembershipView> removed = ensemble.Change(Remove(dead));
   ASSERT_TRUE(removed.ok()) << removed.status();
   ensemble.AddMachine(6);
@@ -162,10 +167,7 @@ TEST(Membership, ALeaderThatIsRemovedHandsOverAndSaysThatItWasRemoved) {
 TEST(Membership, AServerThatWasRemovedWhileItWasDownSaysSo) {
   Ensemble ensemble(3, 6);
   ensemble.StartAll();
-  const uint32_t leader = ensemble.WaitForLeader();
-  const uint32_t away = ensemble.WaitForFollower(leader);
-  ensemble.Crash(away);
-  ensemble.scheduler.RunFor(absl::Seconds(1));
+  const uint32_t away = CrashFollower(ensemble);
   ASSERT_TRUE(ensemble.Change(Remove(away)).ok());
   ensemble.scheduler.RunFor(absl::Seconds(5));
   ensemble.Start(away);
@@ -177,10 +179,7 @@ TEST(Membership, AServerThatWasRemovedWhileItWasDownSaysSo) {
 TEST(Membership, TheQuorumIsNotGivenAway) {
   Ensemble ensemble(3, 7);
   ensemble.StartAll();
-  const uint32_t leader = ensemble.WaitForLeader();
-  const uint32_t down = ensemble.WaitForFollower(leader);
-  ensemble.Crash(down);
-  ensemble.scheduler.RunFor(absl::Seconds(1));
+  CrashFollower(ensemble);
   const uint32_t other = ensemble.WaitForFollower(ensemble.WaitForLeader());
   const absl::StatusOr<MembershipView> refused = ensemble.Change(Remove(other));
   EXPECT_TRUE(absl::IsFailedPrecondition(refused.status())) << refused.status();
@@ -223,6 +222,34 @@ TEST(Membership, AnyServerPassesTheRequestOn) {
   ASSERT_TRUE(ensemble.Until([&] { return moved->has_value(); }));
   EXPECT_TRUE((*moved)->ok()) << (*moved)->status();
   EXPECT_EQ(ensemble.WaitForLeader(), asked);
+}
+
+TEST(Membership, TransfersAskedForTogetherAreAnsweredByWhoLeadsThen) {
+  Ensemble ensemble(3, 11);
+  const uint32_t leader = ensemble.StartAndElect();
+  ASSERT_NE(leader, 0u);
+  const uint32_t first = leader % 3 + 1;
+  const uint32_t second = first % 3 + 1;
+  const auto to_first = ensemble.Ask(leader, Transfer(first));
+  const auto to_second = ensemble.Ask(leader, Transfer(second));
+  const auto to_second_of_itself = ensemble.Ask(second, Transfer(second));
+  const auto to_any = ensemble.Ask(leader, Transfer(0));
+  ASSERT_TRUE(ensemble.Until([&] {
+    return to_first->has_value() && to_second->has_value() && to_any->has_value() &&
+           to_second_of_itself->has_value();
+  }));
+  for (const auto& granted : {to_first, to_any}) {
+    ASSERT_TRUE((*granted)->ok()) << (*granted)->status();
+    EXPECT_EQ((**granted)->leader, ServerId(first));
+  }
+  for (const auto& refused : {to_second, to_second_of_itself}) {
+    const absl::Status& status = (*refused)->status();
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_EQ(base::OutcomeOf(status), base::Outcome::kRejected);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("try again"));
+  }
+  ASSERT_TRUE(ensemble.Change(Transfer(second)).ok());
+  EXPECT_EQ(ensemble.WaitForLeader(), second);
 }
 
 // Both are at one index; the one of the deposed leader goes with its entry.

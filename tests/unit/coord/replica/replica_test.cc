@@ -11,7 +11,10 @@
 namespace bellwether::coord {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 std::vector<std::string> Numbered(int count) {
   std::vector<std::string> commands;
@@ -134,6 +137,7 @@ TEST(Replica, ForwardsInFlightAreUnknownWhenTheLeaderDies) {
   EXPECT_TRUE(ensemble.ProposeAndWait(next, "b").ok());
 }
 
+// Thesis section 6.4.
 TEST(Replica, LinearizableReadSeesEveryAnsweredWrite) {
   Ensemble ensemble(3, 8);
   ensemble.StartAll();
@@ -278,6 +282,128 @@ TEST(Replica, NearlyFullDisksLetUpkeepPass) {
   EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"upkeep"}); }));
 }
 
+// The leader has room; what it appended would wait for a majority that has none.
+TEST(Replica, NearlyFullDisksOfFollowersRejectGrowthWhenThereIsNoMajorityWithoutThem) {
+  Ensemble ensemble(3, 21);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  const uint32_t other = 6 - leader - follower;
+  const absl::Duration told = absl::Milliseconds(200);  // some heartbeats
+  ensemble.disk(follower).SetFull(true);
+  ensemble.scheduler.RunFor(told);
+  EXPECT_TRUE(ensemble.ProposeAndWait(leader, "one is not missed").ok());
+  ensemble.disk(other).SetFull(true);
+  ensemble.scheduler.RunFor(told);
+  for (const uint32_t id : {leader, follower}) {
+    const absl::Status refused = ensemble.ProposeAndWait(id, "growth");
+    EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+    EXPECT_EQ(base::OutcomeOf(refused), base::Outcome::kRejected);
+    EXPECT_THAT(std::string(refused.message()), ::testing::HasSubstr("disks of other servers"));
+    EXPECT_TRUE(ensemble.ReadAndWait(id).ok());
+  }
+  EXPECT_TRUE(ensemble.ProposeAndWait(leader, "upkeep").ok());
+  ensemble.disk(other).SetFull(false);
+  ensemble.scheduler.RunFor(told);
+  EXPECT_TRUE(ensemble.ProposeAndWait(leader, "b").ok());
+  EXPECT_TRUE(
+      ensemble.Until([&] { return ensemble.AllApplied({"one is not missed", "upkeep", "b"}); }));
+}
+
+TEST(Replica, FullDisksOfFollowersTakeNothingUntilThereIsRoom) {
+  Ensemble ensemble(3, 22);
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  for (uint32_t id = 1; id <= 3; ++id) {
+    if (id != leader) ensemble.disk(id).SetRoom(raft::DiskRoom::kNothing);
+  }
+  EXPECT_TRUE(ensemble.ProposeAndWait(leader, "before it is known").ok());
+  ensemble.scheduler.RunFor(absl::Milliseconds(500));
+  EXPECT_TRUE(ensemble.AllApplied({}));
+  EXPECT_GT(ensemble.CounterOf(follower, "bell_raft_appends_refused_disk_total"), 0u);
+  EXPECT_EQ(ensemble.Leader(), leader) << "nothing else is wrong";
+  for (const char* command : {"growth", "upkeep"}) {
+    EXPECT_TRUE(absl::IsResourceExhausted(ensemble.ProposeAndWait(leader, command)));
+  }
+  EXPECT_TRUE(ensemble.ReadAndWait(follower).ok());
+  for (uint32_t id = 1; id <= 3; ++id) ensemble.disk(id).SetFull(false);
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"before it is known"}); }));
+  ensemble.scheduler.RunFor(absl::Milliseconds(200));  // some heartbeats
+  EXPECT_TRUE(ensemble.ProposeAndWait(leader, "after").ok());
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"before it is known", "after"}); }));
+}
+
+// The first entry of a leader is taken where no command is: so a new leader's reads are served, too.
+TEST(Replica, FullDisksLetALeaderBegin) {
+  Ensemble ensemble(3, 23);
+  ensemble.StartAll();
+  const uint32_t first = ensemble.WaitForLeader();
+  for (uint32_t id = 1; id <= 3; ++id) ensemble.disk(id).SetRoom(raft::DiskRoom::kNothing);
+  ensemble.Crash(first);
+  const uint32_t second = ensemble.WaitForLeader();
+  ASSERT_NE(second, 0u);
+  EXPECT_TRUE(ensemble.ReadAndWait(second).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(ensemble.ProposeAndWait(second, "upkeep")));
+}
+
+// Before any of its entries is answered.
+TEST(Replica, ANewLeaderKnowsOfTheFullDisksOfItsVoters) {
+  int had_room = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    Ensemble ensemble(3, seed);
+    const uint32_t first = ensemble.StartAndElect();
+    ASSERT_NE(first, 0u);
+    const uint32_t full = ensemble.WaitForFollower(first);
+    const uint32_t other = 6 - first - full;
+    ensemble.disk(full).SetRoom(raft::DiskRoom::kNothing);
+    ensemble.scheduler.RunFor(absl::Milliseconds(200));  // until it has looked
+    ensemble.Crash(first);
+    uint32_t second = 0;
+    ASSERT_TRUE(ensemble.Until([&] {
+      for (const uint32_t id : {full, other}) {
+        if (ensemble.at(id).replica.status().leadership.role == Role::kLeader) second = id;
+      }
+      return second != 0;
+    }));
+    had_room += second == other ? 1 : 0;
+    EXPECT_TRUE(absl::IsResourceExhausted(ensemble.ProposeAndWait(second, "upkeep")));
+    EXPECT_TRUE(ensemble.ReadAndWait(second).ok());
+    ensemble.disk(full).SetFull(false);
+    ensemble.scheduler.RunFor(absl::Milliseconds(200));  // some heartbeats
+    EXPECT_TRUE(ensemble.ProposeAndWait(second, "b").ok());
+    EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"b"}); }));
+  }
+  EXPECT_GT(had_room, 0) << "a leader with a full disk has nothing to learn";
+}
+
+TEST(Replica, SaysOfAFullDiskBeforeItsFirstTick) {
+  Ensemble ensemble(3, 24);
+  const uint32_t leader = ensemble.StartAndElect();
+  ASSERT_NE(leader, 0u);
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  ensemble.Crash(follower);
+  ensemble.scheduler.RunFor(absl::Milliseconds(1));
+  ensemble.disk(follower).SetRoom(raft::DiskRoom::kNothing);
+  ensemble.network.reconnect_last = absl::Milliseconds(1);
+  std::vector<raft::DiskRoom> said;
+  ensemble.network.on_send = [&](ServerId from, ServerId, const PeerMessage& message) {
+    const auto* sent = std::get_if<raft::Message>(&message);
+    if (sent == nullptr || from != ServerId(follower)) return;
+    const auto* answer = std::get_if<raft::AppendResponse>(&sent->body);
+    if (answer != nullptr) said.push_back(answer->disk_room);
+  };
+  ensemble.Start(follower);
+  for (int ms = 1; ms < 10; ++ms) {  // a tick takes 10
+    ensemble.Read(leader);           // asks the followers
+    ensemble.scheduler.RunFor(absl::Milliseconds(1));
+  }
+  ensemble.network.on_send = nullptr;
+  EXPECT_THAT(said, Not(IsEmpty()));
+  EXPECT_THAT(said, Each(raft::DiskRoom::kNothing));
+}
+
 TEST(Replica, RefusalsForAFullDiskAreAnsweredInTheirOrder) {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     SCOPED_TRACE(seed);
@@ -313,6 +439,30 @@ TEST(Replica, AProposalThatNoMessageHoldsIsRejected) {
     EXPECT_EQ(base::OutcomeOf(refused), base::Outcome::kRejected);
   }
   EXPECT_TRUE(ensemble.ProposeAndWait(leader, "a").ok());
+}
+
+TEST(Replica, WhatWaitedGoesIntoMessagesThatCanBeSent) {
+  Ensemble ensemble(3, 21);
+  ensemble.network.message_bytes_max = 7'000;
+  for (uint32_t id = 1; id <= 3; ++id) {
+    ensemble.options(id).entry_bytes_max = 1'000;
+    ensemble.options(id).proposal_bytes_max = 6'000;
+  }
+  ensemble.StartAll();
+  const uint32_t leader = ensemble.WaitForLeader();
+  const uint32_t follower = ensemble.WaitForFollower(leader);
+  for (uint32_t id : {leader, follower}) ensemble.at(id).executor.Pause();
+  std::vector<Ensemble::ProposeResult> results;
+  for (int i = 0; i < 40; ++i) {
+    results.push_back(ensemble.Propose(i % 2 == 0 ? leader : follower, std::string(500, 'x')));
+  }
+  for (uint32_t id : {leader, follower}) ensemble.at(id).executor.Resume();
+  ASSERT_TRUE(ensemble.Until([&] {
+    return ensemble.at(leader).state_machine.commands.size() == results.size() &&
+           ensemble.AllApplied(ensemble.at(leader).state_machine.commands);
+  }));
+  for (const auto& result : results) EXPECT_TRUE(result->has_value() && (*result)->ok());
+  EXPECT_EQ(ensemble.network.counts().too_large, 0u);
 }
 
 TEST(Replica, ForwardsBeyondTheBoundAreRejected) {

@@ -1,8 +1,14 @@
 // Snapshots for clients.
 
+#include <cerrno>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "base/file.h"
+#include "base/status.h"
+#include "coord/replica/reasons.h"
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -11,15 +17,23 @@
 namespace bellwether::coord {
 namespace {
 
+// The answer, filled in when it comes.
+using SaveResult = std::shared_ptr<std::optional<absl::StatusOr<SnapshotInfo>>>;
+
+SaveResult BeginSave(Ensemble& ensemble, uint32_t id) {
+  auto result = std::make_shared<std::optional<absl::StatusOr<SnapshotInfo>>>();
+  ensemble.at(id).replica.SaveSnapshot(
+      [result](absl::StatusOr<SnapshotInfo> info) { *result = std::move(info); });
+  return result;
+}
+
 // The answer, which must come.
 absl::StatusOr<SnapshotInfo> Save(Ensemble& ensemble, uint32_t id) {
-  std::optional<absl::StatusOr<SnapshotInfo>> info;
-  ensemble.at(id).replica.SaveSnapshot(
-      [&info](absl::StatusOr<SnapshotInfo> answer) { info = std::move(answer); });
-  if (!ensemble.Until([&info] { return info.has_value(); }, absl::Seconds(30))) {
+  const SaveResult result = BeginSave(ensemble, id);
+  if (!ensemble.Until([&result] { return result->has_value(); }, absl::Seconds(30))) {
     return absl::DeadlineExceededError("no answer");
   }
-  return *std::move(info);
+  return **result;
 }
 
 absl::StatusOr<std::string> Read(Ensemble& ensemble, uint32_t id, LogIndex index, Term term,
@@ -37,8 +51,7 @@ absl::StatusOr<std::string> Read(Ensemble& ensemble, uint32_t id, LogIndex index
 class Saves : public testing::Test {
  protected:
   void SetUp() override {
-    ensemble_.StartAll();
-    leader_ = ensemble_.WaitForLeader();
+    leader_ = ensemble_.StartAndElect();
     ASSERT_NE(leader_, 0u);
     follower_ = ensemble_.WaitForFollower(leader_);
   }
@@ -108,6 +121,59 @@ TEST_F(Saves, PiecesMakeTheFile) {
                       fmt::format("snapshot-{}-{}", info->meta.index, info->meta.term)));
 }
 
+TEST_F(Saves, OfOneThatRotsAreOfOneThatTakesItsPlace) {
+  Write("a");
+  const auto first = Save(ensemble_, leader_);
+  ASSERT_TRUE(first.ok());
+  const auto whole = Read(ensemble_, leader_, first->meta.index, first->meta.term, 0);
+  ASSERT_TRUE(whole.ok());
+  ensemble_.snapshots_folder(leader_).Damage(
+      fmt::format("snapshot-{}-{}", first->meta.index, first->meta.term), whole->size() / 2);
+  const auto second = Save(ensemble_, leader_);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->meta, first->meta) << "nothing was written since";
+  EXPECT_EQ(TakenAt(leader_), 2u);
+  const auto again = Read(ensemble_, leader_, second->meta.index, second->meta.term, 0);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(*again, *whole);
+}
+
+TEST_F(Saves, WithoutDescriptorsAreRefusedAndTheSnapshotStays) {
+  Write("a");
+  const auto first = Save(ensemble_, leader_);
+  ASSERT_TRUE(first.ok());
+  ASSERT_TRUE(Read(ensemble_, leader_, first->meta.index, first->meta.term, 0).ok());
+  ensemble_.snapshots_folder(leader_).SetReadError(base::FileError("open", "/x", EMFILE));
+  const absl::Status refused = Save(ensemble_, leader_).status();
+  EXPECT_TRUE(absl::IsUnavailable(refused)) << refused;
+  EXPECT_FALSE(ensemble_.at(leader_).fatal.has_value());
+  ensemble_.snapshots_folder(leader_).SetReadError(absl::OkStatus());
+  const auto second = Save(ensemble_, leader_);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->meta, first->meta);
+  EXPECT_EQ(TakenAt(leader_), 1u);
+}
+
+TEST_F(Saves, DoNotReadAWholeSnapshotWhenTheServerStops) {
+  Write("a");
+  const auto first = Save(ensemble_, leader_);
+  ASSERT_TRUE(first.ok());
+  const std::string name = fmt::format("snapshot-{}-{}", first->meta.index, first->meta.term);
+  ASSERT_TRUE(Read(ensemble_, leader_, first->meta.index, first->meta.term, 0).ok());
+  ensemble_.snapshots_folder(leader_).Damage(name, first->file_bytes - 1);  // behind its header
+  Process& leader = ensemble_.at(leader_);
+  leader.snapshot_executor.Pause();
+  const SaveResult answer = BeginSave(ensemble_, leader_);
+  ensemble_.scheduler.RunFor(absl::Milliseconds(200));
+  leader.replica.StopSnapshots();
+  leader.snapshot_executor.Resume();
+  ensemble_.scheduler.RunFor(absl::Milliseconds(200));
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_TRUE(absl::IsUnavailable((*answer)->status()));
+  EXPECT_TRUE(ensemble_.snapshots_folder(leader_).Has(name)) << "its damage was not found";
+  EXPECT_FALSE(leader.fatal.has_value());
+}
+
 // The store keeps two.
 TEST_F(Saves, WaitUntilNobodyReadsTheOneThatTheyWouldReplace) {
   Write("a");
@@ -116,15 +182,13 @@ TEST_F(Saves, WaitUntilNobodyReadsTheOneThatTheyWouldReplace) {
   const auto second = Save(ensemble_, leader_);
   ASSERT_TRUE(first.ok() && second.ok());
   Write("c");
-  std::optional<absl::StatusOr<SnapshotInfo>> third;
-  ensemble_.at(leader_).replica.SaveSnapshot(
-      [&third](absl::StatusOr<SnapshotInfo> answer) { third = std::move(answer); });
+  const SaveResult third = BeginSave(ensemble_, leader_);
   ensemble_.scheduler.RunFor(absl::Seconds(1));
-  EXPECT_FALSE(third.has_value());
+  EXPECT_FALSE(third->has_value());
   EXPECT_TRUE(Read(ensemble_, leader_, first->meta.index, first->meta.term, 0).ok());
-  ASSERT_TRUE(ensemble_.Until([&third] { return third.has_value(); }, absl::Seconds(1)));
-  ASSERT_TRUE(third->ok());
-  EXPECT_GT((*third)->meta.index, second->meta.index);
+  ASSERT_TRUE(ensemble_.Until([&third] { return third->has_value(); }, absl::Seconds(1)));
+  ASSERT_TRUE((*third)->ok());
+  EXPECT_GT((**third)->meta.index, second->meta.index);
   EXPECT_TRUE(Read(ensemble_, leader_, second->meta.index, second->meta.term, 0).ok());
 }
 
@@ -142,15 +206,13 @@ TEST_F(Saves, WaitForAServerThatFetchesTheOneThatTheyWouldReplace) {
   Write("b");
   ASSERT_TRUE(Save(ensemble_, leader_).ok());
   Write("c");
-  std::optional<absl::StatusOr<SnapshotInfo>> third;
-  ensemble_.at(leader_).replica.SaveSnapshot(
-      [&third](absl::StatusOr<SnapshotInfo> answer) { third = std::move(answer); });
+  const SaveResult third = BeginSave(ensemble_, leader_);
   ensemble_.scheduler.RunFor(absl::Seconds(1));
   fetch(2, 16, 16);
   ensemble_.scheduler.RunFor(absl::Milliseconds(1'500));
-  EXPECT_FALSE(third.has_value());
+  EXPECT_FALSE(third->has_value());
   fetch(3, 32, 1 << 20);  // all the rest
-  EXPECT_TRUE(ensemble_.Until([&third] { return third.has_value(); }, absl::Milliseconds(300)));
+  EXPECT_TRUE(ensemble_.Until([&third] { return third->has_value(); }, absl::Milliseconds(300)));
 }
 
 // Who waits for a piece is not silent, however long another snapshot takes to be written.
@@ -160,27 +222,23 @@ TEST_F(Saves, WaitForAReaderWhosePieceWaitedForTheDisk) {
   ASSERT_TRUE(first.ok());
   Write("b");
   ensemble_.at(leader_).snapshot_executor.Pause();
-  std::optional<absl::StatusOr<SnapshotInfo>> second;
-  ensemble_.at(leader_).replica.SaveSnapshot(
-      [&second](absl::StatusOr<SnapshotInfo> answer) { second = std::move(answer); });
+  const SaveResult second = BeginSave(ensemble_, leader_);
   ensemble_.scheduler.RunFor(absl::Milliseconds(100));
   std::optional<absl::StatusOr<std::string>> piece;
   ensemble_.at(leader_).replica.ReadSnapshot(
       first->meta.index, first->meta.term, 0,
       [&piece](absl::StatusOr<std::string> answer) { piece = std::move(answer); });
   Write("c");
-  std::optional<absl::StatusOr<SnapshotInfo>> third;
-  ensemble_.at(leader_).replica.SaveSnapshot(
-      [&third](absl::StatusOr<SnapshotInfo> answer) { third = std::move(answer); });
+  const SaveResult third = BeginSave(ensemble_, leader_);
   ensemble_.scheduler.RunFor(absl::Seconds(5));
-  EXPECT_FALSE(second.has_value());
+  EXPECT_FALSE(second->has_value());
   ensemble_.at(leader_).snapshot_executor.Resume();
   ensemble_.scheduler.RunFor(absl::Seconds(1));
-  ASSERT_TRUE(second.has_value() && second->ok());
+  ASSERT_TRUE(second->has_value() && (*second)->ok());
   ASSERT_TRUE(piece.has_value() && piece->ok());
-  EXPECT_FALSE(third.has_value());
+  EXPECT_FALSE(third->has_value());
   EXPECT_TRUE(Read(ensemble_, leader_, first->meta.index, first->meta.term, size_t{1} << 20).ok());
-  EXPECT_TRUE(ensemble_.Until([&third] { return third.has_value(); }, absl::Seconds(1)));
+  EXPECT_TRUE(ensemble_.Until([&third] { return third->has_value(); }, absl::Seconds(1)));
 }
 
 TEST_F(Saves, DoNotWaitForAClientThatIsGone) {
@@ -206,22 +264,36 @@ TEST_F(Saves, WithoutALeaderAreRefused) {
 TEST_F(Saves, OnAFullDiskAreRefusedAndTheServerGoesOn) {
   Write("a");
   ensemble_.snapshots_folder(leader_).SetCapacity(1);
-  EXPECT_TRUE(absl::IsResourceExhausted(Save(ensemble_, leader_).status()));
+  const absl::Status full = Save(ensemble_, leader_).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+  EXPECT_EQ(base::ReasonOf(full), "") << full;
   ensemble_.snapshots_folder(leader_).SetCapacity(uint64_t{1} << 40);
   EXPECT_TRUE(Save(ensemble_, leader_).ok());
 }
 
+TEST_F(Saves, OfTooManyClientsAreRefusedAsBusy) {
+  Write("a");
+  ensemble_.at(leader_).snapshot_executor.Pause();
+  std::vector<SaveResult> waiting;
+  for (int i = 0; i < 64; ++i) waiting.push_back(BeginSave(ensemble_, leader_));
+  const SaveResult refused = BeginSave(ensemble_, leader_);
+  ASSERT_TRUE(refused->has_value());
+  EXPECT_TRUE(absl::IsResourceExhausted((*refused)->status()));
+  EXPECT_EQ(base::ReasonOf((*refused)->status()), kReasonBusy);
+  ensemble_.at(leader_).snapshot_executor.Resume();
+  ASSERT_TRUE(ensemble_.Until([&waiting] { return waiting.back()->has_value(); }));
+  EXPECT_TRUE(Save(ensemble_, leader_).ok());
+}
+
 TEST_F(Saves, AreAnsweredWhenTheServerStops) {
-  std::optional<absl::Status> answer;
   ensemble_.at(leader_).state_machine.hold_applied = true;
   Write("a");
-  ensemble_.at(leader_).replica.SaveSnapshot(
-      [&answer](absl::StatusOr<SnapshotInfo> info) { answer = info.status(); });
+  const SaveResult answer = BeginSave(ensemble_, leader_);
   ensemble_.scheduler.RunFor(absl::Milliseconds(200));
-  EXPECT_FALSE(answer.has_value());
+  EXPECT_FALSE(answer->has_value());
   ensemble_.at(leader_).replica.Stop();
-  ASSERT_TRUE(ensemble_.Until([&answer] { return answer.has_value(); }));
-  EXPECT_TRUE(absl::IsUnavailable(*answer));
+  ASSERT_TRUE(ensemble_.Until([&answer] { return answer->has_value(); }));
+  EXPECT_TRUE(absl::IsUnavailable((*answer)->status()));
 }
 
 // A frontend that stops waits for its calls, while the replica still commits what clients have in
@@ -230,14 +302,12 @@ TEST_F(Saves, AreAnsweredBeforeTheServerStops) {
   Write("a");
   Process& leader = ensemble_.at(leader_);
   leader.snapshot_executor.Pause();
-  std::optional<absl::Status> answer;
-  leader.replica.SaveSnapshot(
-      [&answer](absl::StatusOr<SnapshotInfo> info) { answer = info.status(); });
+  const SaveResult answer = BeginSave(ensemble_, leader_);
   ensemble_.scheduler.RunFor(absl::Milliseconds(200));
-  EXPECT_FALSE(answer.has_value());
+  EXPECT_FALSE(answer->has_value());
   leader.replica.StopSnapshots();
-  ASSERT_TRUE(ensemble_.Until([&answer] { return answer.has_value(); }, absl::Milliseconds(10)));
-  EXPECT_TRUE(absl::IsUnavailable(*answer));
+  ASSERT_TRUE(ensemble_.Until([&answer] { return answer->has_value(); }, absl::Milliseconds(10)));
+  EXPECT_TRUE(absl::IsUnavailable((*answer)->status()));
   EXPECT_TRUE(absl::IsUnavailable(Save(ensemble_, leader_).status()));
   leader.snapshot_executor.Resume();
   Write("b");

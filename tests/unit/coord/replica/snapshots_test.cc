@@ -1,9 +1,11 @@
 // Snapshots end to end in a simulated ensemble: taken, kept, fetched, installed, and what a crash
 // leaves of each step.
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/coord/replica/ensemble.h"
@@ -46,6 +48,15 @@ class Snapshotting : public Ensemble {
     return Until([this, id] { return at(id).log.FirstIndex() > LogIndex(1); });
   }
 
+  // Starts all, and crashes a follower: the leader's log no longer has what it misses.
+  bool LeaveOneBehind(int commands, uint32_t& leader, uint32_t& follower) {
+    leader = StartAndElect();
+    if (leader == 0) return false;
+    follower = WaitForFollower(leader);
+    Crash(follower);
+    return ProposeMany(leader, commands) && WaitForCompaction(leader);
+  }
+
   std::vector<std::string> proposed;
 
  private:
@@ -65,6 +76,7 @@ TEST(Snapshots, AreTakenAndTheLogIsCutBehindTheOlderOne) {
   EXPECT_GE(ensemble.CounterOf(1, "bell_snapshots_taken_total"), 2u);
 }
 
+// R20: nothing is applied twice, or left out.
 TEST(Snapshots, ARestartContinuesFromTheNewestAndTheLogBehindIt) {
   Snapshotting ensemble(1, 2);
   ensemble.StartAll();
@@ -82,13 +94,9 @@ TEST(Snapshots, ARestartContinuesFromTheNewestAndTheLogBehindIt) {
 
 TEST(Snapshots, AFollowerThatMissedWhatIsCompactedGetsOne) {
   Snapshotting ensemble(3, 3);
-  ensemble.StartAll();
-  const uint32_t leader = ensemble.WaitForLeader();
-  ASSERT_NE(leader, 0u);
-  const uint32_t follower = ensemble.WaitForFollower(leader);
-  ensemble.Crash(follower);
-  ASSERT_TRUE(ensemble.ProposeMany(leader, 60));
-  ASSERT_TRUE(ensemble.WaitForCompaction(leader));
+  uint32_t leader = 0;
+  uint32_t follower = 0;
+  ASSERT_TRUE(ensemble.LeaveOneBehind(60, leader, follower));
   ensemble.Start(follower);
   ASSERT_TRUE(ensemble.Until([&] { return ensemble.AllApplied(ensemble.proposed); }));
   EXPECT_EQ(ensemble.CounterOf(follower, "bell_snapshots_installed_total"), 1u);
@@ -124,22 +132,31 @@ TEST(Snapshots, ATransferGoesOnWhereItWasCutOff) {
     ensemble.options(id).snapshot_fetch.bytes_per_second = 640;  // a piece every 100 ms
     ensemble.options(id).snapshot_entries = 200;
   }
-  ensemble.StartAll();
-  const uint32_t leader = ensemble.WaitForLeader();
-  ASSERT_NE(leader, 0u);
-  const uint32_t follower = ensemble.WaitForFollower(leader);
-  ensemble.Crash(follower);
-  ASSERT_TRUE(ensemble.ProposeMany(leader, 410));
-  ASSERT_TRUE(ensemble.WaitForCompaction(leader));
+  uint32_t leader = 0;
+  uint32_t follower = 0;
+  ASSERT_TRUE(ensemble.LeaveOneBehind(410, leader, follower));
+  const int64_t whole = static_cast<int64_t>(ensemble.at(leader).snapshots->Newest()->file_bytes);
+  const std::string peer = fmt::format("peer=\"{}\"", follower);
+  const auto sent = [&] { return ensemble.GaugeOf(leader, "bell_snapshot_sent_bytes", peer); };
+  const auto total = [&] { return ensemble.GaugeOf(leader, "bell_snapshot_total_bytes", peer); };
+  const auto received = [&] { return ensemble.GaugeOf(follower, "bell_snapshot_received_bytes"); };
   ensemble.Start(follower);
   for (int i = 0; i < 5; ++i) {
     ensemble.scheduler.RunFor(absl::Milliseconds(400));
+    EXPECT_GT(received(), 0);
+    EXPECT_GE(sent(), received());
+    EXPECT_LT(sent(), whole);
+    EXPECT_EQ(total(), whole);
     ensemble.Crash(follower);
+    EXPECT_TRUE(ensemble.Until([&] { return sent() == 0 && total() == 0; })) << "it is gone";
     ensemble.Start(follower);
   }
   EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied(ensemble.proposed); },
                              absl::Seconds(60)));
   EXPECT_EQ(ensemble.CounterOf(follower, "bell_snapshots_installed_total"), 1u);
+  EXPECT_EQ(received(), 0) << "it has all of it";
+  EXPECT_EQ(sent(), 0);
+  EXPECT_EQ(total(), 0);
 }
 
 // R17, R18: whatever the moment of the crash, what is found afterwards fits together.
@@ -167,18 +184,39 @@ TEST(Snapshots, CrashesAtAnyMomentLeaveAStateThatContinues) {
   }
 }
 
+// Nothing is written meanwhile, so that no other one takes its place by itself.
+TEST(Snapshots, OneThatRotsIsTakenAnewForWhoNeedsIt) {
+  Snapshotting ensemble(3, 8);
+  uint32_t leader = 0;
+  uint32_t follower = 0;
+  ASSERT_TRUE(ensemble.LeaveOneBehind(60, leader, follower));
+  std::optional<absl::StatusOr<SnapshotInfo>> newest;
+  ensemble.at(leader).replica.SaveSnapshot(
+      [&newest](absl::StatusOr<SnapshotInfo> info) { newest = std::move(info); });
+  ASSERT_TRUE(ensemble.Until([&newest] { return newest.has_value(); }));
+  ASSERT_TRUE(newest->ok()) << newest->status();
+  const raft::SnapshotMeta& rotten = (*newest)->meta;
+  ensemble.snapshots_folder(leader).Damage(
+      fmt::format("snapshot-{}-{}", rotten.index, rotten.term), (*newest)->file_bytes / 2);
+  ensemble.Start(follower);
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied(ensemble.proposed); },
+                             absl::Seconds(20)));
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.SnapshotOf(follower) == rotten.index; }))
+      << "the same, written once more";
+  EXPECT_EQ(ensemble.CounterOf(leader, "bell_snapshots_damaged_total"), 1u);
+  ensemble.Crash(leader);
+  ensemble.Start(leader);
+  EXPECT_TRUE(ensemble.WaitForAllApplied()) << "it goes on from what took its place";
+}
+
 TEST(Snapshots, AServerThatOffersOneAndDiesIsReplacedByWhoLeadsNext) {
   Snapshotting ensemble(5, 6, 20);
   for (uint32_t id = 1; id <= 5; ++id) {
     ensemble.options(id).snapshot_fetch.bytes_per_second = 640;
   }
-  ensemble.StartAll();
-  const uint32_t leader = ensemble.WaitForLeader();
-  ASSERT_NE(leader, 0u);
-  const uint32_t follower = ensemble.WaitForFollower(leader);
-  ensemble.Crash(follower);
-  ASSERT_TRUE(ensemble.ProposeMany(leader, 60));
-  ASSERT_TRUE(ensemble.WaitForCompaction(leader));
+  uint32_t leader = 0;
+  uint32_t follower = 0;
+  ASSERT_TRUE(ensemble.LeaveOneBehind(60, leader, follower));
   ensemble.Start(follower);
   ensemble.scheduler.RunFor(absl::Milliseconds(300));
   ensemble.Crash(leader);

@@ -182,6 +182,13 @@ TEST(ConvertWatch, SendsPayloadsButNoStatOfADeletion) {
   EXPECT_FALSE(frame.changes().changes(1).has_stat());
 }
 
+TEST(ConvertEnsembleId, IsSixteenBytesOrNone) {
+  EXPECT_EQ(ToEnsembleId("", "upgrade").value(), base::Uuid());
+  EXPECT_EQ(ToEnsembleId(base::Uuid(1, 2).Bytes(), "upgrade").value(), base::Uuid(1, 2));
+  EXPECT_EQ(ToEnsembleId("short", "upgrade").status().message(),
+            "upgrade: ensemble_id is not 16 bytes");
+}
+
 // Bytes nobody vouches for: whatever protobuf makes of them converts to something, without a crash.
 TEST(ConvertFrame, SurvivesRandomBytes) {
   v1::SessionRequest frame;

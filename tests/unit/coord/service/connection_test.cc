@@ -6,6 +6,9 @@
 namespace bellwether::coord {
 namespace {
 
+using testing::HasSubstr;
+using testing::Not;
+
 class ConnectionTest : public ServiceTest {};
 
 TEST_F(ConnectionTest, AttachesANewSession) {
@@ -34,6 +37,14 @@ TEST_F(ConnectionTest, RefusesAnotherEnsemblesClient) {
   EXPECT_EQ(client->attached()->failure->code, absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(client->attached()->failure->reason, "other_ensemble");
   EXPECT_TRUE(client->finished);
+}
+
+TEST_F(ConnectionTest, CallsOfOneAnswerMayNameTheEnsemble) {
+  EXPECT_TRUE(service_->CheckEnsemble(base::Uuid()).ok());
+  EXPECT_TRUE(service_->CheckEnsemble(service_->Status().ensemble_id).ok());
+  const Failure refused = FailureOf(service_->CheckEnsemble(base::Uuid(1, 2)));
+  EXPECT_EQ(refused.code, absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(refused.reason, "other_ensemble");
 }
 
 TEST_F(ConnectionTest, RefusesAnUnknownSession) {
@@ -364,11 +375,15 @@ TEST_F(ConnectionTest, DoesNotEvaluateReadsForAClientThatDoesNotTake) {
   client->SetReads(false);
   for (int i = 0; i < 40; ++i) client->Get("/large");
   scheduler_.RunFor(absl::Seconds(1));
+  EXPECT_THAT(metrics_.Text(), Not(HasSubstr("\nbell_outbox_bytes 0\n")));
+  EXPECT_THAT(metrics_.Text(), Not(HasSubstr("\nbell_unanswered_request_bytes 0\n")));
   client->SetReads(true);
   const size_t first = client->All<Response>().size();
   EXPECT_LT(first, 15u);
   scheduler_.RunFor(absl::Seconds(1));
   EXPECT_EQ(client->All<Response>().size(), 41u);
+  EXPECT_THAT(metrics_.Text(), HasSubstr("\nbell_outbox_bytes 0\n"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("\nbell_unanswered_request_bytes 0\n"));
 }
 
 TEST_F(ConnectionTest, AnswersKeepAlivesOnlyWithALeader) {
@@ -381,6 +396,37 @@ TEST_F(ConnectionTest, AnswersKeepAlivesOnlyWithALeader) {
   client->Send(KeepAliveRequest{6});
   Settle();
   EXPECT_EQ(client->All<KeepAliveAck>().size(), 1u);
+}
+
+TEST_F(ConnectionTest, AnswersAKeepAliveOnceThereIsALeaderAgain) {
+  auto client = Connect();
+  log_.SetLeader(false);
+  const int asked = log_.read_requests();
+  client->Send(KeepAliveRequest{6});
+  Settle();
+  client->Send(KeepAliveRequest{7});
+  scheduler_.RunFor(absl::Milliseconds(950));
+  EXPECT_EQ(client->All<KeepAliveAck>().size(), 0u);
+  EXPECT_LE(log_.read_requests() - asked, 11) << "only the newest is asked for again, each 100 ms";
+  log_.SetLeader(true);
+  scheduler_.RunFor(absl::Milliseconds(100));
+  ASSERT_EQ(client->All<KeepAliveAck>().size(), 1u);
+  EXPECT_EQ(client->All<KeepAliveAck>()[0].id, 7u);
+  const int answered = log_.read_requests();
+  scheduler_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(log_.read_requests(), answered);
+}
+
+TEST_F(ConnectionTest, ForgetsTheKeepAlivesOfAConnectionThatIsOver) {
+  auto client = Connect();
+  log_.SetLeader(false);
+  client->Send(KeepAliveRequest{6});
+  Settle();
+  client->Close();
+  Settle();
+  const int asked = log_.read_requests();
+  scheduler_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(log_.read_requests(), asked);
 }
 
 TEST_F(ConnectionTest, PausesAClientThatSendsKeepAlivesAndTakesNothing) {
@@ -421,6 +467,29 @@ TEST_F(ConnectionTest, ASilentSessionExpiresAndItsStreamIsToldSo) {
   ASSERT_EQ(client->All<Detached>().size(), 1u);
   EXPECT_EQ(client->All<Detached>()[0].failure.reason, "session_expired");
   EXPECT_EQ(service_->Status().sessions, 0u);
+}
+
+TEST_F(ConnectionTest, ARefusedExpiryIsTriedAgainOnceASecond) {
+  const auto run_for = [this](absl::Duration time) {
+    for (absl::Duration passed; passed < time; passed += absl::Milliseconds(10)) {
+      service_->OnTick(absl::Milliseconds(10));
+      scheduler_.RunFor(absl::Milliseconds(10));
+    }
+  };
+  base::Counter& expired = metrics_.AddCounter("bell_sessions_expired_total", "");
+  auto client = Connect(NewSession(5, 1'000));
+  for (int i = 0; i < 3; ++i) log_.RejectNext();
+  run_for(absl::Seconds(2));
+  const size_t left = log_.faults_left();
+  EXPECT_GE(left, 1u) << "it is proposed once a second";
+  EXPECT_LT(left, 3u);
+  EXPECT_EQ(expired.value(), 0u) << "what is refused does not count";
+  run_for(absl::Milliseconds(1'050 * left));
+  EXPECT_EQ(log_.faults_left(), 0u);
+  EXPECT_FALSE(client->finished);
+  run_for(absl::Milliseconds(1'050));
+  EXPECT_TRUE(client->finished);
+  EXPECT_EQ(expired.value(), 1u);
 }
 
 TEST_F(ConnectionTest, AnyRequestKeepsTheSessionAlive) {

@@ -113,6 +113,11 @@ class FakeLog : public ReplicatedLog {
     base::MutexLock lock(mutex_);
     faults_.push_back(absl::ResourceExhaustedError("the log is full"));
   }
+  // Told to be and not yet met by a Propose call.
+  size_t faults_left() const {
+    base::MutexLock lock(mutex_);
+    return faults_.size();
+  }
   void LoseNext() {
     base::MutexLock lock(mutex_);
     faults_.push_back(base::UnknownOutcome(absl::StatusCode::kUnavailable, "the stream broke"));

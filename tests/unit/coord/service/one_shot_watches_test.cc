@@ -95,6 +95,7 @@ TEST_F(OneShotWatchesTest, AWatchOnAMissingZnodeFiresWhenItAppears) {
   EXPECT_THAT(a_->events, ElementsAre("created /a"));
 }
 
+// R36.
 TEST_F(OneShotWatchesTest, DieWithTheirWatcher) {
   watches_.Add(Table::kData, "/a", a_);
   watches_.Add(Table::kChild, "/a", a_);

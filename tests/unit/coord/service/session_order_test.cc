@@ -6,7 +6,7 @@ namespace {
 // Many clients with random pipelines of writes and reads over znodes of their own and a shared one,
 // a log that stalls at random, executors that interleave in every way. Each client must see its own
 // history exactly; of the shared znode, only versions that never go back, and the event of a watch
-// before any newer version.
+// before any newer version (thesis section 6.3).
 class SessionOrderTest : public ServiceTest, public testing::WithParamInterface<uint64_t> {
  protected:
   struct Expected {

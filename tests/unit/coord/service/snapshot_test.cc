@@ -7,21 +7,11 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/records_writer.h"
 #include "tests/unit/coord/service/watch_fixture.h"
 
 namespace bellwether::coord {
 namespace {
-
-class RecordsWriter : public SnapshotWriter {
- public:
-  absl::Status Append(std::string_view record) override {
-    records.emplace_back(record);
-    return absl::OkStatus();
-  }
-  absl::StatusOr<SnapshotInfo> Commit() override { return SnapshotInfo(); }
-
-  std::vector<std::string> records;
-};
 
 class RecordsReader : public SnapshotReader {
  public:
@@ -55,6 +45,7 @@ class SnapshotTest : public WatchServiceTest {
   LogIndex Later() { return service_->Status().applied_index + 1000; }
 };
 
+// R20.
 TEST_F(SnapshotTest, IsTheStateAfterTheLastEntry) {
   auto client = Connect();
   client->Create("/a", "data");

@@ -6,7 +6,9 @@ namespace bellwether::coord {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class WatchTest : public WatchServiceTest {};
 
@@ -143,6 +145,7 @@ TEST_F(WatchTest, PromptProgressTellsSoonAndOnceOfChangesElsewhere) {
   EXPECT_EQ(patient->All<WatchProgress>().size(), 1u);
 }
 
+// R39.
 TEST_F(WatchTest, PromptProgressIsNotToldOfWhatIsDelivered) {
   auto watcher = WatchPaths({"/a"}, true, Zxid(), /*prompt_progress=*/true);
   writer_->Create("/a", "1");
@@ -152,7 +155,7 @@ TEST_F(WatchTest, PromptProgressIsNotToldOfWhatIsDelivered) {
   EXPECT_EQ(watcher->All<WatchProgress>().size(), 1u);
 }
 
-// A client may read in the middle of what the applier tells of one command.
+// A client may read in the middle of what the applier tells of one command (R39).
 TEST_F(WatchTest, ASetQueuedAgainAfterItWasTakenIsDeliveredOnce) {
   auto watcher = WatchPath("/", true);
   std::vector<tree::Change> changes(1);
@@ -268,6 +271,7 @@ TEST_F(WatchTest, WithoutALeaderOnlyAStaleWatchStarts) {
   EXPECT_EQ(stale->All<WatchState>().size(), 1u);
 }
 
+// R36.
 TEST_F(WatchTest, AClosedWatchIsForgotten) {
   const uint64_t before = service_->Status().watches;
   auto watcher = WatchPath("/", true);
@@ -317,6 +321,7 @@ class SmallWatchTest : public WatchServiceTest {
   SmallWatchTest() : WatchServiceTest(Small()) {}
 };
 
+// R39: what is compacted is not skipped.
 TEST_F(SmallWatchTest, BeyondTheRingTheStateIsSentAgain) {
   writer_->Create("/n");
   Settle();
@@ -331,6 +336,35 @@ TEST_F(SmallWatchTest, BeyondTheRingTheStateIsSentAgain) {
   EXPECT_THAT(watcher->Changes(), IsEmpty());
 }
 
+TEST_F(SmallWatchTest, TheRingHasMetrics) {
+  writer_->Create("/n");
+  for (int i = 0; i < 99; ++i) writer_->Set("/n", std::to_string(i));
+  Settle();
+  const std::string text = metrics_.Text();
+  EXPECT_THAT(text, HasSubstr("\nbell_watch_ring_changes 16\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE bell_watch_ring_forgotten_total counter\n"));
+  EXPECT_THAT(text, Not(HasSubstr("\nbell_watch_ring_bytes 0\n")));
+  const auto forgotten = [this] {
+    return metrics_.AddCounter("bell_watch_ring_forgotten_total", "").value();
+  };
+  const uint64_t before = forgotten();
+  EXPECT_GE(before, 100u - 16u);
+  writer_->Set("/n", "one more");
+  Settle();
+  EXPECT_EQ(forgotten(), before + 1);
+}
+
+TEST_F(SmallWatchTest, BytesThatWaitForAWatcherAreTold) {
+  auto watcher = WatchPath("/", true);
+  EXPECT_THAT(metrics_.Text(), HasSubstr("\nbell_watch_queue_bytes 0\n"));
+  watcher->SetReads(false);
+  writer_->Create("/n");
+  Settle();
+  EXPECT_THAT(metrics_.Text(), Not(HasSubstr("\nbell_watch_queue_bytes 0\n")));
+  watcher->SetReads(true);
+  EXPECT_THAT(metrics_.Text(), HasSubstr("\nbell_watch_queue_bytes 0\n"));
+}
+
 TEST_F(SmallWatchTest, TheOldestZxidNamedCanBeResumedFrom) {
   writer_->Create("/n");
   for (int i = 0; i < 100; ++i) writer_->Set("/n", std::to_string(i));
@@ -341,6 +375,7 @@ TEST_F(SmallWatchTest, TheOldestZxidNamedCanBeResumedFrom) {
   EXPECT_EQ(WatchPath("/", true, oldest - 1)->All<WatchCompacted>().size(), 1u);
 }
 
+// R39: nor what a slow one can't take.
 TEST_F(SmallWatchTest, ASlowWatcherIsCancelledAndOthersAreNot) {
   auto slow = WatchPath("/", true);
   auto quick = WatchPath("/", true);

@@ -4,14 +4,11 @@
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <string_view>
 
-#include "base/folder.h"
-#include "coord/storage/snapshot_file.h"
-#include "coord/tree/snapshot_codec.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/snapshot_files.h"
 #include "tests/unit/coord/tree/tree_fixture.h"
 
 namespace bellwether::coord {
@@ -19,32 +16,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A state as a server writes it down.
-void WriteFile(const ScratchFolder& scratch, const std::string& name,
-               const tree::StateView& state) {
-  auto folder = base::OpenFolder(scratch.path());
-  ASSERT_TRUE(folder.ok());
-  auto file = (*folder)->Open(name, base::Folder::Mode::kCreate);
-  ASSERT_TRUE(file.ok());
-  SnapshotFileWriter writer(**file);
-  raft::SnapshotMeta meta;
-  meta.index = raft::LogIndex(17);
-  meta.term = raft::Term(3);
-  meta.membership.members = {{raft::ServerId(1), "a:1"}};
-  ASSERT_TRUE(writer.WriteHeader(meta).ok());
-  ASSERT_TRUE(tree::WriteSnapshot(state, [&writer](std::string_view record) {
-                return writer.Append(record);
-              }).ok());
-  ASSERT_TRUE(writer.WriteEnd().ok());
-}
-
 TEST(SavedSnapshot, SaysWhatItHolds) {
   const ScratchFolder scratch;
   tree::Machine machine;
   machine.Apply({}, tree::SetEnsembleId{base::Uuid(1, 2)});
   machine.Create("/a", "12345");
   machine.Create("/a/e", "6", tree::CreateMode::kEphemeral);
-  WriteFile(scratch, "s", machine.state);
+  ASSERT_TRUE(WriteStateFile(scratch, "s", machine.state).ok());
   const auto summary = VerifySavedSnapshot(scratch / "s");
   ASSERT_TRUE(summary.ok()) << summary.status();
   EXPECT_EQ(summary->index, 17u);
@@ -63,7 +41,7 @@ TEST(SavedSnapshot, LoadsTheState) {
   const ScratchFolder scratch;
   tree::Machine machine;
   machine.Create("/a", "12345");
-  WriteFile(scratch, "s", machine.state);
+  ASSERT_TRUE(WriteStateFile(scratch, "s", machine.state).ok());
   const auto saved = LoadSnapshotFile(scratch / "s");
   ASSERT_TRUE(saved.ok()) << saved.status();
   EXPECT_EQ(saved->state->Get("/a")->data.view(), "12345");
@@ -75,7 +53,7 @@ TEST(SavedSnapshot, DamagedOrMissingBytesAreFound) {
   const ScratchFolder scratch;
   tree::Machine machine;
   machine.Create("/a", "12345");
-  WriteFile(scratch, "s", machine.state);
+  ASSERT_TRUE(WriteStateFile(scratch, "s", machine.state).ok());
   std::string bytes;
   {
     std::ifstream in(scratch / "s", std::ios::binary);
@@ -102,18 +80,9 @@ TEST(SavedSnapshot, DamagedOrMissingBytesAreFound) {
 // All sums are right, but it is no state.
 TEST(SavedSnapshot, WholeFileOfNoStateIsDamaged) {
   const ScratchFolder scratch;
-  {
-    auto folder = base::OpenFolder(scratch.path());
-    auto file = (*folder)->Open("s", base::Folder::Mode::kCreate);
-    SnapshotFileWriter writer(**file);
-    raft::SnapshotMeta meta;
-    meta.index = raft::LogIndex(1);
-    meta.term = raft::Term(1);
-    meta.membership.members = {{raft::ServerId(1), "a:1"}};
-    ASSERT_TRUE(writer.WriteHeader(meta).ok());
-    ASSERT_TRUE(writer.Append("no state").ok());
-    ASSERT_TRUE(writer.WriteEnd().ok());
-  }
+  ASSERT_TRUE(WriteSnapshotFile(scratch, "s", [](SnapshotFileWriter& writer) {
+                return writer.Append("no state");
+              }).ok());
   const absl::Status status = VerifySavedSnapshot(scratch / "s").status();
   EXPECT_TRUE(absl::IsDataLoss(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr(scratch / "s"));

@@ -105,6 +105,7 @@ EntryPtr MakeEntry(uint64_t term, uint64_t index, std::string payload) {
 
 PersistRequest Append(uint64_t term, uint64_t first, uint64_t last) {
   PersistRequest request;
+  request.hard_state = HardState{Term(term), ServerId(), Standing::kVoter};
   for (uint64_t i = first; i <= last; ++i) {
     request.entries.push_back(MakeEntry(term, i, "p" + std::to_string(i)));
   }
@@ -362,7 +363,7 @@ TEST_P(LogStoreContract, MembershipEntriesFollowTheLog) {
   EXPECT_EQ(memberships(), (std::vector<uint64_t>{}));
 }
 
-// A crash keeps a prefix of the requests, each whole.
+// A crash keeps a prefix of the requests, each whole (R40).
 TEST_P(LogStoreContract, CrashWhileCompactingLeavesAWholeLog) {
   for (int round = 0; round < 20; ++round) {
     store_->Run([&](LogStore& store) {

@@ -4,15 +4,18 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
 #include "base/metrics.h"
+#include "base/rendezvous.h"
 #include "coord/storage/log_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "rocksdb/db.h"
+#include "tests/support/fault_file_system.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/sim_executor.h"
 
@@ -174,6 +177,37 @@ TEST_F(RocksLogStoreTest, TellsHowLongTheOldestRequestIsUnderWay) {
   EXPECT_EQ((*store)->OldestPendingFor(), absl::ZeroDuration());
 }
 
+// Nobody waits for the table that can't be written, and the write-ahead log still can.
+TEST_F(RocksLogStoreTest, AFailureInTheBackgroundIsFatalAndNeverTriedAgain) {
+  const auto files = std::make_shared<FaultFileSystem>(".sst");
+  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
+  const auto fatal = base::Rendezvous<absl::Status>::Make();
+  RocksLogStoreOptions options;
+  options.folder = folder_ / "log";
+  options.memtable_bytes = 64 << 10;
+  options.env = env.get();
+  options.on_fatal = [fatal](absl::Status status) { fatal->Set(std::move(status)); };
+  auto store = RocksLogStore::Open(options, executor_, base::SystemClock(), metrics_);
+  ASSERT_TRUE(store.ok()) << store.status();
+  const auto persist = [&](uint64_t index) {
+    PersistRequest request;
+    request.entries.push_back(std::make_shared<const Entry>(
+        Entry{Term(1), LogIndex(index), EntryType::kCommands, std::string(32 << 10, 'x')}));
+    std::optional<absl::Status> result;
+    (*store)->Persist(std::move(request), [&](absl::Status status) { result = std::move(status); });
+    while (!result.has_value()) executor_.RunOne();
+    return *result;
+  };
+  files->FailSyncs(true);
+  uint64_t index = 1;
+  for (; index <= 6; ++index) (void)persist(index);  // more than a table in memory takes
+  const absl::Status failure = fatal->Wait();
+  EXPECT_THAT(std::string(failure.message()), HasSubstr("sync failed on purpose"));
+  EXPECT_THAT(std::string(failure.message()), HasSubstr(folder_ / "log"));
+  files->FailSyncs(false);
+  EXPECT_FALSE(persist(index).ok()) << "the disk works again, what was lost is lost";
+}
+
 TEST_F(RocksLogStoreTest, DamagedEntryFailsTheOpen) {
   Fill();
   Tamper([](rocksdb::DB& db, rocksdb::ColumnFamilyHandle* entries) {
@@ -204,6 +238,36 @@ TEST_F(RocksLogStoreTest, EntryUnderAnotherKeyFailsTheOpen) {
         db.Put(rocksdb::WriteOptions(), entries, EncodeEntryKey(LogIndex(11)), value).ok());
   });
   ExpectDamaged("entry 11");
+}
+
+// Each entry as it was written, and yet not what any leader can have sent.
+TEST_F(RocksLogStoreTest, TermThatFallsOrWasNeverRecordedFailsTheOpen) {
+  const auto replace = [this](uint64_t term) {
+    std::filesystem::remove_all(folder_ / "log");
+    Fill();
+    Tamper([term](rocksdb::DB& db, rocksdb::ColumnFamilyHandle* entries) {
+      const std::string key = EncodeEntryKey(LogIndex(6));
+      const Entry entry{Term(term), LogIndex(6), EntryType::kCommands, "p6"};
+      ASSERT_TRUE(
+          db.Put(rocksdb::WriteOptions(), entries, key, EncodeEntryValue(key, entry)).ok());
+    });
+  };
+  replace(1);
+  EXPECT_TRUE(Open().ok());
+  replace(4);
+  ExpectDamaged("entry 7: it is of term 1, between an entry of term 4 and the recorded term 4");
+  replace(5);
+  ExpectDamaged("entry 6: it is of term 5, between an entry of term 1 and the recorded term 4");
+}
+
+// As when the vote file is gone, too.
+TEST_F(RocksLogStoreTest, EntriesWithoutARecordedTermFailTheOpen) {
+  Fill();
+  std::filesystem::remove(folder_ / "log/vote");
+  Tamper([](rocksdb::DB& db, rocksdb::ColumnFamilyHandle*) {
+    ASSERT_TRUE(db.Delete(rocksdb::WriteOptions(), "hard_state").ok());
+  });
+  ExpectDamaged("entry 1: it is of term 1");
 }
 
 TEST_F(RocksLogStoreTest, VoteFileAheadOfTheDatabaseFailsTheOpen) {
@@ -284,6 +348,7 @@ TEST_F(RocksLogStoreTest, CompactionGivesSpaceBack) {
   constexpr uint64_t kEntryBytes = 32 << 10;
   for (uint64_t i = 1; i <= kEntries; ++i) {
     PersistRequest request;
+    if (i == 1) request.hard_state = HardState{Term(1), ServerId(), Standing::kVoter};
     if (i == 30) request.truncate_from = LogIndex(25);
     for (uint64_t at = i == 30 ? 25 : i; at <= i; ++at) {
       request.entries.push_back(std::make_shared<const Entry>(

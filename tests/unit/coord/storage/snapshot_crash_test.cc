@@ -107,6 +107,7 @@ void CheckAfterCrash(SimFolder& folder, uint64_t durable) {
   EXPECT_LE(snapshots, 2u);
 }
 
+// R40.
 TEST(SnapshotCrash, NothingDurableIsLostAtAnyPoint) {
   const std::string received = BytesOfAnother(50);
   std::set<uint64_t> reached;
@@ -158,6 +159,49 @@ TEST(SnapshotCrash, DiskThatFillsUpLeavesOnlyWhatWasWhole) {
     }
     CheckAfterCrash(folder, life.durable());
     if (::testing::Test::HasFailure()) return;
+  }
+}
+
+// What is not yet synced of a large file is what the log's syncs may have to wait for.
+class UnsyncedTest : public ::testing::Test {
+ protected:
+  static constexpr size_t kUnsyncedMax = 3 << 20;  // two, and what is written at once
+  static constexpr size_t kRecordBytes = 128 << 10;
+  static constexpr int kRecords = 64;  // 8 MiB
+
+  size_t UnsyncedOf(const std::string& name) {
+    return folder_.content(name).size() - folder_.synced(name);
+  }
+
+  // Which no compression makes smaller.
+  std::string Record() {
+    std::string record(kRecordBytes, '\0');
+    for (char& byte : record) byte = static_cast<char>(random_.Below(256));
+    return record;
+  }
+
+  base::Random random_{1};
+  SimFolder folder_{random_};
+};
+
+TEST_F(UnsyncedTest, StaysSmallWhileASnapshotIsWritten) {
+  auto store = FileSnapshotStore::Open({0}, folder_);
+  ASSERT_TRUE(store.ok());
+  auto writer = (*store)->Create(Meta(10));
+  ASSERT_TRUE(writer.ok());
+  for (int i = 0; i < kRecords; ++i) {
+    ASSERT_TRUE((*writer)->Append(Record()).ok());
+    ASSERT_LE(UnsyncedOf("writing-10-1"), kUnsyncedMax);
+  }
+  EXPECT_GT(folder_.content("writing-10-1").size(), 2 * kUnsyncedMax);
+}
+
+TEST_F(UnsyncedTest, StaysSmallWhileASnapshotIsReceived) {
+  auto store = FileSnapshotStore::Open({0}, folder_);
+  ASSERT_TRUE(store.ok());
+  for (size_t offset = 0; offset < kRecords * kRecordBytes; offset += kRecordBytes) {
+    ASSERT_TRUE((*store)->AppendReceived(LogIndex(10), Term(1), offset, Record()).ok());
+    ASSERT_LE(UnsyncedOf("receiving-10-1"), kUnsyncedMax);
   }
 }
 

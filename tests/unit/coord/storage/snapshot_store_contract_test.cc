@@ -1,12 +1,14 @@
 // One contract for the snapshot store on a simulated and on a real folder.
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "coord/storage/file_snapshot_store.h"
@@ -14,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/sim_folder.h"
+#include "tests/support/sim_log_store.h"
 
 namespace bellwether::coord {
 namespace {
@@ -119,6 +122,10 @@ class SnapshotStoreContract : public ::testing::TestWithParam<const char*> {
     std::string bytes = Bytes(index);
     std::swap(store_, *store);
     return bytes;
+  }
+
+  absl::Status Check(uint64_t index) {
+    return store_->Check(LogIndex(index), Term(1), [] { return false; });
   }
 
   std::vector<std::string> Files() { return *folder_->List(); }
@@ -272,6 +279,39 @@ TEST_P(SnapshotStoreContract, DamagedOneIsSetAsideAndReported) {
   EXPECT_THAT(Files(), ElementsAre("damaged-20-1", "snapshot-10-1"));
 }
 
+TEST_P(SnapshotStoreContract, CheckFindsWhatRotsAndSetsItAside) {
+  for (uint64_t index : {10, 20}) Write(index);
+  EXPECT_TRUE(Check(20).ok());
+  EXPECT_TRUE(absl::IsNotFound(Check(15)));
+  Damage("snapshot-20-1");
+  const absl::Status damaged = Check(20);
+  EXPECT_TRUE(absl::IsDataLoss(damaged));
+  EXPECT_THAT(std::string(damaged.message()), HasSubstr("damaged-20-1"));
+  EXPECT_EQ(Newest(), 10u);
+  EXPECT_TRUE(absl::IsNotFound(store_->ReadBytes(LogIndex(20), Term(1), 0, 10).status()));
+  EXPECT_TRUE(absl::IsNotFound(Check(20)));
+  Write(20);
+  EXPECT_TRUE(Check(20).ok());
+  EXPECT_EQ(*Read(20), Records(20));
+}
+
+TEST_P(SnapshotStoreContract, CheckOfAnOlderOneLeavesTheNewest) {
+  for (uint64_t index : {10, 20}) Write(index);
+  Damage("snapshot-10-1");
+  EXPECT_TRUE(absl::IsDataLoss(Check(10)));
+  EXPECT_EQ(Newest(), 20u);
+  EXPECT_THAT(Files(), ElementsAre("damaged-10-1", "snapshot-20-1"));
+}
+
+TEST_P(SnapshotStoreContract, CheckGoesBackToOneThatIsWhole) {
+  for (uint64_t index : {10, 20}) Write(index);
+  Damage("snapshot-10-1");
+  ASSERT_TRUE(folder_->Remove("snapshot-20-1").ok());
+  EXPECT_TRUE(absl::IsDataLoss(Check(20))) << "the newest is gone";
+  EXPECT_EQ(Newest(), std::nullopt);
+  EXPECT_THAT(Files(), ElementsAre("damaged-10-1"));
+}
+
 TEST_P(SnapshotStoreContract, DamageMetWhileReadingIsAnError) {
   Write(10);
   Damage("snapshot-10-1");
@@ -294,6 +334,27 @@ TEST_P(SnapshotStoreContract, LogMustReachBackToTheSnapshot) {
               HasSubstr("'DIR' the log begins at entry 15 and the newest whole snapshot ends at 10"));
 }
 
+TEST_P(SnapshotStoreContract, TermsMustNotFallBehindTheSnapshot) {
+  Write(10, 3);
+  for (const uint64_t term : {2, 3, 4}) {
+    SimScheduler scheduler(1);
+    SimDisk disk(scheduler);
+    SimExecutor executor(scheduler);
+    SimLogStore log(scheduler, disk, executor);
+    PersistRequest request;
+    request.reset_to = LogIndex(10);
+    log.Persist(std::move(request), [](absl::Status) {});
+    EXPECT_TRUE(CheckReaches(*store_, log, "DIR").ok()) << "nothing follows it";
+    request = {};
+    request.entries.push_back(std::make_shared<const raft::Entry>(
+        raft::Entry{Term(term), LogIndex(11), raft::EntryType::kCommands, ""}));
+    log.Persist(std::move(request), [](absl::Status) {});
+    const absl::Status reaches = CheckReaches(*store_, log, "DIR");
+    EXPECT_EQ(absl::IsDataLoss(reaches), term < 3) << reaches;
+    EXPECT_EQ(reaches.ok(), term >= 3) << reaches;
+  }
+}
+
 TEST_P(SnapshotStoreContract, FullDiskRefusesGrowthAndLeavesWhatThereIs) {
   Write(10);
   Restart(uint64_t{1} << 60);
@@ -305,6 +366,60 @@ TEST_P(SnapshotStoreContract, FullDiskRefusesGrowthAndLeavesWhatThereIs) {
   EXPECT_EQ(Newest(), 20u);
 }
 
+TEST_P(SnapshotStoreContract, CheckEndsWhenNobodyWaits) {
+  for (uint64_t index : {10, 20}) Write(index);
+  Damage("snapshot-20-1");
+  int pieces = 0;
+  const auto stopped = [&pieces] { return ++pieces > 0; };
+  EXPECT_TRUE(absl::IsCancelled(store_->Check(LogIndex(20), Term(1), stopped)));
+  EXPECT_EQ(pieces, 1);
+  EXPECT_THAT(Files(), ElementsAre("snapshot-10-1", "snapshot-20-1"));
+  EXPECT_EQ(Newest(), 20u);
+}
+
+class SnapshotStoreFaults : public SnapshotStoreContract {
+ protected:
+  SimFolder& sim() { return dynamic_cast<SimFolder&>(*folder_); }
+};
+
+TEST_P(SnapshotStoreFaults, CheckWithoutDescriptorsSaysNothingAboutTheSnapshot) {
+  for (uint64_t index : {10, 20}) Write(index);
+  for (const int error : {EMFILE, ENFILE, ENOMEM, EACCES}) {
+    sim().SetReadError(base::FileError("open", "snapshot", error));
+    const absl::Status unread = Check(20);
+    EXPECT_TRUE(absl::IsUnavailable(unread)) << unread;
+    EXPECT_THAT(Files(), ElementsAre("snapshot-10-1", "snapshot-20-1"));
+  }
+  sim().SetReadError(absl::OkStatus());
+  EXPECT_EQ(Newest(), 20u);
+  EXPECT_TRUE(Check(20).ok());
+}
+
+TEST_P(SnapshotStoreFaults, WhatTheDiskCantReadIsDamaged) {
+  for (uint64_t index : {10, 20}) Write(index);
+  sim().SetReadError(base::FileError("read", "snapshot", EIO));
+  EXPECT_TRUE(absl::IsDataLoss(Check(20)));
+  EXPECT_THAT(Files(), ElementsAre("damaged-20-1", "snapshot-10-1"));
+  EXPECT_EQ(Newest(), std::nullopt) << "the older one can't be read either";
+}
+
+TEST_P(SnapshotStoreFaults, WhatWasSetAsideIsLostThoughTheFolderCantBeSynced) {
+  for (uint64_t index : {10, 20}) Write(index);
+  Damage("snapshot-20-1");
+  sim().CrashAfter(1);
+  EXPECT_TRUE(absl::IsDataLoss(Check(20)));
+  EXPECT_EQ(Newest(), 10u);
+}
+
+TEST_P(SnapshotStoreFaults, DamagedOneThatCantBeSetAsideIsAnError) {
+  Write(10);
+  Damage("snapshot-10-1");
+  sim().CrashAfter(0);
+  EXPECT_TRUE(absl::IsInternal(Check(10)));
+  EXPECT_EQ(Newest(), 10u);
+}
+
+INSTANTIATE_TEST_SUITE_P(, SnapshotStoreFaults, ::testing::Values("sim"));
 INSTANTIATE_TEST_SUITE_P(, SnapshotStoreContract, ::testing::Values("sim", "disk"));
 
 }  // namespace

@@ -19,7 +19,7 @@ CreateSession Opening(uint64_t nonce, uint8_t password = 1) {
   return operation;
 }
 
-// Z36.
+// Z36, R31.
 TEST(Session, IdNamesTheServerAndIsNeverUsedTwice) {
   Machine machine;
   const Result first = machine.Apply({}, Opening(1)).result;
@@ -34,6 +34,7 @@ TEST(Session, IdNamesTheServerAndIsNeverUsedTwice) {
   EXPECT_NE(second.session->session, first.session->session);
 }
 
+// R31: an answer that was lost leaves no second session behind.
 TEST(Session, CreationWithTheNonceOfALiveSessionReturnsThatSession) {
   Machine machine;
   const SessionId id = machine.Apply({}, Opening(1, 1)).result.session->session;
@@ -108,6 +109,7 @@ TEST(Session, AttachDoesNotTellAWrongPasswordFromAnUnknownSession) {
   EXPECT_EQ(machine.state.FindSession(machine.session)->timeout_ms, 10'000);
 }
 
+// Paper section 8, thesis section 6.3: by its number a command that comes again has no effect again.
 TEST(CommandNumbers, OnlyTheNextOneOfTheCurrentGenerationHasAnEffect) {
   Machine machine;
   machine.Create("/a");
@@ -154,7 +156,7 @@ TEST(CommandNumbers, UnknownSessionHasNoEffect) {
   EXPECT_FALSE(machine.state.Exists("/a").has_value());
 }
 
-// Z41, Z44.
+// Z41, Z44. R30, R37: the deletions are part of the command, and the digest follows them.
 TEST(Session, CloseDeletesItsEphemeralsInOneZxidSortedByPath) {
   Machine machine;
   const SessionId other = machine.Open();
@@ -174,6 +176,7 @@ TEST(Session, CloseDeletesItsEphemeralsInOneZxidSortedByPath) {
   EXPECT_FALSE(machine.state.FindSession(machine.session).has_value());
   EXPECT_TRUE(machine.state.Exists("/other").has_value());
   EXPECT_EQ(machine.state.ephemeral_count(), 1u);
+  EXPECT_EQ(machine.state.digest(), machine.state.RecomputeDigest());
   EXPECT_EQ(machine.Apply(machine.session, CloseSession{}).result.code,
             ResultCode::kSessionExpired);
 }

@@ -57,6 +57,7 @@ void Fill(Machine& machine) {
 
 class SnapshotProperty : public testing::TestWithParam<uint64_t> {};
 
+// R28: sessions and their ephemerals are of the same zxid.
 TEST_P(SnapshotProperty, LoadedStateIsTheSameAndGoesOnTheSame) {
   RandomCommands commands(GetParam());
   ReferenceModel model;

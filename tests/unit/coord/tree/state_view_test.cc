@@ -20,7 +20,7 @@ namespace {
 
 class StateViewProperty : public testing::TestWithParam<uint64_t> {};
 
-// Transactions that fail and are undone included.
+// Transactions that fail and are undone included: a snapshot has all of one or nothing (R27).
 TEST_P(StateViewProperty, StaysAsItWasWhileCommandsGoOn) {
   RandomCommands commands(GetParam());
   ReferenceModel model;

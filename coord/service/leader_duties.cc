@@ -1,0 +1,95 @@
+#include "coord/service/leader_duties.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "base/mutant.h"
+#include "coord/service/digest_check.h"
+#include "coord/service/touches.h"
+
+namespace bellwether::coord {
+namespace {
+
+// After an expiry was refused, as on full disks, none is proposed for so long.
+constexpr absl::Duration kExpireRetryInterval = absl::Seconds(1);
+
+}  // namespace
+
+LeaderDuties::LeaderDuties(const ServiceOptions& options, Dependencies deps)
+    : options_(options),
+      deps_(std::move(deps)),
+      sessions_expired_(deps_.metrics.AddCounter(
+          "bell_sessions_expired_total",
+          "Expiries of silent sessions that this server proposed and the log took.")) {}
+
+void LeaderDuties::OnLeadership(const Leadership& leadership) {
+  const Leadership before = std::exchange(leadership_, leadership);
+  const bool became_leader =
+      leadership.role == Role::kLeader &&
+      (before.role != Role::kLeader || before.term != leadership.term);
+  if (became_leader && !MUTANT(25)) deps_.sessions.RestartAll();
+}
+
+bool LeaderDuties::OnNote(ServerId from, std::string_view note) {
+  bool accepted = true;
+  for (SessionId session : DecodeTouchNote(note)) {
+    if (from == leadership_.leader || !MUTANT(11)) accepted &= deps_.sessions.Touch(session);
+  }
+  return accepted;
+}
+
+void LeaderDuties::OnTick(absl::Duration since_last, bool ensemble_id_known) {
+  if (leadership_.role != Role::kLeader) return;
+  SayState();
+  if (!ensemble_id_known && ensemble_id_proposed_in_ != leadership_.term) ProposeEnsembleId();
+  for (const SessionTracker::Expired& expired : deps_.sessions.Tick(since_last)) {
+    if (deps_.clock.Monotonic() >= next_expire_) ProposeExpire(expired);
+  }
+}
+
+// So that every server can tell that its state is the same (DESIGN 3.3).
+void LeaderDuties::SayState() {
+  const absl::Duration now = deps_.clock.Monotonic();
+  if (now - state_said_ < options_.digest_interval) return;
+  state_said_ = now;
+  StatePoint point;
+  {
+    base::ReaderLock lock(deps_.state.mutex);
+    point = {deps_.state.applied_index, deps_.state.applied_zxid, deps_.state.applied_digest};
+  }
+  log_->Broadcast(EncodeStatePoint(point));
+}
+
+void LeaderDuties::ProposeEnsembleId() {
+  ensemble_id_proposed_in_ = leadership_.term;
+  std::vector<ProposedCommand> commands;
+  const uint32_t level = FirstFeatureLevel(options_.feature_levels, log_->status());
+  if (level > deps_.feature_levels.level()) {
+    commands.push_back(deps_.own_command(tree::SetFeatureLevel{level}));
+  }
+  commands.push_back(deps_.own_command(
+      tree::SetEnsembleId{base::Uuid::FromRandom(deps_.random(), deps_.random())}));
+  log_->Propose(std::move(commands),
+                [this, term = leadership_.term](absl::Status status) {
+                  if (status.ok() || ensemble_id_proposed_in_ != term) return;
+                  ensemble_id_proposed_in_ = Term();  // the next tick tries again
+                });
+}
+
+void LeaderDuties::ProposeExpire(const SessionTracker::Expired& expired) {
+  deps_.sessions.SetExpiring(expired.session, true);
+  log_->Propose({deps_.own_command(tree::ExpireSession{expired.session, expired.generation})},
+                [this, expired](absl::Status status) {
+                  if (!status.ok()) {
+                    deps_.sessions.SetExpiring(expired.session, false);
+                    next_expire_ = deps_.clock.Monotonic() + kExpireRetryInterval;
+                    return;
+                  }
+                  LOG_INFO("session expires session={:#x} generation={}", expired.session.value(),
+                           expired.generation);
+                  sessions_expired_.Add();
+                });
+}
+
+}  // namespace bellwether::coord

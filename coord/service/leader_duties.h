@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "coord/replica/replica.h"
+#include "coord/service/feature_levels.h"
+#include "coord/service/locked_tree.h"
+#include "coord/service/options.h"
+#include "coord/service/replicated_log.h"
+#include "coord/service/session_tracker.h"
+#include "coord/tree/command.h"
+
+namespace bellwether::coord {
+
+// What the leader does by itself: ends the sessions that were silent for too long, gives a new
+// ensemble its id and first feature level, and tells all servers its state's digest. Every server
+// has one, which rests while another leads. Must not know of connections and watches.
+// Owned by the service; runs on the replica's executor only.
+class LeaderDuties {
+ public:
+  struct Dependencies {
+    const LockedTree& state;
+    const FeatureLevels& feature_levels;
+    SessionTracker& sessions;  // on the replica's executor, too
+    base::Clock& clock;
+    base::Metrics& metrics;
+    // A command of no session, asked for by nobody.
+    std::function<ProposedCommand(tree::Operation)> own_command;
+    std::function<uint64_t()> random;
+  };
+
+  LeaderDuties(const ServiceOptions& options, Dependencies deps);
+
+  // Before the replica starts. `log` outlives this.
+  void Start(ReplicatedLog& log) { log_ = &log; }
+
+  // As StateMachine's.
+  void OnLeadership(const Leadership& leadership);
+  bool OnNote(ServerId from, std::string_view note);
+  // `ensemble_id_known`: the applied state has one.
+  void OnTick(absl::Duration since_last, bool ensemble_id_known);
+
+ private:
+  void SayState();
+  void ProposeEnsembleId();
+  void ProposeExpire(const SessionTracker::Expired& expired);
+
+  const ServiceOptions& options_;
+  const Dependencies deps_;
+  base::Counter& sessions_expired_;
+  ReplicatedLog* log_ = nullptr;
+  Leadership leadership_;
+  Term ensemble_id_proposed_in_;
+  absl::Duration next_expire_ = -absl::InfiniteDuration();  // none is proposed before
+  absl::Duration state_said_ = -absl::InfiniteDuration();
+};
+
+}  // namespace bellwether::coord

@@ -1,0 +1,111 @@
+#include "coord/service/watch_table.h"
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "fmt/format.h"
+
+namespace bellwether::coord {
+namespace {
+
+constexpr size_t kZnodeOverheadBytes = 128;
+
+}  // namespace
+
+WatchTable::WatchTable(const ServiceOptions& options, const LockedTree& state, WatchHub& hub,
+                       base::Metrics& metrics)
+    : options_(options),
+      state_(state),
+      hub_(hub),
+      cancelled_(metrics.AddCounter("bell_watches_cancelled_total",
+                                    "Watches ended by this server: mostly slow clients.")) {}
+
+bool WatchTable::Add(std::shared_ptr<Watch> watch) {
+  base::MutexLock lock(mutex_);
+  if (opened_.size() >= options_.connections_max) return false;
+  Watch* const key = watch.get();
+  opened_.emplace(key, Opened{++last_serial_, std::move(watch)});
+  return true;
+}
+
+absl::Status WatchTable::Arm(const std::shared_ptr<Watch>& watch) {
+  const WatchRequest& request = watch->request();
+  tree::StateView state;
+  WatchHub::Resumed resumed;
+  {
+    base::ReaderLock lock(state_.mutex);
+    RETURN_IF_ERROR(CheckSameEnsemble(request.ensemble_id, state_.tree.ensemble_id()));
+    resumed = hub_.Subscribe(watch, request.from_zxid);
+    if (!resumed.from_ring) state = state_.tree.View();
+  }
+  if (!resumed.from_ring) {
+    if (request.from_zxid > Zxid(0)) watch->SetCompacted(resumed.resumable_from);
+    ASSIGN_OR_RETURN(std::vector<WatchZnode> znodes, Collect(state, request.filter));
+    watch->SetState(resumed.zxid, std::move(znodes));
+  }
+  watch->SetArmed(resumed.zxid);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<WatchZnode>> WatchTable::Collect(const tree::StateView& state,
+                                                            const WatchFilter& filter) const {
+  std::vector<WatchZnode> znodes;
+  size_t bytes = 0;
+  for (const std::string& path : filter.paths) {
+    if (!filter.recursive) {
+      auto znode = state.Get(path);
+      if (znode.has_value()) znodes.push_back({path, std::move(znode->data), znode->stat});
+      continue;
+    }
+    state.Subtree(path, [&](const tree::ZnodeVisit& visit) {
+      bytes += kZnodeOverheadBytes + visit.path.size();
+      znodes.push_back({std::string(visit.path), visit.data(), visit.stat()});
+      return bytes <= options_.watch_state_bytes_max;
+    });
+  }
+  if (bytes <= options_.watch_state_bytes_max) return znodes;
+  return absl::ResourceExhaustedError(
+      fmt::format("watch {}: the state is too large to start with; watch a smaller part",
+                  filter.Text()));
+}
+
+void WatchTable::Remove(Watch& watch, const std::optional<Failure>& failure) {
+  if (failure.has_value()) {
+    cancelled_.Add();
+    LOG_INFO("watch ended path={} why={}", watch.filter().Text(), failure->message);
+  }
+  hub_.Unsubscribe(watch);
+  base::MutexLock lock(mutex_);
+  opened_.erase(&watch);
+}
+
+void WatchTable::CloseAll(const Failure& failure) {
+  // In the order in which they came: a simulated run must be repeatable.
+  std::map<uint64_t, std::shared_ptr<Watch>> watches;
+  {
+    base::MutexLock lock(mutex_);
+    for (const auto& [key, one] : opened_) watches.emplace(one.serial, one.watch);
+  }
+  for (const auto& [serial, watch] : watches) watch->Close(failure);
+}
+
+size_t WatchTable::count() const {
+  base::MutexLock lock(mutex_);
+  return opened_.size();
+}
+
+size_t WatchTable::queue_bytes() const {
+  std::vector<std::shared_ptr<Watch>> watches;
+  {
+    base::MutexLock lock(mutex_);
+    for (const auto& [key, opened] : opened_) watches.push_back(opened.watch);
+  }
+  size_t bytes = 0;
+  for (const std::shared_ptr<Watch>& watch : watches) bytes += watch->queue_bytes();
+  return bytes;
+}
+
+}  // namespace bellwether::coord
