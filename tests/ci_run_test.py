@@ -77,6 +77,11 @@ class CiRunTest(unittest.TestCase):
             self.assertEqual(status, 1)
             self.assertRegex(lines[-1], rf"^tests: \d+ passed, {failed} failed$")
 
+    def test_ends_with_what_failed(self):
+        lines = ["failed: a: X.Two", "    why", "tests: FAILED failed=1 passed=1"]
+        code = "echo begun; " + "".join(f"echo '{line}'; " for line in lines) + "exit 1"
+        self.assertEqual(self.run_tree({"": code})[1][-4:], lines + ["tests: 7 passed, 1 failed"])
+
     def test_stops_in_time_and_says_what(self):
         for hangs in (HANGS, DEAF):
             begin = time.monotonic()

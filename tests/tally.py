@@ -29,6 +29,12 @@ def reason_for(name, allowed):
     return next((reason for pattern, reason in allowed if fnmatch.fnmatchcase(name, pattern)), None)
 
 
+def end_of_output(case):
+    """What the test printed last, indented."""
+    lines = (case.findtext("system-out") or "").splitlines()
+    return "".join(f"\n    {line[:300]}" for line in lines[-30:])
+
+
 def tally(results, allowed):
     """Returns (passed, [skipped], [failed]) of all JUnit files in a folder."""
     passed, skipped, failed = 0, [], []
@@ -42,7 +48,7 @@ def tally(results, allowed):
                 (skipped if reason else failed).append(
                     f"{name} ({reason or 'skipped, and not in tests/skips.allowed'})")
             else:
-                failed.append(name)
+                failed.append(name + end_of_output(case))
     return passed, skipped, failed
 
 

@@ -9,7 +9,8 @@ import unittest
 
 TALLY = pathlib.Path(__file__).with_name("tally.py")
 PASSED = '<testcase name="a: X.One" status="run"/>'
-FAILED = '<testcase name="a: X.Two" status="fail"><failure message=""/></testcase>'
+FAILED = ('<testcase name="a: X.Two" status="fail"><failure message=""/><system-out>'
+          + "\n".join(f"line {number}" for number in range(40)) + "</system-out></testcase>")
 SKIPPED = '<testcase name="a: X.Three" status="notrun"><skipped message="77"/></testcase>'
 
 
@@ -35,9 +36,10 @@ class TallyTest(unittest.TestCase):
 
     def test_a_failed_test_fails(self):
         status, lines = tally({"unit": PASSED + FAILED}, broken="unit")
-        self.assertEqual((status, lines[-2:]),
-                         (1, ["failed: a: X.Two",
-                              "tests: FAILED failed=1 passed=1 skipped=0 seconds=5"]))
+        self.assertEqual((status, lines),
+                         (1, ["failed: a: X.Two"]
+                          + [f"    line {number}" for number in range(10, 40)]
+                          + ["tests: FAILED failed=1 passed=1 skipped=0 seconds=5"]))
 
     def test_a_skip_needs_a_reason(self):
         status, lines = tally({"unit": PASSED + SKIPPED})
