@@ -11,10 +11,10 @@
 #include "base/executor.h"
 #include "base/mutex.h"
 #include "coord/service/apply_waiters.h"
-#include "coord/service/one_shot_watches.h"
 #include "coord/service/options.h"
 #include "coord/service/requests.h"
 #include "coord/service/stream_sink.h"
+#include "coord/service/znode_watches.h"
 
 namespace bellwether::coord {
 
@@ -54,6 +54,8 @@ class ConnectionBackend {
   // at a state that has applied the index.
   virtual void KeepAlive(base::Executor& executor, SessionId session, IndexCallback done) = 0;
   virtual void Touch(SessionId session) = 0;
+  // Whether this server has had confirmed contact with a leader within two election timeouts.
+  virtual bool InContact() const = 0;
   virtual bool AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) = 0;
   virtual bool Applied(LogIndex index, Zxid zxid) const = 0;
   // Evaluates reads in order and answers them with Answer, all under one hold of the tree. Returns
@@ -68,7 +70,8 @@ class ConnectionBackend {
 // writes are pipelined into the log, a read waits for the writes before it, and a write is not
 // proposed before the reads before it were evaluated. Knows no protocol and no znodes.
 // A read-only connection has no session and asks nothing of the leader: it evaluates reads that may
-// be stale, and refuses everything else.
+// be stale, and refuses everything else. One that needs contact is given up, whatever it asks, when
+// this server has had none with a leader for too long.
 // Shared by the frontend, the service's tables and its own tasks.
 // Threads: the pipeline is owned by `executor`; what the frontend and the applier touch is guarded
 // by mutex_, the last lock in the lock order.
@@ -77,7 +80,7 @@ class ConnectionBackend {
 // Invariants:
 // - every request gets one response, in order, or the connection ends
 // - nothing is queued after Detached or a failed Attached
-class Connection : public OneShotWatcher,
+class Connection : public ZnodeWatcher,
                    public ApplyWaiter,
                    public std::enable_shared_from_this<Connection> {
  public:
@@ -91,6 +94,9 @@ class Connection : public OneShotWatcher,
   bool Submit(ClientFrame frame, size_t bytes);
   // The client is gone.
   void Close();
+  // The client authenticated: from the next request on it asks as these, and its watches tell what
+  // these may see. Until the first call they are what its address proves. Any thread.
+  void SetIdentities(std::shared_ptr<const tree::Identities> identities);
   // Moves frames worth about `bytes_max` to `frames`, at least one if there is one. Finished: the
   // stream ends once they are sent.
   TakeResult Take(size_t bytes_max, std::vector<ServerFrame>& frames);
@@ -104,6 +110,7 @@ class Connection : public OneShotWatcher,
   // A write was applied, or refused for good.
   bool Settle(uint64_t token, Response response);
   bool QueueEvent(WatchEvent event) override;
+  std::shared_ptr<const tree::Identities> identities() const override;
   // Gives the connection up. Before the session is attached the client gets a failed Attached.
   bool Detach(Failure failure);
   // Likewise, when writes or the attach have an unknown fate.

@@ -5,8 +5,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
@@ -20,7 +22,6 @@
 #include "coord/service/feature_levels.h"
 #include "coord/service/leader_duties.h"
 #include "coord/service/locked_tree.h"
-#include "coord/service/one_shot_watches.h"
 #include "coord/service/options.h"
 #include "coord/service/read_batcher.h"
 #include "coord/service/replicated_log.h"
@@ -30,6 +31,7 @@
 #include "coord/service/watch.h"
 #include "coord/service/watch_hub.h"
 #include "coord/service/watch_table.h"
+#include "coord/service/znode_watches.h"
 
 namespace bellwether::coord {
 
@@ -55,7 +57,7 @@ struct ServiceStatus {
 // Owned by the server; constructed before the replica that drives it, stopped before it, destroyed
 // after all executors stopped.
 // Threads: public calls from any thread; Apply on the apply executor; OnLeadership, OnNote and
-// OnTick on the replica's executor; streams on one of the io executors each.
+// OnTick on the replica's executor; streams on one of the io executors each, or on their frontend's.
 // Limits: ServiceOptions.
 class CoordService : public StateMachine,
                      private ConnectionBackend,
@@ -66,6 +68,8 @@ class CoordService : public StateMachine,
     base::Clock& clock;
     base::Executor& replica_executor;
     std::vector<base::Executor*> io_executors;  // at least one
+    // Further ones, that frontends run their connections on.
+    std::vector<base::Executor*> frontend_executors;
     base::Metrics& metrics;
     // Random bits for passwords and ids; called under a lock, from any thread.
     std::function<uint64_t()> random;
@@ -86,12 +90,26 @@ class CoordService : public StateMachine,
   // settled; what frontends take says so. Ends what waits for an upgrade or a snapshot.
   void Stop();
 
-  // RESOURCE_EXHAUSTED above the bound of connections, UNAVAILABLE when stopping.
+  // RESOURCE_EXHAUSTED above the bound of connections, UNAVAILABLE when stopping. The connection
+  // runs on `executor`, one of `frontend_executors`; null: on one of the io executors.
   absl::StatusOr<std::shared_ptr<Connection>> OpenConnection(Principal principal,
-                                                             std::shared_ptr<StreamSink> sink);
+                                                             std::shared_ptr<StreamSink> sink,
+                                                             base::Executor* executor = nullptr);
   absl::StatusOr<std::shared_ptr<Watch>> OpenWatch(Principal principal, WatchRequest request,
                                                    std::shared_ptr<StreamSink> sink);
   ServiceStatus Status() const;
+  // Of the last command applied here: at least that of everything that a connection was told.
+  Zxid applied_zxid() const;
+  // In force at this server.
+  uint32_t feature_level() const override { return feature_levels_.level(); }
+  bool InContact() const override;
+  // For those who show them.
+  const ZnodeWatches& znode_watches() const { return znode_watches_; }
+
+  // As the function of identities.h, with this server's superuser.
+  std::optional<tree::Identities> Authenticate(const tree::Identities& known,
+                                               std::string_view scheme,
+                                               std::string_view credentials) const;
 
   // Whether a request that names an ensemble, or none (nil), is for this one. Errors:
   // FAILED_PRECONDITION with reason "other_ensemble"; UNAVAILABLE while the ensemble forms. Streams
@@ -135,7 +153,6 @@ class CoordService : public StateMachine,
 
   // ConnectionBackend, WatchBackend.
   uint64_t NextToken() override;
-  uint32_t feature_level() const override { return feature_levels_.level(); }
   void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
                      const AttachRequest& request) override;
   absl::StatusOr<Attached> AttachReadOnly(const AttachRequest& request) const override;
@@ -168,8 +185,6 @@ class CoordService : public StateMachine,
   absl::Status CheckFormed() const;
   absl::StatusOr<tree::Command> AttachCommand(const AttachRequest& request);
   void FailAttach(uint64_t token, const Failure& failure);
-  void SetOneShotWatch(const std::shared_ptr<Connection>& connection, const Request& request,
-                       Response& response);
   void SendTouches();
   void SendProgress();
   ProposedCommand MakeOwnCommand(tree::Operation operation);
@@ -185,19 +200,20 @@ class CoordService : public StateMachine,
   LockedTree state_;
   ApplyWaiters waiters_;
   ConnectionTable connections_;
-  OneShotWatches one_shot_watches_;
+  ZnodeWatches znode_watches_;
   WatchHub hub_;
   WatchTable watches_;
   DigestCheck digests_;
   Touches touches_;
   FeatureLevels feature_levels_;
   TreeApplier applier_;
-  std::vector<std::unique_ptr<ReadBatcher>> read_batchers_;  // one per io executor
+  absl::flat_hash_map<base::Executor*, std::unique_ptr<ReadBatcher>> read_batchers_;  // one per executor of streams
 
   std::atomic<bool> started_ = false;  // log_ and read_batchers_ are set
   std::atomic<bool> stopped_ = false;
   std::atomic<uint64_t> last_token_ = 0;
   std::atomic<uint64_t> last_connection_ = 0;
+  std::atomic<int64_t> contact_until_ns_;  // of Clock::Monotonic, as of the last tick
   std::atomic<size_t> next_io_executor_ = 0;
   std::atomic<bool> ensemble_id_known_ = false;
   std::atomic<bool> failed_ = false;  // on_fatal was told

@@ -19,10 +19,13 @@ namespace bellwether::coord {
 
 // What this build can work at. A change of what is replicated or persisted raises `max`; `min` rises
 // when the code for an older level goes.
-inline constexpr FeatureLevelRange kSupportedFeatureLevels{1, 2};
+inline constexpr FeatureLevelRange kSupportedFeatureLevels{1, 3};
 // From it on the members of the ensemble can be changed: earlier releases refuse peers that were not
 // configured as they are.
 inline constexpr uint32_t kFeatureLevelMembership = 2;
+// From it on there is all of ZooKeeper: ACLs and the identities that they are checked for, znodes
+// that go by themselves, quotas and the system znodes. Its port serves nobody below.
+inline constexpr uint32_t kFeatureLevelZookeeper = 3;
 
 // How far an ensemble is with an upgrade.
 struct UpgradeReport {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/time/time.h"
 #include "coord/service/feature_levels.h"
@@ -14,6 +15,9 @@ struct ServiceOptions {
   uint32_t server_id = 0;  // 1..254
   FeatureLevelRange feature_levels = kSupportedFeatureLevels;
   uint32_t (*feature_level_of)(const RequestOperation&) = &FeatureLevelOf;
+  // Whoever proves this digest, "user:" + base64(SHA1("user:password")), passes all ACLs (Z50).
+  // Empty: nobody.
+  std::string super_digest;
 
   int64_t session_timeout_default_ms = 10'000;
   int64_t session_timeout_min_ms = 1'000;
@@ -26,8 +30,9 @@ struct ServiceOptions {
   size_t request_bytes_max = 4 << 20;                     // one command as proposed
   size_t write_run_bytes_max = 1 << 20;                   // writes handed to the log in one call
   size_t list_page_bytes_max = 3 << 20;                   // names in one result
-  size_t one_shot_watches_per_connection_max = 100'000;
-  size_t one_shot_watches_max = 2'000'000;
+  size_t reply_bytes_max = 64 << 20;                      // of a whole list, and of a MultiRead
+  size_t znode_watches_per_connection_max = 100'000;
+  size_t znode_watches_max = 2'000'000;
 
   size_t watch_paths_max = 64;                            // of one Watch stream
   size_t watch_queue_bytes_max = 16 << 20;                // per Watch stream; above it: cancelled

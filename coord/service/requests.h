@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "base/status.h"
 #include "base/uuid.h"
 #include "coord/replica/reasons.h"  // also for coord/rpc
+#include "coord/tree/acl.h"
 #include "coord/tree/command.h"
 #include "coord/tree/result.h"
 #include "coord/tree/types.h"
@@ -29,22 +32,24 @@ struct Failure {
   std::string message;  // for people
   std::string reason;   // a stable word for programs, as in "no_node"; may be empty
   base::Outcome outcome = base::Outcome::kRejected;
+  // Of a command or a read that the tree refused: its own word, for frontends whose protocol has one.
+  std::optional<tree::ResultCode> result_code = std::nullopt;
 };
 
 // Nothing happened because this server can't do it now; another one, or a later try, may.
 Failure Unavailable(std::string message);
 // The failure that an operational status stands for.
 Failure FailureOf(const absl::Status& status);
-// The failure of a command. Requires: code is not kOk.
+// The failure of a command or a read. Requires: code is not kOk.
 Failure FailureOf(tree::ResultCode code, std::string_view path);
 
 // OK when the client wants any ensemble (nil) or this server's; else FAILED_PRECONDITION with reason
 // "other_ensemble".
 absl::Status CheckSameEnsemble(base::Uuid wanted, base::Uuid own);
 
-// Who a client is. Until clients authenticate themselves that is where they connect from.
+// Where a client connects from. What it proved to be besides are its tree::Identities.
 struct Principal {
-  std::string address;
+  std::string address;  // as the transport writes it, with its port
 
   // As servers tell each other; never empty, which is a server itself.
   std::string Name() const { return "address:" + address; }
@@ -59,6 +64,10 @@ struct AttachRequest {
   int64_t timeout_ms = 0;  // wanted; 0: the default
   Zxid min_zxid;           // the highest that this client has seen
   bool read_only = false;  // no session: only stale_ok reads; but for ensemble_id all is ignored
+  // The client takes stale reads for the state of a server that is part of the ensemble, as
+  // ZooKeeper's clients do. Once this server has had no confirmed contact with a leader for two
+  // election timeouts, the connection is given up rather than served; so it never waits for one.
+  bool needs_contact = false;
 };
 
 struct GetRead {
@@ -74,14 +83,72 @@ struct ListRead {
   bool watch = false;  // ignored when recursive
   bool recursive = false;
   std::string after;  // names (recursive: paths) after this one
+  // All names in one result, though it be large (Z60): above ServiceOptions::reply_bytes_max the
+  // read fails. Else a page.
+  bool whole = false;
 };
-// Evaluates nothing: a barrier.
+// Evaluates nothing: a barrier. Never stale, whatever the request says.
 struct SyncRead {};
+// Evaluates nothing: answered in its turn, with the zxid that earlier reads had or a later one.
+struct EchoRead {};
+// The ACL as who asks may see it (Z50).
+struct GetAclRead {
+  std::string path;
+};
+// The connection's session's ephemerals whose paths begin with `prefix`, sorted by bytes.
+struct EphemeralsRead {
+  std::string prefix;
+};
+// How many znodes are below this one.
+struct DescendantsRead {
+  std::string path;
+};
+// Each by itself, at one state; no watches. Fails as a whole above ServiceOptions::reply_bytes_max.
+struct MultiRead {
+  std::vector<std::variant<GetRead, ListRead>> reads;
+};
 
-// Reads first: IsWrite relies on the order.
+// Sets again the watches of a connection that is gone (Z31). For those that would have fired by
+// changes after `relative` events are queued instead, before the response, with zxid -1 and
+// whatever the ACL; persistent ones are only set (Z30).
+struct SetWatches {
+  Zxid relative;
+  std::vector<std::string> data;   // of znodes that existed
+  std::vector<std::string> exist;  // of znodes that did not
+  std::vector<std::string> child;
+  std::vector<std::string> persistent;
+  std::vector<std::string> recursive;
+};
+// A watch that stays until it is removed. Needs no znode and no permission (Z33).
+struct AddWatch {
+  std::string path;
+  bool recursive = false;
+};
+// Values as on the ZooKeeper wire (Z33).
+enum class WatchKind : int32_t {
+  kChildren = 1,
+  kData = 2,
+  kAny = 3,
+  kPersistent = 4,
+  kRecursive = 5,
+};
+// Fails with reason "no_watcher" when this connection has no such watch.
+struct RemoveWatches {
+  std::string path;
+  WatchKind kind = WatchKind::kAny;
+  bool only_check = false;  // removes nothing
+};
+
+// Reads first: Request::is_write relies on the order. What sets and removes watches is a read, too:
+// it changes nothing but the connection.
 using RequestOperation =
-    std::variant<GetRead, StatRead, ListRead, SyncRead, tree::Create, tree::SetData, tree::Delete,
-                 tree::DeleteRecursive, tree::Transaction, tree::CloseSession>;
+    std::variant<GetRead, StatRead, ListRead, SyncRead, EchoRead, GetAclRead, EphemeralsRead,
+                 DescendantsRead, MultiRead, SetWatches, AddWatch, RemoveWatches, tree::Create,
+                 tree::SetData, tree::SetAcl, tree::Delete, tree::DeleteRecursive,
+                 tree::Transaction, tree::CloseSession>;
+inline constexpr size_t kFirstWriteOperation = 12;
+static_assert(std::is_same_v<std::variant_alternative_t<kFirstWriteOperation, RequestOperation>,
+                             tree::Create>);
 
 struct Request {
   uint64_t id = 0;
@@ -91,24 +158,31 @@ struct Request {
   Zxid min_zxid;          // reads
   bool stale_ok = false;  // reads
   RequestOperation operation;
+  // Who asks, as proved when the request came (Z51). Null: the connection's identities then.
+  // Shared with the connection and its other requests.
+  std::shared_ptr<const tree::Identities> identities;
   // Transaction: the client's position of each compare, when one of its compares became several.
   std::vector<uint32_t> compare_positions;
   // Set by the frontend when the request can't be understood: it is refused in its turn.
   std::optional<Failure> malformed;
 
-  bool is_write() const { return operation.index() > 3; }
+  bool is_write() const { return operation.index() >= kFirstWriteOperation; }
 };
 
 struct KeepAliveRequest {
   uint64_t id = 0;
 };
 
+// A sign of life: touches the session, and gives the connection up when it needs_contact and there
+// is none. Gets no answer from the service.
+struct Ping {};
+
 // A frame that can't be understood at all: the connection is given up.
 struct ProtocolError {
   std::string message;
 };
 
-using ClientFrame = std::variant<AttachRequest, Request, KeepAliveRequest, ProtocolError>;
+using ClientFrame = std::variant<AttachRequest, Request, KeepAliveRequest, Ping, ProtocolError>;
 
 struct Attached {
   std::optional<Failure> failure;  // set: the connection ends
@@ -125,11 +199,17 @@ struct CreateResult {
 struct SetDataResult {
   tree::Stat stat;
 };
+struct SetAclResult {
+  tree::Stat stat;
+};
 struct DeleteResult {
   uint64_t deleted = 0;
 };
+struct CheckResult {};
+// Of a failed one `results` is empty and the response's failure is that of the failed operation, or
+// of a compare.
 struct TransactionResult {
-  std::vector<std::variant<CreateResult, SetDataResult, DeleteResult>> results;
+  std::vector<std::variant<CreateResult, SetDataResult, DeleteResult, CheckResult>> results;
   int32_t failed_compare = -1;
   int32_t failed_operation = -1;
 };
@@ -145,21 +225,36 @@ struct ListResult {
   bool more = false;
   tree::Stat stat;
 };
+struct GetAclResult {
+  tree::Acl acl;  // never empty
+  tree::Stat stat;
+};
+struct EphemeralsResult {
+  std::vector<std::string> paths;
+};
+struct CountResult {
+  uint64_t count = 0;
+};
+struct MultiReadResult {
+  std::vector<std::variant<Failure, GetResult, ListResult>> results;  // one for each read
+};
 
 struct Response {
   uint64_t request_id = 0;
   std::optional<Failure> failure;
   Zxid zxid;  // 0: nothing was evaluated
-  std::variant<std::monostate, CreateResult, SetDataResult, DeleteResult, TransactionResult,
-               GetResult, StatResult, ListResult>
+  std::variant<std::monostate, CreateResult, SetDataResult, SetAclResult, DeleteResult,
+               TransactionResult, GetResult, StatResult, ListResult, GetAclResult,
+               EphemeralsResult, CountResult, MultiReadResult>
       result;
 };
 
-// A one-shot watch fired.
+// A watch of the connection fired.
 struct WatchEvent {
   tree::Change::Type type = tree::Change::Type::kCreated;
-  std::string path;  // the watched one
-  Zxid zxid;
+  // The watched one; of a recursive watch: the changed one (Z29). Shared by all who are told.
+  tree::SharedBytes path;
+  Zxid zxid;  // of the change; -1: told by SetWatches, of whichever change it was (Z34)
 };
 
 struct KeepAliveAck {
