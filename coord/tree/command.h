@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -8,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/uuid.h"
+#include "coord/tree/acl.h"
 #include "coord/tree/shared_bytes.h"
 #include "coord/tree/types.h"
 
@@ -52,6 +54,8 @@ struct Create {
   std::string path;  // a sequential one gets its ten digits appended (Z11, Z12)
   SharedBytes data;  // may be null
   CreateMode mode = CreateMode::kPersistent;
+  std::optional<Acl> acl;  // as the client gave it: see FixUpAcl; none: an open one
+  int64_t ttl_ms = 0;      // 1..kTtlMsMax in the modes with a TTL, otherwise 0
 
   friend bool operator==(const Create&, const Create&) = default;
 };
@@ -69,6 +73,32 @@ struct Delete {
   int32_t expected_version = kAnyVersion;
 
   friend bool operator==(const Delete&, const Delete&) = default;
+};
+
+// Replaces a znode's ACL.
+struct SetAcl {
+  std::string path;
+  Acl acl;                                  // as the client gave it: see FixUpAcl
+  int32_t expected_version = kAnyVersion;  // compared with the aversion (Z19)
+
+  friend bool operator==(const SetAcl&, const SetAcl&) = default;
+};
+
+// Holds when the znode's data has that version, and the client may read it (Z20). Only in a
+// transaction, where it sees what the operations before it did.
+struct Check {
+  std::string path;
+  int32_t expected_version = kAnyVersion;
+
+  friend bool operator==(const Check&, const Check&) = default;
+};
+
+// Deletes a container or a znode with a TTL whose time has come (Z17); otherwise without effect
+// (kNotExpired). The leader's own: no session's command, and ACLs don't matter to it.
+struct DeleteExpired {
+  std::string path;
+
+  friend bool operator==(const DeleteExpired&, const DeleteExpired&) = default;
 };
 
 // Deletes a znode with everything below it, at most kRecursiveDeleteZnodesMax znodes. For "/":
@@ -97,7 +127,7 @@ struct Compare {
   friend bool operator==(const Compare&, const Compare&) = default;
 };
 
-using TransactionOperation = std::variant<Create, SetData, Delete>;
+using TransactionOperation = std::variant<Create, SetData, Delete, Check>;
 
 // All operations, in order, each seeing the earlier ones' effects (Z24), or none of them. First
 // all compares must hold.
@@ -125,15 +155,25 @@ struct SetFeatureLevel {
 
 using Operation = std::variant<CreateSession, AttachSession, CloseSession, ExpireSession, Create,
                                SetData, Delete, DeleteRecursive, Transaction, SetEnsembleId,
-                               SetFeatureLevel>;
+                               SetFeatureLevel, SetAcl, DeleteExpired>;
 
-// The feature level from which on an operation may be proposed, since servers of a lower one may not
-// know it. Specialized for what came after the first.
+// FeatureLevelOf(x): the feature level from which on x may be proposed, since servers of a lower one
+// may not know it. This one is for whatever was there from the first on.
 template <typename Kind>
-inline constexpr uint32_t kFeatureLevelOf = kFeatureLevelFirst;
+constexpr uint32_t FeatureLevelOf(const Kind&) {
+  return kFeatureLevelFirst;
+}
+constexpr uint32_t FeatureLevelOf(const SetAcl&) { return kFeatureLevelAcls; }
+constexpr uint32_t FeatureLevelOf(const Check&) { return kFeatureLevelAcls; }
+constexpr uint32_t FeatureLevelOf(const DeleteExpired&) { return kFeatureLevelAcls; }
+// An ACL, a TTL and the modes that came with them need kFeatureLevelAcls.
+uint32_t FeatureLevelOf(const Create& operation);
+uint32_t FeatureLevelOf(const Transaction& operation);  // the highest of its operations'
+uint32_t FeatureLevelOf(const Operation& operation);
 
 // One replicated change. The first four fields say who speaks; CreateSession, AttachSession,
-// ExpireSession, SetEnsembleId and SetFeatureLevel are no session's commands and leave them 0.
+// ExpireSession, SetEnsembleId, SetFeatureLevel and DeleteExpired are no session's commands and
+// leave them 0.
 struct Command {
   SessionId session;
   SessionGeneration generation;
@@ -142,12 +182,18 @@ struct Command {
   // on; nothing depends on it while results are not kept.
   CommandSequence acknowledged_floor;
   Operation operation;
+  // What the client had proved to be when its request arrived (Z51): what ACLs are checked with.
+  // Must be empty below kFeatureLevelAcls, where there are none.
+  Identities identities;
 
   friend bool operator==(const Command&, const Command&) = default;
 };
 
-// The format EncodeCommand writes.
-inline constexpr uint8_t kCommandFormatVersion = 1;
+uint32_t FeatureLevelOf(const Command& command);  // identities count as well
+
+// The newest format. EncodeCommand writes 1 for whatever needs no kFeatureLevelAcls, byte for byte
+// as releases that know no other did, and 2 for the rest.
+inline constexpr uint8_t kCommandFormatVersion = 2;
 
 // Appends the command's encoding to `out`.
 void EncodeCommand(const Command& command, std::string& out);

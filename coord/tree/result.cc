@@ -34,6 +34,14 @@ std::string_view ResultText(ResultCode code) {
       return "not attempted after an earlier failure";
     case ResultCode::kAlreadySet:
       return "already set";
+    case ResultCode::kNoAuth:
+      return "not permitted by the ACL";
+    case ResultCode::kInvalidAcl:
+      return "the ACL is not valid";
+    case ResultCode::kQuotaExceeded:
+      return "beyond a quota";
+    case ResultCode::kNotExpired:
+      return "not expired";
   }
   return "unknown result";
 }

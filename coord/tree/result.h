@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "coord/tree/acl.h"
 #include "coord/tree/shared_bytes.h"
 #include "coord/tree/types.h"
 
@@ -28,6 +29,10 @@ enum class ResultCode : uint8_t {
   kRolledBack,               // of an operation before the failed one of its transaction
   kNotAttempted,             // of an operation after the failed one of its transaction
   kAlreadySet,               // the ensemble has an id, or that feature level
+  kNoAuth,                   // an ACL does not permit it
+  kInvalidAcl,               // see FixUpAcl
+  kQuotaExceeded,            // a hard limit of /zookeeper/quota
+  kNotExpired,               // of DeleteExpired: the znode has to stay
 };
 
 // A sentence fragment for people: "no such znode".
@@ -54,8 +59,9 @@ struct Result {
   ResultCode code = ResultCode::kOk;
   Zxid zxid;                 // of the command itself
   std::string path;          // Create: with its sequence number
-  std::optional<Stat> stat;  // Create, SetData: the znode's after it
-  uint32_t deleted_znodes = 0;  // Delete, DeleteRecursive, CloseSession, ExpireSession
+  std::optional<Stat> stat;  // Create, SetData, SetAcl: the znode's after it
+  // Delete, DeleteRecursive, DeleteExpired, CloseSession, ExpireSession
+  uint32_t deleted_znodes = 0;
   // Transaction: one for each operation; empty when a compare failed. Of a failed one: kRolledBack
   // before `failed_index`, the error there, kNotAttempted after it (Z22).
   std::vector<OperationResult> operations;
@@ -79,6 +85,7 @@ struct Change {
   std::string path;
   Stat stat;         // after the change; of a deleted znode: its last
   SharedBytes data;  // kCreated, kChanged: the znode's; else null
+  AclPtr access;     // of `path` after the change, of a deleted znode its last: who may know (Z32)
 };
 
 // Changes are in the order in which they happened; a ZooKeeper frontend that walks them and, for

@@ -10,6 +10,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "base/uuid.h"
+#include "coord/tree/acl.h"
 #include "coord/tree/result.h"
 #include "coord/tree/sessions.h"
 #include "coord/tree/shared_bytes.h"
@@ -46,6 +47,17 @@ class StateView {
   std::optional<ZnodeView> Get(std::string_view path) const;
   std::optional<Stat> Exists(std::string_view path) const;
   std::optional<ChildrenView> Children(std::string_view path) const;
+  // How many znodes are below it. Takes time in proportion, but none for "/".
+  std::optional<uint64_t> DescendantCount(std::string_view path) const;
+  // Null when there is none; good as long as this view is neither changed nor dropped.
+  const Znode* FindZnode(std::string_view path) const { return tree_.Find(path); }
+  // Who may do what with a znode, for Allows; null, which is open, also when there is none.
+  AclPtr AccessOf(std::string_view path) const;
+  struct AclView {
+    Acl acl;  // an open znode's is {31, "world", "anyone"}
+    Stat stat;
+  };
+  std::optional<AclView> GetAcl(std::string_view path) const;
   // Visits the znode and everything below it: a parent before its children, siblings by the bytes
   // of their names; ends early when the visitor returns false. False when there is no such znode.
   bool Subtree(std::string_view path, absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const;
@@ -57,6 +69,16 @@ class StateView {
                                     absl::FunctionRef<bool(std::string_view name)> visitor) const;
   bool SubtreeAfter(std::string_view path, std::string_view after,
                     absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const;
+
+  // Some of the containers and znodes with a TTL whose time has come (see DeleteExpired), by the
+  // bytes of their paths: those among the next `visits_max` that may expire behind `after`, at most
+  // `paths_max`. Goes on behind `resume_after`, which is empty when there are no more.
+  struct ExpiredPage {
+    std::vector<std::string> paths;
+    std::string resume_after;
+  };
+  ExpiredPage ExpirableAfter(std::string_view after, size_t paths_max, size_t visits_max,
+                             int64_t now_ms) const;
 
   // Sessions.
   struct SessionView {
@@ -78,6 +100,8 @@ class StateView {
   uint32_t feature_level() const { return feature_level_; }  // see SetFeatureLevel
   size_t znode_count() const { return tree_.znode_count(); }  // the root included
   size_t data_bytes() const { return tree_.data_bytes(); }    // of all znodes
+  size_t acl_bytes() const { return tree_.acl_bytes(); }      // of all znodes, none shared
+  size_t expirable_count() const { return tree_.expirables().size(); }  // containers, TTLs
   size_t session_count() const { return sessions_.count(); }
   size_t ephemeral_count() const { return sessions_.ephemeral_count(); }
 

@@ -36,10 +36,10 @@ struct Stat {
   int64_t mtime_ms = 0;       // when its data last changed, ms since 1970
   int32_t version = 0;        // changes of the data (Z1)
   int32_t cversion = 0;       // creations plus deletions of children (Z2)
-  int32_t aversion = 0;       // changes of the ACL: always 0 while there are no ACLs
+  int32_t aversion = 0;       // changes of the ACL (Z1)
   int32_t data_length = 0;    // bytes; 0 for null data as well (Z21)
   int32_t num_children = 0;   // direct children
-  SessionId ephemeral_owner;  // 0 for a persistent znode (Z6)
+  SessionId ephemeral_owner;  // 0 for a znode that is no ephemeral, containers included (Z6)
 
   friend bool operator==(const Stat&, const Stat&) = default;
 };
@@ -50,6 +50,10 @@ enum class CreateMode : uint8_t {
   kEphemeral = 1,
   kPersistentSequential = 2,
   kEphemeralSequential = 3,
+  // From kFeatureLevelAcls on:
+  kContainer = 4,               // persistent until its last child was deleted (Z17)
+  kPersistentWithTtl = 5,       // until it was childless and unchanged for its TTL (Z17)
+  kPersistentSequentialWithTtl = 6,
 };
 
 // Matches any version of a znode (Z20).
@@ -58,11 +62,18 @@ inline constexpr int32_t kAnyVersion = -1;
 // The level of an ensemble that never raised it: see SetFeatureLevel.
 inline constexpr uint32_t kFeatureLevelFirst = 1;
 
+// The level from which on there are ACLs, containers, TTLs, Check and system znodes.
+inline constexpr uint32_t kFeatureLevelAcls = 3;
+
 // Limits. What exceeds one is refused with a result (kTooLarge, or kBadArguments for a path).
 inline constexpr size_t kDataBytesMax = 1 << 20;              // data of one znode
 inline constexpr size_t kPathBytesMax = 4096;                 // sequence number included
 inline constexpr size_t kTransactionItemsMax = 10'000;        // compares plus operations
 inline constexpr size_t kRecursiveDeleteZnodesMax = 100'000;  // deleted by one command
+inline constexpr size_t kAclEntriesMax = 1000;                // of one znode
+inline constexpr size_t kAclBytesMax = 64 << 10;              // AclBytes of one znode
+inline constexpr size_t kIdentitiesMax = 64;                  // of one client
+inline constexpr int64_t kTtlMsMax = (int64_t{1} << 40) - 1;  // of a znode with a TTL (Z15)
 inline constexpr int64_t kSessionTimeoutMsMax = 24LL * 3600 * 1000;
 inline constexpr uint8_t kServerIdMax = 254;  // 255 is reserved in session ids (Z36)
 inline constexpr int64_t kZxidMax = (int64_t{1} << 56) - 1;  // session ids have room for it (Z36)

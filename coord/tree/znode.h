@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "coord/tree/acl.h"
 #include "coord/tree/compact_string.h"
 #include "coord/tree/cow_map.h"
 #include "coord/tree/cow_ptr.h"
@@ -34,6 +35,7 @@ struct Znode {
   int32_t version = 0;
   int32_t create_counter = 0;  // children ever created: the next sequence number (Z11)
   SharedBytes data;
+  AclPtr access;  // whom it is open to; see Tree::MakeAccess
 
   SessionId ephemeral_owner() const { return is_ephemeral_ ? owner_ : SessionId(); }
   bool is_ephemeral() const { return is_ephemeral_; }
@@ -48,10 +50,16 @@ struct Znode {
   // Null when there is none.
   const Znode* Child(std::string_view name) const;
 
+  // A container or a znode with a TTL: Tree::TtlOf says which. Of a child, so that not every walk
+  // looks there.
+  bool is_expirable() const { return is_expirable_; }
+  // For good. Tree::Insert does it. Requires: it is no ephemeral.
+  void SetExpirable();
+
   Stat ToStat() const;
 
  private:
-  // Ephemerals have no children, so the two share a place: 8 of 72 bytes.
+  // Ephemerals have no children, so the two share a place: 8 of 80 bytes.
   union {
     ChildTable children_;
     SessionId owner_;
@@ -62,8 +70,13 @@ struct Znode {
 
  private:
   bool is_ephemeral_ = false;
+  bool is_expirable_ = false;
 };
 
-static_assert(sizeof(Znode) == 72);
+static_assert(sizeof(Znode) == 80);
+
+// Whether the time of a childless znode has come (Z17): a container's (ttl_ms 0) when it had a
+// child, another's when its data did not change for more than ttl_ms.
+bool IsExpired(const Znode& znode, int64_t ttl_ms, int64_t now_ms);
 
 }  // namespace bellwether::coord::tree
