@@ -70,12 +70,6 @@ class Protocol : public std::enable_shared_from_this<Protocol> {
   // The socket is gone; wakes no more.
   void OnDisconnect();
 
-  // How long the server has been without contact with a leader, told several times per second
-  // while it is. A client that nobody can renew the session of must not be kept believing in it:
-  // after a third of its timeout the connection is closed, and within the other two thirds the
-  // client has found another server or given its session up.
-  void OnWithoutLeader(absl::Duration elapsed);
-
   // The handshake was answered with a session.
   bool has_session() const { return session_ != SessionId(0); }
   // For cons, stat and dump.
@@ -115,7 +109,7 @@ class Protocol : public std::enable_shared_from_this<Protocol> {
   void Encode(const Attached& attached, std::string& out);
   void Encode(const Response& response, std::string& out);
   void Encode(const WatchEvent& event, std::string& out);
-  void Encode(const KeepAliveAck& ack, std::string& out);
+  void Encode(const KeepAliveAck&, std::string&) {}  // never asked for
   void Encode(const Detached& detached, std::string& out);
 
   // The connection is over once the output that is ready is taken.
