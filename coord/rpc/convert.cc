@@ -288,7 +288,7 @@ struct ServerFrameWriter {
   void operator()(WatchEvent& event) {
     v1::WatchEvent& to = *out.mutable_event();
     to.set_type(ToProto(event.type));
-    to.set_path(std::move(event.path));
+    to.set_path(std::string(event.path.view()));
     to.set_zxid(event.zxid.value());
   }
   void operator()(KeepAliveAck& ack) { out.mutable_keep_alive_ack()->set_id(ack.id); }

@@ -330,7 +330,7 @@ TEST_F(ConnectionTest, AnEventPrecedesEveryReplyThatRevealsItsChange) {
   bool told = false;
   for (const ServerFrame& frame : watcher->frames) {
     if (const auto* event = std::get_if<WatchEvent>(&frame)) {
-      EXPECT_EQ(event->path, "/a");
+      EXPECT_EQ(event->path.view(), "/a");
       EXPECT_EQ(event->type, tree::Change::Type::kCreated);
       told = true;
     }

@@ -83,7 +83,7 @@ TEST_F(ReadOnlyTest, WatchesFireAndRequestsMayFollowTheAttachAtOnce) {
   Connect()->Create("/a");
   Settle();
   ASSERT_EQ(client->All<WatchEvent>().size(), 1u);
-  EXPECT_EQ(client->All<WatchEvent>()[0].path, "/a");
+  EXPECT_EQ(client->All<WatchEvent>()[0].path.view(), "/a");
   EXPECT_EQ(service_->Status().watches, 0u);
 }
 

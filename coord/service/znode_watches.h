@@ -1,0 +1,177 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "base/mutex.h"
+#include "coord/service/requests.h"
+#include "coord/service/wakeable.h"
+#include "coord/tree/acl.h"
+
+namespace bellwether::coord {
+
+// Who has watches of znodes: gets an event when one fires.
+class ZnodeWatcher : public virtual Wakeable {
+ public:
+  // Called with the tree held: queues the event, calls nothing else. True when the watcher must be
+  // woken after the tree is released.
+  virtual bool QueueEvent(WatchEvent event) = 0;
+  // Who it has proved to be by now; null: nobody. An event needs READ of these (Z32). Likewise.
+  virtual std::shared_ptr<const tree::Identities> identities() const = 0;
+  // For people who ask who watches what; 0: none.
+  virtual SessionId session() const = 0;
+};
+
+// The watches that a server's connections set on znodes, in a data and a child table as ZooKeeper's
+// (Z27-Z30). A watch is one-shot, persistent (in both tables) or recursive (in the data table, for
+// the path and all below it); one watcher may have one of each kind on a path. A change is told once
+// per watcher and table, whatever watches it has there; a deletion once in all. They die with their
+// watcher. Thread-safe: readers set under the shared hold of the tree, the applier fires under the
+// exclusive one. What fires is found by path: that costs the path's depth and who is told.
+//
+// Invariants:
+// - a watcher is in a path's slots of a table exactly when the path is among its own of that table
+// - count_ is the number of all slots
+class ZnodeWatches {
+ public:
+  enum class Table { kData = 0, kChild = 1 };
+
+  // Bounds of `count()` of one watcher and of all.
+  ZnodeWatches(size_t per_watcher_max, size_t total_max)
+      : per_watcher_max_(per_watcher_max), total_max_(total_max) {}
+
+  // Sets a one-shot watch; setting it twice is setting it once (Z28). False when a bound is reached
+  // or no znode can have the path, being longer than kPathBytesMax; the watch is not set then.
+  bool Add(Table table, std::string_view path, std::shared_ptr<ZnodeWatcher> watcher);
+  // Sets a persistent watch, respectively a recursive one (Z29, Z33). Else as Add.
+  bool AddPersistent(std::string_view path, bool recursive, std::shared_ptr<ZnodeWatcher> watcher);
+
+  // Whether the watcher has a watch of this kind on exactly this path (Z33). kData and kChildren are
+  // the one-shot ones, kAny is every kind.
+  bool Contains(std::string_view path, WatchKind kind, const ZnodeWatcher& watcher) const;
+  // Removes those that Contains finds. False when there were none.
+  bool Remove(std::string_view path, WatchKind kind, const ZnodeWatcher& watcher);
+
+  // Queues the events of the changes of one command, in order. Appends to `woken` whom to wake. A
+  // watcher without READ is not told, and its one-shot watch is gone all the same (Z32).
+  void Fire(const std::vector<tree::Change>& changes, WakeList& woken);
+
+  // Forgets a watcher. After it returns the watcher gets no event.
+  void RemoveAll(const ZnodeWatcher& watcher);
+
+  // Of both tables: a watcher counts once for each path in each, so a persistent watch is two.
+  size_t count() const;
+
+  // Of the data table, as ZooKeeper's word `wchs` tells it.
+  struct Summary {
+    size_t watchers = 0;
+    size_t paths = 0;
+    size_t watches = 0;
+  };
+  Summary Summarize() const;
+
+  // Who watches what in the data table, as `wchc` tells it: by session, paths sorted.
+  struct SessionPaths {
+    SessionId session;
+    std::vector<std::string> paths;
+  };
+  struct Listing {
+    std::vector<SessionPaths> sessions;  // in the order in which they first set a watch
+    bool more = false;                   // not all had room
+  };
+  // Paths worth about `bytes_max` at most; firing waits while they are copied.
+  Listing List(size_t bytes_max) const;
+
+ private:
+  // Bits of Slot::modes.
+  using Modes = uint8_t;
+  static constexpr Modes kOneShot = 1;
+  static constexpr Modes kPersistent = 2;
+  static constexpr Modes kRecursive = 4;
+  using ModesByTable = std::array<Modes, 2>;
+
+  struct Watched;
+
+  struct Entry {
+    std::shared_ptr<ZnodeWatcher> watcher;  // shared with its frontend, until RemoveAll
+    uint64_t serial = 0;                    // rising
+    uint64_t told = 0;                      // the last telling that reached it
+    // By table. Sets that keep no room: else one client after another could leave it behind.
+    std::array<absl::btree_set<Watched*>, 2> paths;
+    size_t count() const { return paths[0].size() + paths[1].size(); }
+  };
+  // A watcher's watches of one path and table. The serial is the entry's.
+  struct Slot {
+    uint64_t serial = 0;
+    Entry* entry = nullptr;
+    Modes modes = 0;  // never 0
+  };
+  // A path that has watches. Slots are in the order of their serials: a simulated run must be
+  // repeatable.
+  struct Watched {
+    explicit Watched(std::string_view watched_path) : path(watched_path) {}
+    const std::string path;
+    std::array<std::vector<Slot>, 2> slots;  // by table
+    size_t recursive = 0;                    // slots with kRecursive
+  };
+  // One change on its way to those who watch it.
+  struct Telling {
+    const tree::Change& change;
+    WakeList& woken;
+    uint64_t number = 0;
+    tree::SharedBytes path;  // null until the first is told
+  };
+
+  static ModesByTable ModesOf(WatchKind kind);
+  bool AddModes(std::string_view path, ModesByTable modes, std::shared_ptr<ZnodeWatcher> watcher);
+  // Null when it has none.
+  Entry* FindEntry(const ZnodeWatcher& watcher) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Entry& EntryOf(std::shared_ptr<ZnodeWatcher> watcher) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Watched* FindWatched(std::string_view path) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Watched& WatchedOf(std::string_view path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Null when the watcher has no watch of that path and table.
+  static const Slot* FindSlot(const Watched& watched, size_t table, const Entry& entry);
+  void SetModes(Watched& watched, size_t table, Entry& entry, Modes modes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // True when it had some of them. The slot goes with its last mode.
+  bool ClearModes(Watched& watched, size_t table, Entry& entry, Modes modes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The bookkeeping of a slot that goes.
+  void OnSlotGone(Watched& watched, size_t table, Entry& entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EraseIfUnwatched(const Watched& watched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  void FireOne(const tree::Change& change, WakeList& woken)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FireTable(Table table, Telling& telling) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FireAncestors(Telling& telling) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Tell(Entry& entry, Telling& telling);
+
+  const size_t per_watcher_max_;
+  const size_t total_max_;
+  mutable base::Mutex mutex_;
+  // Keys are the paths of the values.
+  absl::flat_hash_map<absl::string_view, std::unique_ptr<Watched>> by_path_
+      ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<const ZnodeWatcher*, std::unique_ptr<Entry>> by_watcher_
+      ABSL_GUARDED_BY(mutex_);
+  size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t data_paths_ ABSL_GUARDED_BY(mutex_) = 0;  // with slots of the data table
+  size_t recursive_ ABSL_GUARDED_BY(mutex_) = 0;   // slots with kRecursive
+  uint64_t last_serial_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_telling_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// The same by path, as `wchp` tells it.
+std::map<std::string, std::vector<SessionId>> ByPath(const ZnodeWatches::Listing& listing);
+
+}  // namespace bellwether::coord
