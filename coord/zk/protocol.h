@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "coord/service/coord_service.h"
+#include "coord/zk/byte_protocol.h"
 #include "coord/zk/replies.h"
 #include "coord/zk/statistics.h"
 #include "coord/zk/wire/frame.h"
@@ -26,12 +27,6 @@ struct ProtocolContext {
   base::Clock& clock;
   // Random bits, for the nonces of new sessions; called from any loop.
   std::function<uint64_t()> random;
-};
-
-// Where a client connects from.
-struct ClientAddress {
-  std::string ip;        // "127.0.0.1": its first identity (Z50)
-  std::string endpoint;  // "127.0.0.1:40312": for logs and figures
 };
 
 // One client's ZooKeeper protocol without its socket: bytes in, bytes out. Answers the handshake,
@@ -47,35 +42,38 @@ struct ClientAddress {
 // Invariants:
 // - a request that can't be answered truly (its fate is not known) ends the connection unanswered
 // - after closed() no more input is looked at, and all output there is has been or can be taken
-class Protocol : public std::enable_shared_from_this<Protocol> {
+class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protocol> {
  public:
   // `wake`: there may be output to take, input is wanted again, or closed() became true. Called on
   // the executor, never from within another call of the Protocol, and not after OnDisconnect.
+  // `traffic` counts for all clients of the executor; may be null.
   static std::shared_ptr<Protocol> Create(const ProtocolContext& context, base::Executor& executor,
-                                          ClientAddress address, std::function<void()> wake);
-  ~Protocol();
+                                          ClientAddress address,
+                                          std::shared_ptr<TrafficFigures> traffic,
+                                          std::function<void()> wake);
+  ~Protocol() override;
   Protocol(const Protocol&) = delete;
   Protocol& operator=(const Protocol&) = delete;
 
   // Takes bytes as they came, all of them. Look at wants_input, closed and the output afterwards.
-  void Receive(std::string_view bytes);
+  void Receive(std::string_view bytes) override;
   // False: read no further until wake.
-  bool wants_input() const;
+  bool wants_input() const override;
   // Appends output of about `bytes_max` bytes, one frame at least if there is one. Less appended
   // than `bytes_max`: nothing more until the next wake.
-  void TakeOutput(std::string& out, size_t bytes_max);
+  void TakeOutput(std::string& out, size_t bytes_max) override;
   // Nothing follows what was taken: send that, then close the socket. Known after TakeOutput.
-  bool closed() const { return phase_ == Phase::kClosed; }
+  bool closed() const override { return phase_ == Phase::kClosed; }
 
   // The socket is gone; wakes no more.
-  void OnDisconnect();
+  void OnDisconnect() override;
 
   // The handshake was answered with a session.
   bool has_session() const { return session_ != SessionId(0); }
   // For cons, stat and dump.
-  ConnectionInfo Info() const;
+  ConnectionInfo Info() const override;
   // As crst: the figures of traffic begin again.
-  void ResetFigures();
+  void ResetFigures() override;
 
  private:
   class Sink;
@@ -95,7 +93,7 @@ class Protocol : public std::enable_shared_from_this<Protocol> {
   };
 
   Protocol(const ProtocolContext& context, base::Executor& executor, ClientAddress address,
-           std::function<void()> wake);
+           std::shared_ptr<TrafficFigures> traffic, std::function<void()> wake);
 
   // Input.
   void ReadFrames();
@@ -145,7 +143,7 @@ class Protocol : public std::enable_shared_from_this<Protocol> {
   int64_t last_xid_ = -1;
   Zxid last_zxid_;
   absl::Time last_response_;
-  TrafficFigures traffic_;
+  Traffic traffic_;
 };
 
 }  // namespace bellwether::coord::zk

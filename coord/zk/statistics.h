@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/time/time.h"
 #include "coord/service/requests.h"
@@ -47,6 +49,35 @@ struct TrafficFigures {
     sent += other.sent;
     latency.Merge(other.latency);
   }
+};
+
+// A client's own traffic, counted at the same time for all clients of its loop (srvr, mntr), which
+// srst and crst reset apart. Belongs to the loop.
+class Traffic {
+ public:
+  // `of_all` may be null: nobody asks.
+  explicit Traffic(std::shared_ptr<TrafficFigures> of_all) : of_all_(std::move(of_all)) {}
+
+  void Received() {
+    ++own_.received;
+    if (of_all_ != nullptr) ++of_all_->received;
+  }
+  void Sent() {
+    ++own_.sent;
+    if (of_all_ != nullptr) ++of_all_->sent;
+  }
+  void Took(absl::Duration latency) {
+    own_.latency.Add(latency);
+    if (of_all_ != nullptr) of_all_->latency.Add(latency);
+  }
+  // The client's own figures begin again.
+  void Reset() { own_ = {}; }
+
+  const TrafficFigures& own() const { return own_; }
+
+ private:
+  const std::shared_ptr<TrafficFigures> of_all_;  // shared with the server's other clients
+  TrafficFigures own_;
 };
 
 // A client as the four-letter words cons, stat and dump show it.
