@@ -1,94 +1,320 @@
-#include "coord/service/one_shot_watches.h"
+#include "coord/service/znode_watches.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/mutant.h"
 #include "base/status.h"
+#include "coord/tree/types.h"
 
 namespace bellwether::coord {
+namespace {
 
-bool OneShotWatches::Add(Table table, std::string_view path,
-                         std::shared_ptr<OneShotWatcher> watcher) {
-  const int t = static_cast<int>(table);
+constexpr size_t kListedPathOverheadBytes = 16;
+
+// READ of the change's znode; for a change of children the parent's (Z32).
+bool MaySee(const tree::Change& change, const ZnodeWatcher& watcher) {
+  if (!change.access) return true;
+  static const tree::Identities kNobody;
+  const std::shared_ptr<const tree::Identities> proved = watcher.identities();
+  return tree::Allows(change.access, tree::kRead, proved == nullptr ? kNobody : *proved);
+}
+
+}  // namespace
+
+// ---- Setting and removing ----
+
+bool ZnodeWatches::Add(Table table, std::string_view path, std::shared_ptr<ZnodeWatcher> watcher) {
+  ModesByTable modes{};
+  modes[static_cast<size_t>(table)] = kOneShot;
+  return AddModes(path, modes, std::move(watcher));
+}
+
+bool ZnodeWatches::AddPersistent(std::string_view path, bool recursive,
+                                 std::shared_ptr<ZnodeWatcher> watcher) {
+  const ModesByTable modes =
+      recursive ? ModesByTable{kRecursive, 0} : ModesByTable{kPersistent, kPersistent};
+  return AddModes(path, modes, std::move(watcher));
+}
+
+bool ZnodeWatches::AddModes(std::string_view path, ModesByTable modes,
+                            std::shared_ptr<ZnodeWatcher> watcher) {
+  if (path.size() > tree::kPathBytesMax) return false;
   base::MutexLock lock(mutex_);
-  Entry& entry = by_watcher_[watcher.get()];
-  if (entry.paths[t].contains(base::AbslView(path))) return true;
-  if (entry.count() >= per_watcher_max_ || count_ >= total_max_) {
-    if (entry.count() == 0) by_watcher_.erase(watcher.get());
-    return false;
+  const Entry* const known = FindEntry(*watcher);
+  const Watched* const watched = FindWatched(path);
+  size_t added = 0;
+  for (size_t table = 0; table < modes.size(); ++table) {
+    if (modes[table] == 0) continue;
+    const bool has_slot =
+        known != nullptr && watched != nullptr && FindSlot(*watched, table, *known) != nullptr;
+    if (!has_slot) ++added;
   }
-  entry.paths[t].emplace(path);
-  by_path_[t][std::string(path)].insert(watcher.get());
-  ++count_;
-  if (entry.watcher == nullptr) {
-    entry.watcher = std::move(watcher);
-    entry.serial = ++last_serial_;
+  const size_t own = known == nullptr ? 0 : known->count();
+  if (added > 0 && (own + added > per_watcher_max_ || count_ + added > total_max_)) return false;
+  Entry& entry = EntryOf(std::move(watcher));
+  Watched& place = WatchedOf(path);
+  for (size_t table = 0; table < modes.size(); ++table) {
+    if (modes[table] != 0) SetModes(place, table, entry, modes[table]);
   }
   return true;
 }
 
-std::vector<std::shared_ptr<OneShotWatcher>> OneShotWatches::Take(Table table,
-                                                                  std::string_view path) {
-  const int t = static_cast<int>(table);
-  auto found = by_path_[t].find(base::AbslView(path));
-  if (found == by_path_[t].end()) return {};
-  std::vector<std::pair<uint64_t, std::shared_ptr<OneShotWatcher>>> ordered;
-  for (OneShotWatcher* watcher : found->second) {
-    auto entry = by_watcher_.find(watcher);
-    ordered.emplace_back(entry->second.serial, entry->second.watcher);
-    entry->second.paths[t].erase(base::AbslView(path));
-    if (entry->second.count() == 0) by_watcher_.erase(entry);
+bool ZnodeWatches::Contains(std::string_view path, WatchKind kind,
+                            const ZnodeWatcher& watcher) const {
+  const ModesByTable modes = ModesOf(kind);
+  base::MutexLock lock(mutex_);
+  const Entry* const entry = FindEntry(watcher);
+  const Watched* const watched = FindWatched(path);
+  if (entry == nullptr || watched == nullptr) return false;
+  for (size_t table = 0; table < modes.size(); ++table) {
+    const Slot* const slot = FindSlot(*watched, table, *entry);
+    if (slot != nullptr && (slot->modes & modes[table]) != 0) return true;
   }
-  by_path_[t].erase(found);
-  count_ -= ordered.size();
-  std::sort(ordered.begin(), ordered.end());
-  std::vector<std::shared_ptr<OneShotWatcher>> watchers;
-  for (auto& [serial, watcher] : ordered) watchers.push_back(std::move(watcher));
-  return watchers;
+  return false;
 }
 
-void OneShotWatches::FireOne(const tree::Change& change, WakeList& woken) {
-  using Type = tree::Change::Type;
-  const Table first = change.type == Type::kChildren ? Table::kChild : Table::kData;
-  std::vector<std::shared_ptr<OneShotWatcher>> told = Take(first, change.path);
-  if (change.type == Type::kDeleted && !MUTANT(19)) {
-    // Who watched data and children of a deleted znode is told once.
-    for (auto& watcher : Take(Table::kChild, change.path)) {
-      if (std::find(told.begin(), told.end(), watcher) == told.end()) {
-        told.push_back(std::move(watcher));
-      }
+bool ZnodeWatches::Remove(std::string_view path, WatchKind kind, const ZnodeWatcher& watcher) {
+  const ModesByTable modes = ModesOf(kind);
+  base::MutexLock lock(mutex_);
+  Entry* const entry = FindEntry(watcher);
+  Watched* const watched = FindWatched(path);
+  if (entry == nullptr || watched == nullptr) return false;
+  bool had = false;
+  for (size_t table = 0; table < modes.size(); ++table) {
+    if (ClearModes(*watched, table, *entry, modes[table])) had = true;
+  }
+  EraseIfUnwatched(*watched);
+  return had;
+}
+
+void ZnodeWatches::RemoveAll(const ZnodeWatcher& watcher) {
+  base::MutexLock lock(mutex_);
+  Entry* const entry = FindEntry(watcher);
+  if (entry == nullptr) return;
+  for (size_t table = 0; table < entry->paths.size(); ++table) {
+    while (!entry->paths[table].empty()) {
+      Watched& watched = **entry->paths[table].begin();
+      ClearModes(watched, table, *entry, kAllModes);
+      EraseIfUnwatched(watched);
     }
   }
-  for (const auto& watcher : told) {
-    if (watcher->QueueEvent({change.type, change.path, change.zxid})) woken.push_back(watcher);
-  }
+  by_watcher_.erase(&watcher);
 }
 
-void OneShotWatches::Fire(const std::vector<tree::Change>& changes,
-                          WakeList& woken) {
+ZnodeWatches::ModesByTable ZnodeWatches::ModesOf(WatchKind kind) {
+  switch (kind) {
+    case WatchKind::kChildren:
+      return {0, kOneShot};
+    case WatchKind::kData:
+      return {kOneShot, 0};
+    case WatchKind::kAny:
+      return {kAllModes, kAllModes};
+    case WatchKind::kPersistent:
+      return {kPersistent, kPersistent};
+    case WatchKind::kRecursive:
+      return {kRecursive, 0};
+  }
+  return {};
+}
+
+// ---- The two indexes ----
+
+ZnodeWatches::Entry* ZnodeWatches::FindEntry(const ZnodeWatcher& watcher) const {
+  const auto found = by_watcher_.find(&watcher);
+  return found == by_watcher_.end() ? nullptr : found->second.get();
+}
+
+ZnodeWatches::Entry& ZnodeWatches::EntryOf(std::shared_ptr<ZnodeWatcher> watcher) {
+  const ZnodeWatcher* const key = watcher.get();
+  std::unique_ptr<Entry>& entry = by_watcher_[key];
+  if (entry == nullptr) {
+    entry = std::make_unique<Entry>();
+    entry->watcher = std::move(watcher);
+    entry->serial = ++last_serial_;
+  }
+  return *entry;
+}
+
+ZnodeWatches::Watched* ZnodeWatches::FindWatched(std::string_view path) const {
+  const auto found = by_path_.find(base::AbslView(path));
+  return found == by_path_.end() ? nullptr : found->second.get();
+}
+
+ZnodeWatches::Watched& ZnodeWatches::WatchedOf(std::string_view path) {
+  if (Watched* const known = FindWatched(path); known != nullptr) return *known;
+  auto watched = std::make_unique<Watched>(path);
+  Watched& made = *watched;
+  by_path_.emplace(base::AbslView(made.path), std::move(watched));
+  return made;
+}
+
+const ZnodeWatches::Slot* ZnodeWatches::FindSlot(const Watched& watched, size_t table,
+                                                 const Entry& entry) {
+  const std::vector<Slot>& slots = watched.slots[table];
+  const auto found =
+      std::lower_bound(slots.begin(), slots.end(), entry.serial,
+                       [](const Slot& slot, uint64_t serial) { return slot.serial < serial; });
+  return found != slots.end() && found->serial == entry.serial ? &*found : nullptr;
+}
+
+void ZnodeWatches::SetModes(Watched& watched, size_t table, Entry& entry, Modes modes) {
+  std::vector<Slot>& slots = watched.slots[table];
+  auto slot = std::lower_bound(slots.begin(), slots.end(), entry.serial,
+                               [](const Slot& a, uint64_t serial) { return a.serial < serial; });
+  if (slot == slots.end() || slot->serial != entry.serial) {
+    if (table == 0 && slots.empty()) ++data_paths_;
+    slot = slots.insert(slot, Slot{entry.serial, &entry, 0});
+    entry.paths[table].insert(&watched);
+    ++count_;
+  }
+  if ((modes & kRecursive) != 0 && (slot->modes & kRecursive) == 0) {
+    ++watched.recursive;
+    ++recursive_;
+  }
+  slot->modes |= modes;
+}
+
+bool ZnodeWatches::ClearModes(Watched& watched, size_t table, Entry& entry, Modes modes) {
+  const Slot* const found = FindSlot(watched, table, entry);
+  if (found == nullptr || (found->modes & modes) == 0) return false;
+  std::vector<Slot>& slots = watched.slots[table];
+  const auto slot = slots.begin() + (found - slots.data());
+  if ((slot->modes & modes & kRecursive) != 0) {
+    --watched.recursive;
+    --recursive_;
+  }
+  slot->modes &= static_cast<Modes>(~modes);
+  if (slot->modes == 0) {
+    slots.erase(slot);
+    entry.paths[table].erase(&watched);
+    --count_;
+    if (table == 0 && slots.empty()) --data_paths_;
+  }
+  return true;
+}
+
+void ZnodeWatches::EraseIfUnwatched(const Watched& watched) {
+  if (!watched.slots[0].empty() || !watched.slots[1].empty()) return;
+  by_path_.erase(by_path_.find(base::AbslView(watched.path)));
+}
+
+// ---- Firing ----
+
+void ZnodeWatches::Fire(const std::vector<tree::Change>& changes, WakeList& woken) {
   base::MutexLock lock(mutex_);
   if (count_ == 0) return;
   for (const tree::Change& change : changes) FireOne(change, woken);
 }
 
-void OneShotWatches::RemoveAll(OneShotWatcher& watcher) {
-  base::MutexLock lock(mutex_);
-  auto found = by_watcher_.find(&watcher);
-  if (found == by_watcher_.end()) return;
-  for (int t = 0; t < 2; ++t) {
-    for (const std::string& path : found->second.paths[t]) {
-      auto watchers = by_path_[t].find(path);
-      watchers->second.erase(&watcher);
-      if (watchers->second.empty()) by_path_[t].erase(watchers);
+// Of a deleted znode the data table's watchers are told first, then those of the child table who
+// were not: both are one telling (Z27).
+void ZnodeWatches::FireOne(const tree::Change& change, WakeList& woken) {
+  using Type = tree::Change::Type;
+  Telling telling{change, woken, ++last_telling_, {}};
+  if (change.type == Type::kChildren) return FireTable(Table::kChild, telling);
+  FireTable(Table::kData, telling);
+  if (recursive_ > 0) FireAncestors(telling);
+  if (change.type == Type::kDeleted && !MUTANT(19)) FireTable(Table::kChild, telling);
+}
+
+// The slots that stay close ranks in place; nothing is allocated here.
+void ZnodeWatches::FireTable(Table table, Telling& telling) {
+  const auto t = static_cast<size_t>(table);
+  Watched* const watched = FindWatched(telling.change.path);
+  if (watched == nullptr) return;
+  std::vector<Slot>& slots = watched->slots[t];
+  size_t kept = 0;
+  for (const Slot& slot : slots) {
+    Tell(*slot.entry, telling);
+    const auto modes = static_cast<Modes>(slot.modes & ~kOneShot);
+    if (modes != 0) {
+      slots[kept++] = {slot.serial, slot.entry, modes};
+    } else {
+      slot.entry->paths[t].erase(watched);
       --count_;
     }
   }
-  by_watcher_.erase(found);
+  if (table == Table::kData && kept == 0 && !slots.empty()) --data_paths_;
+  slots.resize(kept);
+  EraseIfUnwatched(*watched);
 }
 
-size_t OneShotWatches::count() const {
+// Watchers of all below a znode above this one (Z29).
+void ZnodeWatches::FireAncestors(Telling& telling) {
+  std::string_view path = telling.change.path;
+  while (path.size() > 1) {
+    const size_t slash = path.rfind('/');
+    if (slash == std::string_view::npos) return;
+    path = path.substr(0, std::max<size_t>(slash, 1));
+    Watched* const watched = FindWatched(path);
+    if (watched == nullptr || watched->recursive == 0) continue;
+    for (const Slot& slot : watched->slots[0]) {
+      if ((slot.modes & kRecursive) != 0) Tell(*slot.entry, telling);
+    }
+  }
+}
+
+void ZnodeWatches::Tell(Entry& entry, Telling& telling) {
+  if (std::exchange(entry.told, telling.number) == telling.number) return;
+  const tree::Change& change = telling.change;
+  if (!MaySee(change, *entry.watcher)) return;
+  if (telling.path.is_null()) telling.path = tree::SharedBytes::Copy(change.path);
+  if (entry.watcher->QueueEvent({change.type, telling.path, change.zxid})) {
+    telling.woken.push_back(entry.watcher);
+  }
+}
+
+// ---- What people are told ----
+
+size_t ZnodeWatches::count() const {
   base::MutexLock lock(mutex_);
   return count_;
+}
+
+ZnodeWatches::Summary ZnodeWatches::Summarize() const {
+  base::MutexLock lock(mutex_);
+  Summary summary;
+  summary.paths = data_paths_;
+  for (const auto& [watcher, entry] : by_watcher_) {
+    summary.watches += entry->paths[0].size();
+    if (!entry->paths[0].empty()) ++summary.watchers;
+  }
+  return summary;
+}
+
+ZnodeWatches::Listing ZnodeWatches::List(size_t bytes_max) const {
+  Listing listing;
+  std::map<uint64_t, SessionPaths> by_serial;
+  size_t bytes = 0;
+  {
+    base::MutexLock lock(mutex_);
+    for (const auto& [watcher, entry] : by_watcher_) {
+      if (entry->paths[0].empty()) continue;
+      SessionPaths& listed = by_serial[entry->serial];
+      listed.session = watcher->session();
+      for (const Watched* watched : entry->paths[0]) {
+        bytes += kListedPathOverheadBytes + watched->path.size();
+        listing.more = bytes > bytes_max;
+        if (listing.more) break;
+        listed.paths.push_back(watched->path);
+      }
+      if (listing.more) break;
+    }
+  }
+  for (auto& [serial, listed] : by_serial) {
+    std::sort(listed.paths.begin(), listed.paths.end());
+    if (!listed.paths.empty()) listing.sessions.push_back(std::move(listed));
+  }
+  return listing;
+}
+
+std::map<std::string, std::vector<SessionId>> ByPath(const ZnodeWatches::Listing& listing) {
+  std::map<std::string, std::vector<SessionId>> by_path;
+  for (const ZnodeWatches::SessionPaths& listed : listing.sessions) {
+    for (const std::string& path : listed.paths) by_path[path].push_back(listed.session);
+  }
+  return by_path;
 }
 
 }  // namespace bellwether::coord

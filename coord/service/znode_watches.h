@@ -33,7 +33,7 @@ class ZnodeWatcher : public virtual Wakeable {
 
 // The watches that a server's connections set on znodes, in a data and a child table as ZooKeeper's
 // (Z27-Z30). A watch is one-shot, persistent (in both tables) or recursive (in the data table, for
-// the path and all below it); one watcher may have one of each kind on a path. A change is told once
+// the path and all below it); a watcher may have one of each kind on a path. A change is told once
 // per watcher and table, whatever watches it has there; a deletion once in all. They die with their
 // watcher. Thread-safe: readers set under the shared hold of the tree, the applier fires under the
 // exclusive one. What fires is found by path: that costs the path's depth and who is told.
@@ -55,8 +55,8 @@ class ZnodeWatches {
   // Sets a persistent watch, respectively a recursive one (Z29, Z33). Else as Add.
   bool AddPersistent(std::string_view path, bool recursive, std::shared_ptr<ZnodeWatcher> watcher);
 
-  // Whether the watcher has a watch of this kind on exactly this path (Z33). kData and kChildren are
-  // the one-shot ones, kAny is every kind.
+  // Whether the watcher has a watch of this kind on exactly this path (Z33). kData and kChildren
+  // are the one-shot ones, kAny is every kind.
   bool Contains(std::string_view path, WatchKind kind, const ZnodeWatcher& watcher) const;
   // Removes those that Contains finds. False when there were none.
   bool Remove(std::string_view path, WatchKind kind, const ZnodeWatcher& watcher);
@@ -97,6 +97,7 @@ class ZnodeWatches {
   static constexpr Modes kOneShot = 1;
   static constexpr Modes kPersistent = 2;
   static constexpr Modes kRecursive = 4;
+  static constexpr Modes kAllModes = kOneShot | kPersistent | kRecursive;
   using ModesByTable = std::array<Modes, 2>;
 
   struct Watched;
@@ -144,9 +145,6 @@ class ZnodeWatches {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // True when it had some of them. The slot goes with its last mode.
   bool ClearModes(Watched& watched, size_t table, Entry& entry, Modes modes)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The bookkeeping of a slot that goes.
-  void OnSlotGone(Watched& watched, size_t table, Entry& entry)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EraseIfUnwatched(const Watched& watched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
