@@ -41,9 +41,9 @@ enum class Opcode : int32_t {
   kCloseSession = -11,
 };
 
-// True when a client may send `number` as the opcode of a request. Others get kUnimplemented and their
-// connection ends (Z47): numbers of no meaning, kCheck outside of a transaction, and those that
-// ZooKeeper's servers use among themselves.
+// True when a client may send `number` as the opcode of a request. Others get kUnimplemented and
+// their connection ends (Z47): numbers of no meaning, kCheck outside of a transaction, and those
+// that ZooKeeper's servers use among themselves.
 bool IsRequestable(int32_t number);
 
 // The outcome of a request, as its number on the wire.

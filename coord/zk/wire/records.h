@@ -131,7 +131,7 @@ struct PathRequest {  // kGetAcl, kGetAllChildrenNumber
 };
 
 struct SyncRequest {  // kSync
-  Buffer path;        // whatever it is, the reply returns it
+  Buffer path;  // whatever it is, the reply returns it
 
   bool operator==(const SyncRequest&) const = default;
 };
@@ -142,8 +142,8 @@ struct EmptyRequest {  // kPing, kCloseSession, kWhoAmI
 
 struct MultiOperation {
   // kCreate, kCreateContainer, kCreateTtl, kDelete, kSetData, kCheck; in a kMultiRead kGetData,
-  // kGetChildren. Decoded creates have the opcode of their flags, as ZooKeeper sees them: so
-  // kCreate2 becomes kCreate, and its reply is one of kCreate (Z23).
+  // kGetChildren, both without a watch. A decoded create has the opcode of its flags, as in
+  // ZooKeeper: so kCreate2 becomes kCreate, and its result is kCreate's (Z23).
   Opcode opcode = Opcode::kCreate;
   std::variant<CreateRequest, DeleteRequest, SetDataRequest, CheckVersionRequest, ReadRequest> body;
 
@@ -173,15 +173,15 @@ struct WatchesRequest {  // kCheckWatches, kRemoveWatches
 };
 
 struct AuthRequest {  // kAuth
-  int32_t type = 0;   // means nothing
+  int32_t type = 0;  // means nothing
   std::string_view scheme;
   Buffer auth;
 
   bool operator==(const AuthRequest&) const = default;
 };
 
-struct SetWatchesRequest {     // kSetWatches, kSetWatches2
-  int64_t relative_zxid = 0;   // Z31
+struct SetWatchesRequest {  // kSetWatches, kSetWatches2
+  int64_t relative_zxid = 0;  // Z31
   std::vector<std::string_view> data;
   std::vector<std::string_view> exist;
   std::vector<std::string_view> child;
@@ -198,7 +198,7 @@ struct SaslRequest {  // kSasl; read to be refused
 };
 
 struct GetEphemeralsRequest {  // kGetEphemerals
-  std::string_view prefix;     // absent is empty: all
+  std::string_view prefix;  // absent is empty: all
 
   bool operator==(const GetEphemeralsRequest&) const = default;
 };
@@ -211,9 +211,10 @@ struct AddWatchRequest {  // kAddWatch
 };
 
 using RequestBody =
-    std::variant<EmptyRequest, CreateRequest, DeleteRequest, ReadRequest, SetDataRequest, PathRequest,
-                 SetAclRequest, SyncRequest, MultiRequest, ReconfigRequest, WatchesRequest,
-                 AuthRequest, SetWatchesRequest, SaslRequest, GetEphemeralsRequest, AddWatchRequest>;
+    std::variant<EmptyRequest, CreateRequest, DeleteRequest, ReadRequest, SetDataRequest,
+                 PathRequest, SetAclRequest, SyncRequest, MultiRequest, ReconfigRequest,
+                 WatchesRequest, AuthRequest, SetWatchesRequest, SaslRequest, GetEphemeralsRequest,
+                 AddWatchRequest>;
 
 struct RequestHeader {
   int32_t xid = 0;
@@ -230,17 +231,18 @@ struct Request {
   bool operator==(const Request&) const = default;
 };
 
-// Returns the header alone, the first eight bytes; nullopt when they are not there: the connection ends
-// without a reply.
+// Returns the header alone, the first eight bytes; nullopt when they are not there: the connection
+// ends without a reply.
 std::optional<RequestHeader> DecodeRequestHeader(std::string_view frame);
 
-// Sets `request` from a frame behind the handshake and returns kOk; or, with xid as in the frame and
-// else unspecified, returns
+// Sets `request` from a frame behind the handshake and returns kOk; or, with xid as in the frame
+// and else unspecified, returns
 // - kUnimplemented: not IsRequestable; reply so, then end the connection (Z47);
-// - kMarshallingError: the body is not one; reply so, and go on (Z47), save with kAuth and kSasl, where
-//   the connection ends without a reply. A transaction with a read in it, an operation of another kind
-//   or a TTL of which only the flags tell is such a body, too (Z23, Z24).
-// Bytes behind the body are ignored. Allocates less than 32 bytes for each byte of the frame.
+// - kMarshallingError: the body is not one; reply so, and go on (Z47), save with kAuth and kSasl,
+//   where the connection ends without a reply. So is a kMulti with a read or another operation that
+//   can't be in it (Z23, Z24), or flags that say TTL without one, and a kMultiRead with a write.
+// A path that is null is no body where ZooKeeper answers so, and else empty. Bytes behind the body
+// are ignored. Allocates less than 32 bytes for each byte of the frame.
 // Requires: the frame has a header.
 ZkError DecodeRequest(std::string_view frame, Request& request);
 
@@ -257,7 +259,8 @@ struct ReplyHeader {
   bool operator==(const ReplyHeader&) const = default;
 };
 
-struct EmptyReply {  // kDelete, kPing, kCheckWatches, kRemoveWatches, kAuth, kSetWatches*, kCloseSession
+// kDelete, kPing, kCheckWatches, kRemoveWatches, kAuth, kSetWatches, kSetWatches2, kCloseSession
+struct EmptyReply {
   bool operator==(const EmptyReply&) const = default;
 };
 
@@ -318,7 +321,8 @@ struct MultiResult {
   // ErrorReply for an operation that failed, was rolled back (kOk) or not tried
   // (kRuntimeInconsistency) (Z22).
   Opcode opcode = Opcode::kError;
-  std::variant<ErrorReply, EmptyReply, PathReply, CreateReply, StatReply, DataReply, NamesReply> body;
+  std::variant<ErrorReply, EmptyReply, PathReply, CreateReply, StatReply, DataReply, NamesReply>
+      body;
 
   bool operator==(const MultiResult&) const = default;
 };
@@ -355,7 +359,7 @@ struct WhoAmIReply {  // kWhoAmI
 };
 
 struct WatcherEvent {  // behind a header of kNotificationXid (Z34)
-  int32_t type = 0;    // an EventType
+  int32_t type = 0;  // an EventType
   int32_t state = kSyncConnected;
   std::string_view path;
 
