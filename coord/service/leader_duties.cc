@@ -1,5 +1,6 @@
 #include "coord/service/leader_duties.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,8 @@ namespace {
 
 // After an expiry was refused, as on full disks, none is proposed for so long.
 constexpr absl::Duration kExpireRetryInterval = absl::Seconds(1);
+// Between two looks at the znodes that may expire.
+constexpr absl::Duration kExpirablesInterval = absl::Seconds(1);
 
 }  // namespace
 
@@ -21,14 +24,20 @@ LeaderDuties::LeaderDuties(const ServiceOptions& options, Dependencies deps)
       deps_(std::move(deps)),
       sessions_expired_(deps_.metrics.AddCounter(
           "bell_sessions_expired_total",
-          "Expiries of silent sessions that this server proposed and the log took.")) {}
+          "Expiries of silent sessions that this server proposed and the log took.")),
+      znodes_expired_(deps_.metrics.AddCounter(
+          "bell_znodes_expired_total",
+          "Deletions of containers and znodes with a TTL that this server proposed and the log "
+          "took.")) {}
 
 void LeaderDuties::OnLeadership(const Leadership& leadership) {
   const Leadership before = std::exchange(leadership_, leadership);
   const bool became_leader =
       leadership.role == Role::kLeader &&
       (before.role != Role::kLeader || before.term != leadership.term);
-  if (became_leader && !MUTANT(25)) deps_.sessions.RestartAll();
+  if (!became_leader) return;
+  deletion_ = Deletion::kNone;
+  if (!MUTANT(25)) deps_.sessions.RestartAll();
 }
 
 bool LeaderDuties::OnNote(ServerId from, std::string_view note) {
@@ -46,6 +55,7 @@ void LeaderDuties::OnTick(absl::Duration since_last, bool ensemble_id_known) {
   for (const SessionTracker::Expired& expired : deps_.sessions.Tick(since_last)) {
     if (deps_.clock.Monotonic() >= next_expire_) ProposeExpire(expired);
   }
+  ExpireZnodes();
 }
 
 // So that every server can tell that its state is the same (DESIGN 3.3).
@@ -90,6 +100,45 @@ void LeaderDuties::ProposeExpire(const SessionTracker::Expired& expired) {
                            expired.generation);
                   sessions_expired_.Add();
                 });
+}
+
+// The state machine decides by the time of the log entry whether a znode's time has come; what is
+// proposed a little too early, or was used meanwhile, stays.
+void LeaderDuties::ExpireZnodes() {
+  if (deletion_ == Deletion::kAppended) {
+    deletion_ = Deletion::kApplying;
+    deletion_index_ = log_->status().last_index;
+  }
+  const absl::Duration now = deps_.clock.Monotonic();
+  if (now - znodes_looked_at_ < kExpirablesInterval || deletion_ == Deletion::kProposed) return;
+  if (deps_.feature_levels.level() < tree::kFeatureLevelAcls) return;
+  tree::StateView state;  // looked at without the lock
+  {
+    base::ReaderLock lock(deps_.state.mutex);
+    if (deletion_ == Deletion::kApplying && deps_.state.applied_index < deletion_index_) return;
+    state = deps_.state.tree.View();
+  }
+  znodes_looked_at_ = now;
+  deletion_ = Deletion::kNone;
+  const int64_t time_ms = std::max(deps_.clock.WallMillis(), state.last_time_ms());
+  const tree::StateView::ExpiredPage page = state.ExpirableAfter(
+      expirables_after_, kExpiredZnodesMax, kExpirableVisitsMax, time_ms);
+  expirables_after_ = page.resume_after;
+  if (!page.paths.empty()) ProposeDeletions(page.paths);
+}
+
+void LeaderDuties::ProposeDeletions(const std::vector<std::string>& paths) {
+  deletion_ = Deletion::kProposed;
+  std::vector<ProposedCommand> commands;
+  for (const std::string& path : paths) {
+    commands.push_back(deps_.own_command(tree::DeleteExpired{path}));
+  }
+  log_->Propose(std::move(commands), [this, term = leadership_.term,
+                                      count = paths.size()](absl::Status status) {
+    if (status.ok()) znodes_expired_.Add(count);
+    if (term != leadership_.term) return;
+    deletion_ = status.ok() ? Deletion::kAppended : Deletion::kNone;
+  });
 }
 
 }  // namespace bellwether::coord

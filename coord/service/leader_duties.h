@@ -1,7 +1,11 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "base/clock.h"
@@ -16,12 +20,18 @@
 
 namespace bellwether::coord {
 
-// What the leader does by itself: ends the sessions that were silent for too long, gives a new
-// ensemble its id and first feature level, and tells all servers its state's digest. Every server
-// has one, which rests while another leads. Must not know of connections and watches.
+// What the leader does by itself: ends the sessions that were silent for too long, deletes
+// containers and znodes with a TTL whose time has come (Z17), gives a new ensemble its id and first
+// feature level, and tells all servers its state's digest. Every server has one, which rests while
+// another leads. Must not know of connections and watches.
 // Owned by the service; runs on the replica's executor only.
+// Limits: once a second it looks at kExpirableVisitsMax znodes that may expire, going on where it
+// stopped, and proposes to delete kExpiredZnodesMax at most.
 class LeaderDuties {
  public:
+  static constexpr size_t kExpirableVisitsMax = 8192;
+  static constexpr size_t kExpiredZnodesMax = 256;
+
   struct Dependencies {
     const LockedTree& state;
     const FeatureLevels& feature_levels;
@@ -45,18 +55,29 @@ class LeaderDuties {
   void OnTick(absl::Duration since_last, bool ensemble_id_known);
 
  private:
+  // What became of the last proposal to delete znodes. Until it was applied here, those znodes look
+  // as if nobody had proposed to delete them.
+  enum class Deletion { kNone, kProposed, kAppended, kApplying };
+
   void SayState();
   void ProposeEnsembleId();
   void ProposeExpire(const SessionTracker::Expired& expired);
+  void ExpireZnodes();
+  void ProposeDeletions(const std::vector<std::string>& paths);
 
   const ServiceOptions& options_;
   const Dependencies deps_;
   base::Counter& sessions_expired_;
+  base::Counter& znodes_expired_;
   ReplicatedLog* log_ = nullptr;
   Leadership leadership_;
   Term ensemble_id_proposed_in_;
   absl::Duration next_expire_ = -absl::InfiniteDuration();  // none is proposed before
   absl::Duration state_said_ = -absl::InfiniteDuration();
+  absl::Duration znodes_looked_at_ = -absl::InfiniteDuration();
+  std::string expirables_after_;  // where the next look goes on
+  Deletion deletion_ = Deletion::kNone;
+  LogIndex deletion_index_;  // kApplying: it is not behind this one
 };
 
 }  // namespace bellwether::coord
