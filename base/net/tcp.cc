@@ -2,16 +2,19 @@
 
 #include <asio.hpp>
 #include <atomic>
-#include <cerrno>
-#include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
-#include "base/thread.h"
+#include "base/net/reactor.h"
 #include "fmt/format.h"
 
 namespace bellwether::base {
 namespace {
+
+// An idle connection costs little; one that sends much reads more at a time.
+constexpr size_t kInputBytesFirst = 2048;
+constexpr size_t kInputBytesMax = 16384;
 
 absl::Status FromError(const asio::error_code& error, std::string_view what) {
   if (error == asio::error::eof) return absl::OutOfRangeError("end of stream");
@@ -34,7 +37,8 @@ struct Socket {
   asio::steady_timer deadline;
   LiveCount live;
   bool closed = false;
-  char input[16384];
+  std::vector<char> input = std::vector<char>(kInputBytesFirst);
+  bool filled = false;  // by the last read
   std::string output;
 };
 
@@ -52,12 +56,14 @@ class TcpConnection : public Connection {
   ~TcpConnection() override { Close(); }
 
   void Read(absl::AnyInvocable<void(absl::StatusOr<std::string_view>)> done) override {
+    if (state_->filled) state_->input.resize(kInputBytesMax);
     state_->socket.async_read_some(
         asio::buffer(state_->input),
         [state = state_, done = std::move(done)](asio::error_code error, size_t n) mutable {
           if (state->closed) return done(absl::CancelledError("closed"));
           if (error) return done(FromError(error, "cannot read"));
-          done(std::string_view(state->input, n));
+          state->filled = n == state->input.size();
+          done(std::string_view(state->input.data(), n));
         });
   }
 
@@ -66,6 +72,7 @@ class TcpConnection : public Connection {
     asio::async_write(
         state_->socket, asio::buffer(state_->output),
         [state = state_, done = std::move(done)](asio::error_code error, size_t) mutable {
+          state->output = std::string();
           if (state->closed) return done(absl::CancelledError("closed"));
           done(error ? FromError(error, "cannot write") : absl::OkStatus());
         });
@@ -77,6 +84,11 @@ class TcpConnection : public Connection {
         [state = state_, done = std::move(done)](asio::error_code error) mutable {
           if (!error && !state->closed) done();
         });
+  }
+
+  void FinishOutput() override {
+    asio::error_code ignored;
+    state_->socket.shutdown(asio::socket_base::shutdown_send, ignored);
   }
 
   void Close() override {
@@ -93,18 +105,22 @@ class TcpConnection : public Connection {
   std::string remote_;
 };
 
-class TcpListener : public Listener {
+// What is accepted on one address, shared with what of it runs on the loops. On the first of them, but
+// for Bind before anything runs.
+class Acceptor : public std::enable_shared_from_this<Acceptor> {
  public:
-  TcpListener(size_t connections_max, Counter& refused, OnAccept on_accept)
-      : connections_max_(connections_max),
+  Acceptor(std::vector<EventLoop*> loops, size_t connections_max, Counter& refused,
+           Listener::OnAccept on_accept)
+      : loops_(std::move(loops)),
+        connections_max_(connections_max),
         refused_(refused),
         on_accept_(std::move(on_accept)),
-        acceptor_(context_) {}
-  ~TcpListener() override { Stop(); }
+        acceptor_(loops_.front()->reactor().context),
+        retry_(loops_.front()->reactor().context) {}
 
   absl::Status Bind(const HostPort& wanted) {
     asio::error_code error;
-    asio::ip::tcp::resolver resolver(context_);
+    asio::ip::tcp::resolver resolver(loops_.front()->reactor().context);
     const auto found = resolver.resolve(wanted.host, std::to_string(wanted.port), error);
     if (error || found.empty()) {
       return absl::InvalidArgumentError(fmt::format("cannot resolve '{}': {}; check the host name",
@@ -128,50 +144,91 @@ class TcpListener : public Listener {
     return absl::OkStatus();
   }
 
-  void Start(std::string thread_name) {
-    AcceptNext();
-    thread_.emplace(std::move(thread_name), [this] { context_.run(); });
+  const HostPort& address() const { return address_; }
+
+  void Start() {
+    loops_.front()->Post([self = shared_from_this()] { self->AcceptNext(); });
   }
 
-  const HostPort& address() const override { return address_; }
-
-  void Stop() override {
-    if (!thread_.has_value()) return;
-    context_.stop();
-    thread_.reset();
+  void Stop() {
+    if (stopped_.exchange(true)) return;
+    loops_.front()->Post([self = shared_from_this()] {
+      asio::error_code ignored;
+      self->acceptor_.close(ignored);
+      self->retry_.cancel();
+    });
   }
 
  private:
   void AcceptNext() {
-    acceptor_.async_accept([this](asio::error_code error, asio::ip::tcp::socket socket) {
-      if (error == asio::error::operation_aborted) return;
-      if (error) {
-        LOG_WARN("cannot accept address={} error=\"{}\"", address_.ToString(), error.message());
-        // Most often out of descriptors: wait for some to be closed instead of spinning.
-        retry_.expires_after(std::chrono::milliseconds(100));
-        retry_.async_wait([this](asio::error_code e) {
-          if (!e) AcceptNext();
+    if (stopped_) return;
+    EventLoop& loop = *loops_[next_loop_++ % loops_.size()];
+    acceptor_.async_accept(
+        asio::any_io_executor(loop.reactor().context.get_executor()),
+        [self = shared_from_this(), &loop](asio::error_code error, asio::ip::tcp::socket socket) {
+          self->OnAccepted(error, std::move(socket), loop);
         });
-        return;
-      }
-      if (live_->load() < connections_max_) {
-        on_accept_(std::make_unique<TcpConnection>(std::move(socket), live_));
-      } else {
-        refused_.Add();
-      }
-      AcceptNext();
+  }
+
+  void OnAccepted(asio::error_code error, asio::ip::tcp::socket socket, EventLoop& loop) {
+    if (stopped_ || error == asio::error::operation_aborted) return;
+    if (error) return RetryAfter(error);
+    failing_ = false;
+    if (live_->load() < connections_max_) {
+      auto connection = std::make_unique<TcpConnection>(std::move(socket), live_);
+      loop.Post([self = shared_from_this(), connection = std::move(connection)]() mutable {
+        if (!self->stopped_) self->on_accept_(std::move(connection));
+      });
+    } else {
+      refused_.Add();
+    }
+    AcceptNext();
+  }
+
+  // Most often out of descriptors: waits for some to be closed instead of spinning.
+  void RetryAfter(asio::error_code error) {
+    if (!std::exchange(failing_, true)) {
+      LOG_WARN("cannot accept, trying again address={} error=\"{}\"", address_.ToString(),
+               error.message());
+    }
+    retry_.expires_after(std::chrono::milliseconds(100));
+    retry_.async_wait([self = shared_from_this()](asio::error_code e) {
+      if (!e) self->AcceptNext();
     });
   }
 
+  const std::vector<EventLoop*> loops_;
   const size_t connections_max_;
   Counter& refused_;
-  OnAccept on_accept_;
-  asio::io_context context_{1};
+  Listener::OnAccept on_accept_;
+  std::atomic<bool> stopped_ = false;
   asio::ip::tcp::acceptor acceptor_;
-  asio::steady_timer retry_{context_};
+  asio::steady_timer retry_;
   HostPort address_;
-  LiveCount live_ = std::make_shared<std::atomic<size_t>>(0);
-  std::optional<Thread> thread_;
+  size_t next_loop_ = 0;
+  bool failing_ = false;  // the last try to accept failed
+  const LiveCount live_ = std::make_shared<std::atomic<size_t>>(0);
+};
+
+class TcpListener : public Listener {
+ public:
+  // `own` is the one of its loops, or null.
+  TcpListener(std::unique_ptr<EventLoop> own, std::shared_ptr<Acceptor> acceptor)
+      : own_(std::move(own)), acceptor_(std::move(acceptor)) {
+    acceptor_->Start();
+  }
+  ~TcpListener() override { Stop(); }
+
+  const HostPort& address() const override { return acceptor_->address(); }
+
+  void Stop() override {
+    acceptor_->Stop();
+    if (own_ != nullptr) own_->Stop();
+  }
+
+ private:
+  const std::unique_ptr<EventLoop> own_;
+  const std::shared_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace
@@ -180,10 +237,21 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const HostPort& address
                                                          std::string thread_name,
                                                          size_t connections_max, Counter& refused,
                                                          OnAccept on_accept) {
-  auto listener = std::make_unique<TcpListener>(connections_max, refused, std::move(on_accept));
-  RETURN_IF_ERROR(listener->Bind(address));
-  listener->Start(std::move(thread_name));
-  return listener;
+  auto loop = std::make_unique<EventLoop>(std::move(thread_name));
+  auto acceptor = std::make_shared<Acceptor>(std::vector<EventLoop*>{loop.get()}, connections_max,
+                                             refused, std::move(on_accept));
+  RETURN_IF_ERROR(acceptor->Bind(address));
+  return std::make_unique<TcpListener>(std::move(loop), std::move(acceptor));
+}
+
+absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const HostPort& address,
+                                                         std::vector<EventLoop*> loops,
+                                                         size_t connections_max, Counter& refused,
+                                                         OnAccept on_accept) {
+  auto acceptor = std::make_shared<Acceptor>(std::move(loops), connections_max, refused,
+                                             std::move(on_accept));
+  RETURN_IF_ERROR(acceptor->Bind(address));
+  return std::make_unique<TcpListener>(nullptr, std::move(acceptor));
 }
 
 absl::Status WhyNotListening(const HostPort& address, const absl::Status& otherwise) {

@@ -5,25 +5,28 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/metrics.h"
+#include "base/net/event_loop.h"
 #include "base/parse.h"
 
 namespace bellwether::base {
 
 // One accepted connection: the stream seam behind which plain TCP and, later, TLS stand. Owned by
-// whoever talks on it; callbacks run on the listener's thread, where all calls must be made too.
+// whoever talks on it; callbacks run on the thread of its loop, where all calls must be made too.
 // At most one Read and one Write may be outstanding. After Close or an error the callbacks of what
 // was outstanding get CANCELLED or the error; destroying it from a callback is allowed.
 class Connection {
  public:
   virtual ~Connection() = default;
 
-  // Some bytes, at most 16 KiB; the view is valid during the callback. OUT_OF_RANGE at the end.
+  // Some bytes, at most 16 KiB; the view is valid during the callback, until the next Read.
+  // OUT_OF_RANGE at the end.
   virtual void Read(absl::AnyInvocable<void(absl::StatusOr<std::string_view>)> done) = 0;
 
   // All of `bytes`, or an error.
@@ -33,23 +36,36 @@ class Connection {
   // deadline.
   virtual void SetDeadline(absl::Duration delay, absl::AnyInvocable<void()> done) = 0;
 
+  // Nothing more is written: the other side reads the end of the stream after what was written. What
+  // it sends can still be read.
+  virtual void FinishOutput() = 0;
+
   virtual void Close() = 0;
 
   // "127.0.0.1:40312".
   virtual const std::string& remote() const = 0;
 };
 
-// Listens on one address with a thread of its own, on which all its connections live.
+// Listens on one address, on an event loop of its own or on given ones, over which it spreads the
+// connections.
 // Limits: `connections_max` at a time; further ones are closed at once, and counted in `refused`.
+// When the process is out of descriptors, it tries again every 100 ms.
 class Listener {
  public:
   using OnAccept = absl::AnyInvocable<void(std::unique_ptr<Connection>)>;
 
-  // `on_accept` is called on the listener's thread; `refused` outlives the listener. Errors:
-  // UNAVAILABLE when the address is in use, INVALID_ARGUMENT when it can't be resolved,
-  // PERMISSION_DENIED; each names the address.
+  // All connections live on the listener's own thread, where `on_accept` is called; `refused`
+  // outlives the listener. Errors: UNAVAILABLE when the address is in use, INVALID_ARGUMENT when it
+  // can't be resolved, PERMISSION_DENIED; each names the address.
   static absl::StatusOr<std::unique_ptr<Listener>> Open(const HostPort& address,
                                                         std::string thread_name,
+                                                        size_t connections_max, Counter& refused,
+                                                        OnAccept on_accept);
+
+  // Each connection lives on one of the loops (at least one, which outlive listener and connections),
+  // where `on_accept` is called for it, perhaps on several at the same time.
+  static absl::StatusOr<std::unique_ptr<Listener>> Open(const HostPort& address,
+                                                        std::vector<EventLoop*> loops,
                                                         size_t connections_max, Counter& refused,
                                                         OnAccept on_accept);
   virtual ~Listener() = default;
@@ -57,7 +73,8 @@ class Listener {
   // Where it listens, with the real port.
   virtual const HostPort& address() const = 0;
 
-  // Closes the listener and its connections' input; joins the thread. Idempotent.
+  // Accepts no more: a loop that has run what is posted to it by now calls `on_accept` no more. A
+  // thread of its own ends, and with it its connections' input. Idempotent; not from a loop.
   virtual void Stop() = 0;
 };
 
