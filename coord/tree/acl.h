@@ -72,10 +72,10 @@ inline bool Allows(const AclPtr& access, uint32_t any_of, const Identities& iden
   return Allows(access ? &access->acl : nullptr, any_of, identities);
 }
 
-// The ACL to be kept when a client asks for `given`: without duplicates, "auth" replaced by what
-// the caller proved to be, addresses aside (Z49). nullopt when it is invalid: it is empty, has an
-// unknown scheme or a malformed id, says "auth" and the caller proved nothing, or ExceedsLimits,
-// before or after.
+// The ACL to be kept when a client asks for `given`: without duplicates, "auth" replaced by the
+// "digest" and "x509" identities of the caller (Z49). nullopt when it is invalid: it is empty, has
+// an unknown scheme or a malformed id, says "auth" and the caller has no such identity, or
+// ExceedsLimits, before or after.
 std::optional<Acl> FixUpAcl(const Acl& given, const Identities& caller);
 
 // What a client without kAdmin sees: the hashes of digest ids are "x" (Z50).

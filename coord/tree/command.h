@@ -145,8 +145,9 @@ struct SetEnsembleId {
   friend bool operator==(const SetEnsembleId&, const SetEnsembleId&) = default;
 };
 
-// Raises the ensemble's feature level for good: commands of that level may follow. A server that does
-// not support it must not apply this. A level that is not above the present one gets kAlreadySet.
+// Raises the ensemble's feature level for good: commands of that level may follow. A server that
+// does not support it must not apply this. A level that is not above the present one gets
+// kAlreadySet.
 struct SetFeatureLevel {
   uint32_t level = 0;
 
@@ -157,8 +158,8 @@ using Operation = std::variant<CreateSession, AttachSession, CloseSession, Expir
                                SetData, Delete, DeleteRecursive, Transaction, SetEnsembleId,
                                SetFeatureLevel, SetAcl, DeleteExpired>;
 
-// FeatureLevelOf(x): the feature level from which on x may be proposed, since servers of a lower one
-// may not know it. This one is for whatever was there from the first on.
+// FeatureLevelOf(x): the feature level from which on x may be proposed, since servers of a lower
+// one may not know it. This one is for whatever was there from the first on.
 template <typename Kind>
 constexpr uint32_t FeatureLevelOf(const Kind&) {
   return kFeatureLevelFirst;

@@ -5,12 +5,14 @@
 #include "absl/status/status.h"
 #include "base/coding.h"
 #include "base/status.h"
+#include "coord/tree/acl_codec.h"
 #include "coord/tree/command.h"
 #include "fmt/format.h"
 
 // The encoding: format version (1 byte), kind of operation (1), session (8), generation, sequence
-// and acknowledged floor (varints), then the operation's fields in their order. Strings carry a
-// varint length, data a byte that says whether it is null before it.
+// and acknowledged floor (varints), then, in format 2 only, the identities (varint of their number,
+// scheme and id of each), then the operation's fields in their order. Strings carry a varint
+// length; data, and an ACL that may be missing, a byte before them that says whether they are there.
 
 namespace bellwether::coord::tree {
 namespace {
@@ -31,7 +33,13 @@ enum class Kind : uint8_t {
   kTransaction = 9,
   kSetEnsembleId = 10,
   kSetFeatureLevel = 11,
+  // In format 2 only:
+  kSetAcl = 12,
+  kDeleteExpired = 13,
+  kCheck = 14,
+  kCreateExtended = 15,  // a Create with what came with kFeatureLevelAcls
 };
+constexpr Kind kLastOfFormat1 = Kind::kSetFeatureLevel;
 
 void PutUuid(const base::Uuid& id, Encoder& out) { out.Fixed64(id.high()).Fixed64(id.low()); }
 
@@ -49,13 +57,18 @@ constexpr Kind KindOf(const CreateSession&) { return Kind::kCreateSession; }
 constexpr Kind KindOf(const AttachSession&) { return Kind::kAttachSession; }
 constexpr Kind KindOf(const CloseSession&) { return Kind::kCloseSession; }
 constexpr Kind KindOf(const ExpireSession&) { return Kind::kExpireSession; }
-constexpr Kind KindOf(const Create&) { return Kind::kCreate; }
+Kind KindOf(const Create& operation) {
+  return FeatureLevelOf(operation) < kFeatureLevelAcls ? Kind::kCreate : Kind::kCreateExtended;
+}
 constexpr Kind KindOf(const SetData&) { return Kind::kSetData; }
 constexpr Kind KindOf(const Delete&) { return Kind::kDelete; }
 constexpr Kind KindOf(const DeleteRecursive&) { return Kind::kDeleteRecursive; }
 constexpr Kind KindOf(const Transaction&) { return Kind::kTransaction; }
 constexpr Kind KindOf(const SetEnsembleId&) { return Kind::kSetEnsembleId; }
 constexpr Kind KindOf(const SetFeatureLevel&) { return Kind::kSetFeatureLevel; }
+constexpr Kind KindOf(const SetAcl&) { return Kind::kSetAcl; }
+constexpr Kind KindOf(const DeleteExpired&) { return Kind::kDeleteExpired; }
+constexpr Kind KindOf(const Check&) { return Kind::kCheck; }
 
 void PutFields(const CreateSession& operation, Encoder& out) {
   PutUuid(operation.nonce, out);
@@ -79,6 +92,10 @@ void PutFields(const Create& operation, Encoder& out) {
   out.String(operation.path);
   PutData(operation.data, out);
   out.Fixed8(static_cast<uint8_t>(operation.mode));
+  if (KindOf(operation) == Kind::kCreate) return;
+  out.Fixed8(operation.acl.has_value() ? 1 : 0);
+  if (operation.acl.has_value()) EncodeAcl(*operation.acl, out);
+  out.Signed(operation.ttl_ms);
 }
 
 void PutFields(const SetData& operation, Encoder& out) {
@@ -90,6 +107,18 @@ void PutFields(const SetData& operation, Encoder& out) {
 void PutFields(const Delete& operation, Encoder& out) {
   out.String(operation.path).Signed(operation.expected_version);
 }
+
+void PutFields(const Check& operation, Encoder& out) {
+  out.String(operation.path).Signed(operation.expected_version);
+}
+
+void PutFields(const SetAcl& operation, Encoder& out) {
+  out.String(operation.path);
+  EncodeAcl(operation.acl, out);
+  out.Signed(operation.expected_version);
+}
+
+void PutFields(const DeleteExpired& operation, Encoder& out) { out.String(operation.path); }
 
 void PutFields(const DeleteRecursive& operation, Encoder& out) { out.String(operation.path); }
 
@@ -115,6 +144,11 @@ void PutFields(const SetEnsembleId& operation, Encoder& out) {
 
 void PutFields(const SetFeatureLevel& operation, Encoder& out) { out.Varint(operation.level); }
 
+void PutIdentities(const Identities& identities, Encoder& out) {
+  out.Varint(identities.size());
+  for (const Identity& identity : identities) out.String(identity.scheme).String(identity.id);
+}
+
 // Reads one command. After the first error everything it returns is meaningless but harmless, and
 // status() says what it was.
 class CommandReader {
@@ -123,13 +157,16 @@ class CommandReader {
 
   Command Read() {
     Command command;
-    const uint8_t version = in_.Fixed8();
-    if (in_.ok() && version != kCommandFormatVersion) Unknown("format version", version);
+    version_ = in_.Fixed8();
+    if (in_.ok() && (version_ == 0 || version_ > kCommandFormatVersion)) {
+      Unknown("format version", version_);
+    }
     const uint8_t kind = in_.Fixed8();
     command.session = SessionId(in_.Fixed64());
     command.generation = SessionGeneration(in_.Varint());
     command.sequence = CommandSequence(in_.Varint());
     command.acknowledged_floor = CommandSequence(in_.Varint());
+    if (ok() && version_ > 1) command.identities = ReadIdentities();
     if (ok()) command.operation = ReadOperation(kind);
     return command;
   }
@@ -181,8 +218,25 @@ class CommandReader {
     return static_cast<int32_t>(value);
   }
 
+  // The lists grow as their items are read: a false count ends with the bytes.
+  Identities ReadIdentities() {
+    Identities identities;
+    const uint64_t count = in_.Varint();
+    for (uint64_t i = 0; i < count && ok(); ++i) {
+      std::string scheme(in_.String());
+      identities.push_back({std::move(scheme), std::string(in_.String())});
+    }
+    return identities;
+  }
+
+  // 0, which is none, for a kind that the command's format does not have.
+  Kind KindIn(uint8_t kind) const {
+    const bool is_there = version_ > 1 || kind <= static_cast<uint8_t>(kLastOfFormat1);
+    return static_cast<Kind>(is_there ? kind : 0);
+  }
+
   Operation ReadOperation(uint8_t kind) {
-    switch (static_cast<Kind>(kind)) {
+    switch (KindIn(kind)) {
       case Kind::kCreateSession:
         return ReadCreateSession();
       case Kind::kAttachSession:
@@ -205,6 +259,14 @@ class CommandReader {
         return SetEnsembleId{ReadUuid()};
       case Kind::kSetFeatureLevel:
         return ReadSetFeatureLevel();
+      case Kind::kSetAcl:
+        return ReadSetAcl();
+      case Kind::kDeleteExpired:
+        return DeleteExpired{std::string(in_.String())};
+      case Kind::kCreateExtended:
+        return ReadCreateExtended();
+      case Kind::kCheck:  // only in transactions
+        break;
     }
     Unknown("operation kind", kind);
     return {};
@@ -248,6 +310,36 @@ class CommandReader {
     return operation;
   }
 
+  Create ReadCreateExtended() {
+    Create operation = ReadCreate();
+    const uint8_t present = in_.Fixed8();
+    if (present > 1) malformed_ = true;
+    if (present == 1) operation.acl = ReadAcl();
+    operation.ttl_ms = in_.Signed();
+    return operation;
+  }
+
+  Acl ReadAcl() {
+    Acl acl;
+    if (!DecodeAcl(in_, acl)) malformed_ = true;
+    return acl;
+  }
+
+  SetAcl ReadSetAcl() {
+    SetAcl operation;
+    operation.path = std::string(in_.String());
+    operation.acl = ReadAcl();
+    operation.expected_version = ReadVersion();
+    return operation;
+  }
+
+  Check ReadCheck() {
+    Check operation;
+    operation.path = std::string(in_.String());
+    operation.expected_version = ReadVersion();
+    return operation;
+  }
+
   SetData ReadSetData() {
     SetData operation;
     operation.path = std::string(in_.String());
@@ -277,9 +369,13 @@ class CommandReader {
 
   TransactionOperation ReadTransactionOperation() {
     const uint8_t kind = in_.Fixed8();
-    switch (static_cast<Kind>(kind)) {
+    switch (KindIn(kind)) {
       case Kind::kCreate:
         return ReadCreate();
+      case Kind::kCreateExtended:
+        return ReadCreateExtended();
+      case Kind::kCheck:
+        return ReadCheck();
       case Kind::kSetData:
         return ReadSetData();
       case Kind::kDelete:
@@ -291,7 +387,6 @@ class CommandReader {
     return {};
   }
 
-  // The lists grow as their items are read: a false count ends with the bytes.
   Transaction ReadTransaction() {
     Transaction operation;
     const uint64_t compares = in_.Varint();
@@ -304,6 +399,7 @@ class CommandReader {
   }
 
   Decoder in_;
+  uint8_t version_ = 0;
   bool malformed_ = false;
   absl::Status unknown_;
 };
@@ -312,14 +408,16 @@ class CommandReader {
 
 void EncodeCommand(const Command& command, std::string& out) {
   Encoder encoder(out);
+  const uint8_t version = FeatureLevelOf(command) < kFeatureLevelAcls ? 1 : kCommandFormatVersion;
   std::visit(
       [&](const auto& operation) {
-        encoder.Fixed8(kCommandFormatVersion)
+        encoder.Fixed8(version)
             .Fixed8(static_cast<uint8_t>(KindOf(operation)))
             .Fixed64(command.session.value())
             .Varint(command.generation.value())
             .Varint(command.sequence.value())
             .Varint(command.acknowledged_floor.value());
+        if (version > 1) PutIdentities(command.identities, encoder);
         PutFields(operation, encoder);
       },
       command.operation);

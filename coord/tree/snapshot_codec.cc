@@ -1,9 +1,11 @@
 #include "coord/tree/snapshot_codec.h"
 
-#include <limits>
+#include <map>
 #include <utility>
 
 #include "base/status.h"
+#include "coord/tree/acl_codec.h"
+#include "coord/tree/acl_table.h"
 #include "fmt/format.h"
 
 // The encoding: each record begins with its kind (1 byte).
@@ -13,7 +15,11 @@
 //   generation and last sequence (varints). Its ephemerals are known by their owner.
 // - znodes, in walk order, to the record's end: depth (varint), name (string), flags (1), czxid,
 //   mzxid and pzxid as differences to czxid, ctime, mtime as difference to ctime, version and
-//   create counter (all signed), then the owner (8) and the data (string) if the flags say so
+//   create counter (all signed), then the owner (8), in format 2 the access and the TTL (varint),
+//   and the data (string) if the flags say so
+// - an access: its index (varint) among those that were written, of which all are forgotten when
+//   there are kAccessesMax; a new one, whose index is their number, has aversion (signed) and ACL
+//   behind it
 // - end: nothing
 
 namespace bellwether::coord::tree {
@@ -26,6 +32,12 @@ enum class Kind : uint8_t { kHeader = 1, kSessions = 2, kZnodes = 3, kEnd = 4 };
 
 constexpr uint8_t kHasData = 1;   // it is not null
 constexpr uint8_t kHasOwner = 2;  // it is an ephemeral
+// In format 2 only:
+constexpr uint8_t kHasAccess = 4;
+constexpr uint8_t kHasTtl = 8;  // it is a container or has a TTL
+
+// How many accesses are remembered, so that neither side needs more memory with every ACL.
+constexpr size_t kAccessesMax = 1 << 16;
 
 // Without overflow, whatever the values.
 int64_t Minus(int64_t a, int64_t b) {
@@ -57,9 +69,31 @@ void PutSession(SessionId id, const Session& session, Encoder& out) {
       .Varint(session.last_sequence.value());
 }
 
-void PutZnode(const ZnodeVisit& visit, Encoder& out) {
+// Writes each access in full once, mostly.
+class AccessWriter {
+ public:
+  void Put(const AclPtr& access, Encoder& out) {
+    const auto [entry, is_new] = indexes_.emplace(access, indexes_.size());
+    out.Varint(entry->second);
+    if (!is_new) return;
+    out.Signed(access->aversion);
+    EncodeAcl(access->acl, out);
+    if (indexes_.size() == kAccessesMax) indexes_.clear();
+  }
+
+ private:
+  std::map<AclPtr, uint64_t, AccessLess> indexes_;
+};
+
+// Below kFeatureLevelAcls a znode has neither access nor TTL, and these bytes are format 1's.
+void PutZnode(const StateView& state, const ZnodeVisit& visit, AccessWriter& accesses,
+              Encoder& out) {
   const Znode& znode = visit.znode;
-  const int flags = (znode.data.is_null() ? 0 : kHasData) | (znode.is_ephemeral() ? kHasOwner : 0);
+  const std::optional<int64_t> ttl_ms =
+      znode.is_expirable() ? state.TtlOf(visit.path) : std::nullopt;
+  const int flags = (znode.data.is_null() ? 0 : kHasData) |
+                    (znode.is_ephemeral() ? kHasOwner : 0) | (znode.access ? kHasAccess : 0) |
+                    (ttl_ms.has_value() ? kHasTtl : 0);
   out.Varint(visit.depth)
       .String(visit.name())
       .Fixed8(static_cast<uint8_t>(flags))
@@ -71,6 +105,8 @@ void PutZnode(const ZnodeVisit& visit, Encoder& out) {
       .Signed(znode.version)
       .Signed(znode.create_counter);
   if (znode.is_ephemeral()) out.Fixed64(znode.ephemeral_owner().value());
+  if (znode.access) accesses.Put(znode.access, out);
+  if (ttl_ms.has_value()) out.Varint(static_cast<uint64_t>(*ttl_ms));
   if (!znode.data.is_null()) out.String(znode.data.view());
 }
 
@@ -106,7 +142,9 @@ absl::Status WriteHeader(const StateView& state,
                          absl::FunctionRef<absl::Status(std::string_view)> sink) {
   std::string record;
   Encoder out(record);
-  out.Fixed8(static_cast<uint8_t>(Kind::kHeader)).Fixed8(kSnapshotFormatVersion);
+  const bool is_first_format = state.feature_level() < kFeatureLevelAcls;
+  out.Fixed8(static_cast<uint8_t>(Kind::kHeader))
+      .Fixed8(is_first_format ? 1 : kSnapshotFormatVersion);
   out.Signed(state.zxid().value()).Signed(state.last_time_ms());
   PutUuid(state.ensemble_id(), out);
   out.Varint(state.feature_level())
@@ -136,9 +174,10 @@ absl::Status WriteSnapshot(const StateView& state,
   RETURN_IF_ERROR(sessions.Flush());
 
   RecordWriter znodes(Kind::kZnodes, sink);
+  AccessWriter accesses;
   absl::Status status;
   state.Subtree("/", [&](const ZnodeVisit& visit) {
-    status = znodes.Add([&](Encoder& out) { PutZnode(visit, out); });
+    status = znodes.Add([&](Encoder& out) { PutZnode(state, visit, accesses, out); });
     return status.ok();
   });
   RETURN_IF_ERROR(status);
@@ -190,6 +229,7 @@ absl::Status SnapshotLoader::AddHeader(Decoder& in) {
                     version, kSnapshotFormatVersion));
   }
   Header header;
+  header.version = version;
   header.zxid = Zxid(in.Signed());
   header.time_ms = in.Signed();
   header.ensemble_id = TakeUuid(in);
@@ -200,7 +240,9 @@ absl::Status SnapshotLoader::AddHeader(Decoder& in) {
   header.sessions = in.Varint();
   header.ephemerals = in.Varint();
   header.digest = in.Fixed64();
-  const bool is_valid = version > 0 && feature_level >= kFeatureLevelFirst &&
+  // An access or a TTL at a level that has none would be lost with the next snapshot.
+  const uint32_t level_min = version > 1 ? kFeatureLevelAcls : kFeatureLevelFirst;
+  const bool is_valid = version > 0 && feature_level >= level_min &&
                         header.feature_level == feature_level && header.zxid >= Zxid() &&
                         header.zxid <= Zxid(kZxidMax);
   if (!in.Done() || !is_valid) return Malformed("its header is of no state");
@@ -222,6 +264,22 @@ absl::Status SnapshotLoader::AddSession(Decoder& in) {
   return absl::OkStatus();
 }
 
+bool SnapshotLoader::TakeAccess(Decoder& in, AclPtr& access) {
+  const uint64_t index = in.Varint();
+  if (index < accesses_.size()) {
+    access = accesses_[index];
+    return true;
+  }
+  int32_t aversion = 0;
+  Acl acl;
+  if (index > accesses_.size() || !TakeInt32(in, aversion) || !DecodeAcl(in, acl)) return false;
+  if (!in.ok() || ExceedsLimits(acl)) return false;
+  access = tree_.MakeAccess(std::move(acl), aversion);
+  accesses_.push_back(access);
+  if (accesses_.size() == kAccessesMax) accesses_.clear();
+  return true;
+}
+
 absl::Status SnapshotLoader::AddZnode(Decoder& in) {
   const uint64_t depth = in.Varint();
   const std::string_view name = in.String();
@@ -234,11 +292,20 @@ absl::Status SnapshotLoader::AddZnode(Decoder& in) {
   znode.pzxid = Zxid(Plus(czxid, in.Signed()));
   znode.ctime_ms = in.Signed();
   znode.mtime_ms = Plus(znode.ctime_ms, in.Signed());
-  const bool fits = TakeInt32(in, znode.version) && TakeInt32(in, znode.create_counter);
+  bool fits = TakeInt32(in, znode.version) && TakeInt32(in, znode.create_counter);
   const SessionId owner((flags & kHasOwner) != 0 ? in.Fixed64() : 0);
+  if ((flags & kHasAccess) != 0) fits = TakeAccess(in, znode.access) && fits;
+  std::optional<int64_t> ttl_ms;
+  if ((flags & kHasTtl) != 0) {
+    const uint64_t value = in.Varint();
+    if (value > static_cast<uint64_t>(kTtlMsMax)) fits = false;
+    ttl_ms = static_cast<int64_t>(value);
+  }
   const std::string_view data = (flags & kHasData) != 0 ? in.String() : std::string_view();
   if (!in.ok()) return Malformed("a znode ends too early");
-  if (!fits || flags > (kHasData | kHasOwner) || data.size() > kDataBytesMax) {
+  const int flags_max =
+      header_->version == 1 ? kHasData | kHasOwner : kHasData | kHasOwner | kHasAccess | kHasTtl;
+  if (!fits || flags > flags_max || data.size() > kDataBytesMax) {
     return Malformed("a znode has an impossible value");
   }
 
@@ -249,7 +316,7 @@ absl::Status SnapshotLoader::AddZnode(Decoder& in) {
     }
     znode.SetOwner(owner);
   }
-  if (!tree_.Add(depth, name, std::move(created))) return Malformed("a znode is out of order");
+  if (!tree_.Add(depth, name, std::move(created), ttl_ms)) return Malformed("a znode is out of order");
   if ((flags & kHasOwner) != 0) sessions_.AddEphemeral(owner, tree_.path());
   return absl::OkStatus();
 }

@@ -6,12 +6,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/coding.h"
 #include "base/uuid.h"
+#include "coord/tree/acl.h"
 #include "coord/tree/sessions.h"
 #include "coord/tree/state_machine.h"
 #include "coord/tree/state_view.h"
@@ -20,11 +22,12 @@
 
 namespace bellwether::coord::tree {
 
-// The format WriteSnapshot writes; the second byte of the first record of any format.
-inline constexpr uint8_t kSnapshotFormatVersion = 1;
+// The newest format; the second byte of the first record of any. WriteSnapshot writes 1 below
+// kFeatureLevelAcls, byte for byte as releases that know no other did, and 2 from there on.
+inline constexpr uint8_t kSnapshotFormatVersion = 2;
 
 // A record ends with the first session or znode that takes it beyond this, so it has at most
-// kDataBytesMax + kPathBytesMax + 200 bytes more.
+// kDataBytesMax + kPathBytesMax + kAclBytesMax + 200 bytes more.
 inline constexpr size_t kSnapshotRecordBytes = 128 << 10;
 
 // Gives the whole state to `sink` as a row of records, each of which a SnapshotLoader takes: a
@@ -55,6 +58,7 @@ class SnapshotLoader {
  private:
   // What the header says.
   struct Header {
+    uint8_t version = 0;
     Zxid zxid;
     int64_t time_ms = 0;
     base::Uuid ensemble_id;
@@ -70,6 +74,8 @@ class SnapshotLoader {
   absl::Status AddHeader(base::Decoder& in);
   absl::Status AddSession(base::Decoder& in);
   absl::Status AddZnode(base::Decoder& in);
+  // False when it is damaged.
+  bool TakeAccess(base::Decoder& in, AclPtr& access);
   absl::StatusOr<std::unique_ptr<StateMachine>> Build();
 
   absl::Status status_;
@@ -77,6 +83,7 @@ class SnapshotLoader {
   bool ended_ = false;
   Sessions sessions_;
   TreeBuilder tree_;
+  std::vector<AclPtr> accesses_;  // that znodes to come may name
 };
 
 }  // namespace bellwether::coord::tree

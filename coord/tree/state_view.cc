@@ -1,5 +1,6 @@
 #include "coord/tree/state_view.h"
 
+#include "base/check.h"
 #include "coord/tree/digest.h"
 
 namespace bellwether::coord::tree {
@@ -27,6 +28,25 @@ std::optional<StateView::ChildrenView> StateView::Children(std::string_view path
   return view;
 }
 
+std::optional<uint64_t> StateView::DescendantCount(std::string_view path) const {
+  if (path == "/") return tree_.znode_count() - 1;
+  uint64_t met = 0;
+  const bool exists = tree_.Walk(path, [&met](const ZnodeVisit&) { return ++met > 0; });
+  if (!exists) return std::nullopt;
+  return met - 1;
+}
+
+AclPtr StateView::AccessOf(std::string_view path) const {
+  const Znode* const znode = tree_.Find(path);
+  return znode == nullptr ? AclPtr() : znode->access;
+}
+
+std::optional<StateView::AclView> StateView::GetAcl(std::string_view path) const {
+  const Znode* const znode = tree_.Find(path);
+  if (znode == nullptr) return std::nullopt;
+  return AclView{AclOf(znode->access), znode->ToStat()};
+}
+
 bool StateView::Subtree(std::string_view path,
                            absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const {
   return tree_.Walk(path, visitor);
@@ -46,6 +66,22 @@ std::optional<Stat> StateView::ChildrenAfter(
 bool StateView::SubtreeAfter(std::string_view path, std::string_view after,
                              absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const {
   return tree_.WalkAfter(path, after, visitor);
+}
+
+StateView::ExpiredPage StateView::ExpirableAfter(std::string_view after, size_t paths_max,
+                                                 size_t visits_max, int64_t now_ms) const {
+  ExpiredPage page;
+  Expirables::Iterator next = tree_.expirables().LowerBound(after);
+  if (next != Expirables::Iterator() && next->key.view() == after) ++next;
+  for (size_t visits = 0; next != Expirables::Iterator(); ++visits, ++next) {
+    if (visits == visits_max || page.paths.size() == paths_max) return page;
+    page.resume_after = next->key.view();
+    const Znode* const znode = tree_.Find(page.resume_after);
+    CHECK(znode != nullptr);
+    if (IsExpired(*znode, next->value, now_ms)) page.paths.push_back(page.resume_after);
+  }
+  page.resume_after.clear();
+  return page;
 }
 
 std::optional<StateView::SessionView> StateView::FindSession(SessionId session) const {

@@ -70,9 +70,12 @@ class StateView {
   bool SubtreeAfter(std::string_view path, std::string_view after,
                     absl::FunctionRef<bool(const ZnodeVisit&)> visitor) const;
 
+  // The TTL in ms of a znode that may expire, 0 for a container; nullopt for any other path.
+  std::optional<int64_t> TtlOf(std::string_view path) const { return tree_.TtlOf(path); }
   // Some of the containers and znodes with a TTL whose time has come (see DeleteExpired), by the
   // bytes of their paths: those among the next `visits_max` that may expire behind `after`, at most
-  // `paths_max`. Goes on behind `resume_after`, which is empty when there are no more.
+  // `paths_max`, both at least 1. Goes on behind `resume_after`, which is empty when there are no
+  // more.
   struct ExpiredPage {
     std::vector<std::string> paths;
     std::string resume_after;

@@ -32,6 +32,18 @@ uint64_t DataTerm(std::string_view path, const SharedBytes& data) {
   return Hasher('d').Bytes(path).Number(data.is_null() ? 0 : 1).Bytes(data.view()).Finish();
 }
 
+// Only of a znode that has an access: without ACLs the digest is what it was before there were any.
+uint64_t AccessTerm(std::string_view path, const Access& access) {
+  Hasher hasher('a');
+  hasher.Bytes(path).Number(static_cast<uint32_t>(access.aversion)).Number(access.acl.size());
+  for (const AclEntry& entry : access.acl) {
+    hasher.Number(entry.permissions).Bytes(entry.scheme).Bytes(entry.id);
+  }
+  return hasher.Finish();
+}
+
+size_t AclBytesOf(const Znode& znode) { return znode.access ? AclBytes(znode.access->acl) : 0; }
+
 void SetFields(Znode& parent, const Tree::ParentFields& fields) {
   parent.pzxid = fields.pzxid;
   parent.create_counter = fields.create_counter;
@@ -101,11 +113,14 @@ class Walker {
 
 Tree::Tree() : root_(new Znode()) { digest_ = DigestOf("/", *root_); }
 
-Tree::Tree(CowPtr<Znode> root, size_t znode_count, size_t data_bytes, uint64_t digest)
-    : root_(std::move(root)),
-      znode_count_(znode_count),
-      data_bytes_(data_bytes),
-      digest_(digest) {}
+Tree::Tree(Parts parts)
+    : root_(std::move(parts.root)),
+      expirables_(std::move(parts.expirables)),
+      acls_(std::move(parts.acls)),
+      znode_count_(parts.znode_count),
+      data_bytes_(parts.data_bytes),
+      acl_bytes_(parts.acl_bytes),
+      digest_(parts.digest) {}
 
 const Znode* Tree::Find(std::string_view path) const {
   if (path.empty() || path[0] != '/') return nullptr;
@@ -157,13 +172,37 @@ Tree::ParentFields Tree::ParentFieldsOf(const Znode& parent) {
   return {parent.pzxid, parent.create_counter};
 }
 
+void Tree::Account(std::string_view path, const Znode& znode) {
+  ++znode_count_;
+  data_bytes_ += znode.data.size();
+  acl_bytes_ += AclBytesOf(znode);
+  digest_ += DigestOf(path, znode);
+}
+
+std::optional<int64_t> Tree::Discount(std::string_view path, const Znode& znode) {
+  --znode_count_;
+  data_bytes_ -= znode.data.size();
+  acl_bytes_ -= AclBytesOf(znode);
+  digest_ -= DigestOf(path, znode);
+  if (!znode.is_expirable()) return std::nullopt;
+  const int64_t ttl_ms = expirables_.Remove(path);
+  digest_ -= DigestOf(path, ttl_ms);
+  return ttl_ms;
+}
+
 const Znode& Tree::Insert(std::string_view parent_path, std::string_view name,
-                          CowPtr<Znode> znode, const ParentFields& fields) {
+                          CowPtr<Znode> znode, const ParentFields& fields,
+                          std::optional<int64_t> ttl_ms) {
   CHECK(znode->num_children() == 0);
   Znode& parent = Mutable(parent_path);
-  ++znode_count_;
-  data_bytes_ += znode->data.size();
-  digest_ += DigestOf(ChildPath(parent_path, name), *znode);
+  const std::string path = ChildPath(parent_path, name);
+  Account(path, *znode);
+  if (ttl_ms.has_value()) {
+    if (!znode->is_expirable()) znode.Mutable().SetExpirable();
+    expirables_.Insert(CompactString(path), *ttl_ms);
+    digest_ += DigestOf(path, *ttl_ms);
+  }
+  CHECK(znode->is_expirable() == ttl_ms.has_value());
 
   digest_ -= StatTerm(parent_path, parent);
   parent.mutable_children().Insert(CompactString(name), std::move(znode));
@@ -181,18 +220,13 @@ Tree::Removed Tree::Remove(std::string_view parent_path, std::string_view name,
   SetFields(parent, fields);
   digest_ += StatTerm(parent_path, parent);
 
-  --znode_count_;
-  data_bytes_ -= znode->data.size();
-  digest_ -= DigestOf(ChildPath(parent_path, name), *znode);
-  return {std::move(znode), parent};
+  const std::optional<int64_t> ttl_ms = Discount(ChildPath(parent_path, name), *znode);
+  return {std::move(znode), parent, ttl_ms};
 }
 
 const Znode& Tree::RemoveDescendants(std::string_view path, const ParentFields& fields) {
   Walk(path, [&](const ZnodeVisit& visit) {
-    if (visit.depth == 0) return true;
-    --znode_count_;
-    data_bytes_ -= visit.data().size();
-    digest_ -= DigestOf(visit.path, visit.znode);
+    if (visit.depth > 0) Discount(visit.path, visit.znode);
     return true;
   });
   Znode& znode = Mutable(path);
@@ -209,19 +243,44 @@ Tree::Content Tree::ContentOf(const Znode& znode) {
 
 const Znode& Tree::SetContent(std::string_view path, Content content) {
   Znode& znode = Mutable(path);
-  digest_ -= DigestOf(path, znode);
+  digest_ -= StatTerm(path, znode) + DataTerm(path, znode.data);
   data_bytes_ += content.data.size();
   data_bytes_ -= znode.data.size();
   znode.data = std::move(content.data);
   znode.mzxid = content.mzxid;
   znode.mtime_ms = content.mtime_ms;
   znode.version = content.version;
+  digest_ += StatTerm(path, znode) + DataTerm(path, znode.data);
+  return znode;
+}
+
+AclPtr Tree::MakeAccess(Acl acl, int32_t aversion) {
+  return acls_.Get(std::move(acl), aversion);
+}
+
+const Znode& Tree::SetAccess(std::string_view path, AclPtr access) {
+  Znode& znode = Mutable(path);
+  digest_ -= DigestOf(path, znode);
+  acl_bytes_ -= AclBytesOf(znode);
+  znode.access = std::move(access);
+  acl_bytes_ += AclBytesOf(znode);
   digest_ += DigestOf(path, znode);
   return znode;
 }
 
+std::optional<int64_t> Tree::TtlOf(std::string_view path) const {
+  const int64_t* const ttl_ms = expirables_.Find(path);
+  if (ttl_ms == nullptr) return std::nullopt;
+  return *ttl_ms;
+}
+
 uint64_t Tree::DigestOf(std::string_view path, const Znode& znode) {
-  return StatTerm(path, znode) + DataTerm(path, znode.data);
+  const uint64_t digest = StatTerm(path, znode) + DataTerm(path, znode.data);
+  return znode.access ? digest + AccessTerm(path, *znode.access) : digest;
+}
+
+uint64_t Tree::DigestOf(std::string_view path, int64_t ttl_ms) {
+  return Hasher('t').Bytes(path).Number(static_cast<uint64_t>(ttl_ms)).Finish();
 }
 
 uint64_t Tree::RecomputeDigest() const {
@@ -230,6 +289,9 @@ uint64_t Tree::RecomputeDigest() const {
     digest += DigestOf(visit.path, visit.znode);
     return true;
   });
+  for (const Expirables::Entry& entry : expirables_) {
+    digest += DigestOf(entry.key.view(), entry.value);
+  }
   return digest;
 }
 

@@ -39,7 +39,7 @@ using Expirables = CowMap<CompactString, int64_t>;
 class Tree {
  public:
   Tree();
-  // What TreeBuilder made.
+  // What TreeBuilder makes.
   struct Parts {
     CowPtr<Znode> root;
     Expirables expirables;
@@ -129,9 +129,9 @@ class Tree {
   // The znode for a change: it and all above it are this tree's alone from here on.
   Znode& Mutable(std::string_view path);
 
-  // Counts a znode, and what it has, in or out.
+  // Counts a znode in, and one that was or will be taken out; that one's TTL goes, and is returned.
   void Account(std::string_view path, const Znode& znode);
-  void Discount(std::string_view path, const Znode& znode);
+  std::optional<int64_t> Discount(std::string_view path, const Znode& znode);
 
   CowPtr<Znode> root_;
   // Invariant: the paths of exactly the znodes that are is_expirable.

@@ -7,7 +7,9 @@
 
 namespace bellwether::coord::tree {
 
-bool TreeBuilder::Add(size_t depth, std::string_view name, CowPtr<Znode> znode) {
+bool TreeBuilder::Add(size_t depth, std::string_view name, CowPtr<Znode> znode,
+                      std::optional<int64_t> ttl_ms) {
+  if (ttl_ms.has_value() && (depth == 0 || znode->is_ephemeral())) return false;
   if (depth == 0) {
     if (!open_.empty() || !name.empty()) return false;
   } else {
@@ -19,17 +21,27 @@ bool TreeBuilder::Add(size_t depth, std::string_view name, CowPtr<Znode> znode) 
     path_ += '/';
     path_ += name;
   }
-  ++znode_count_;
-  data_bytes_ += znode->data.size();
+  ++parts_.znode_count;
+  parts_.data_bytes += znode->data.size();
+  if (znode->access) parts_.acl_bytes += AclBytes(znode->access->acl);
+  if (ttl_ms.has_value()) {
+    znode.Mutable().SetExpirable();
+    parts_.expirables.Insert(CompactString(path_), *ttl_ms);
+    parts_.digest += Tree::DigestOf(path_, *ttl_ms);
+  }
   open_.push_back({std::move(znode), path_.size()});
   return true;
+}
+
+AclPtr TreeBuilder::MakeAccess(Acl acl, int32_t aversion) {
+  return parts_.acls.Get(std::move(acl), aversion);
 }
 
 void TreeBuilder::CompleteFrom(size_t depth) {
   while (open_.size() > depth) {
     CowPtr<Znode> znode = std::move(open_.back().znode);
     open_.pop_back();
-    digest_ += Tree::DigestOf(path_, *znode);
+    parts_.digest += Tree::DigestOf(path_, *znode);
     Open& parent = open_.back();
     const std::string_view name = std::string_view(path_).substr(parent.path_bytes + 1);
     parent.znode.Owned().mutable_children().Append(CompactString(name), std::move(znode));
@@ -40,8 +52,9 @@ void TreeBuilder::CompleteFrom(size_t depth) {
 Tree TreeBuilder::Finish() {
   CHECK(!open_.empty());
   CompleteFrom(1);
-  digest_ += Tree::DigestOf("/", *open_.front().znode);
-  return Tree(std::move(open_.front().znode), znode_count_, data_bytes_, digest_);
+  parts_.digest += Tree::DigestOf("/", *open_.front().znode);
+  parts_.root = std::move(open_.front().znode);
+  return Tree(std::move(parts_));
 }
 
 }  // namespace bellwether::coord::tree

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,13 +19,18 @@ namespace bellwether::coord::tree {
 class TreeBuilder {
  public:
   // Adds a znode without children at that depth (0: the root, whose name is empty), below the last
-  // one added above it. False when it can't be there: the name is none, or not greater than its
-  // last sibling's; the parent is missing or an ephemeral; the path is too long.
-  bool Add(size_t depth, std::string_view name, CowPtr<Znode> znode);
+  // one added above it. With `ttl_ms` it may expire, 0 for a container. False when it can't be
+  // there: the name is none, or not greater than its last sibling's; the parent is missing or an
+  // ephemeral; the path is too long; the root or an ephemeral would expire.
+  bool Add(size_t depth, std::string_view name, CowPtr<Znode> znode,
+           std::optional<int64_t> ttl_ms = std::nullopt);
+
+  // See Tree::MakeAccess.
+  AclPtr MakeAccess(Acl acl, int32_t aversion);
 
   // Of the last znode added.
   std::string_view path() const { return path_.empty() ? "/" : std::string_view(path_); }
-  size_t znode_count() const { return znode_count_; }
+  size_t znode_count() const { return parts_.znode_count; }
 
   // The tree. Requires: there is a root.
   Tree Finish();
@@ -41,9 +47,7 @@ class TreeBuilder {
 
   std::vector<Open> open_;  // from the root to the last znode added
   std::string path_;        // of the last one of open_, empty for the root
-  size_t znode_count_ = 0;
-  size_t data_bytes_ = 0;
-  uint64_t digest_ = 0;
+  Tree::Parts parts_;       // all but the root
 };
 
 }  // namespace bellwether::coord::tree

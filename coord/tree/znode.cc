@@ -40,8 +40,10 @@ Znode::Znode(const Znode& other)
       version(other.version),
       create_counter(other.create_counter),
       data(other.data),
+      access(other.access),
       children_(),
-      is_ephemeral_(other.is_ephemeral_) {
+      is_ephemeral_(other.is_ephemeral_),
+      is_expirable_(other.is_expirable_) {
   if (is_ephemeral_) {
     std::destroy_at(&children_);
     ::new (&owner_) SessionId(other.owner_);
@@ -57,13 +59,18 @@ Znode::~Znode() {
 }
 
 void Znode::SetOwner(SessionId owner) {
-  CHECK(owner != SessionId());
+  CHECK(owner != SessionId() && !is_expirable_);
   if (!is_ephemeral_) {
     CHECK(children_.empty());
     std::destroy_at(&children_);
     is_ephemeral_ = true;
   }
   ::new (&owner_) SessionId(owner);
+}
+
+void Znode::SetExpirable() {
+  CHECK(!is_ephemeral_);
+  is_expirable_ = true;
 }
 
 const ChildTable& Znode::children() const {
@@ -89,6 +96,7 @@ Stat Znode::ToStat() const {
   stat.ctime_ms = ctime_ms;
   stat.mtime_ms = mtime_ms;
   stat.version = version;
+  stat.aversion = AversionOf(access);
   stat.num_children = static_cast<int32_t>(num_children());
   // Every creation counts once, every deletion once: deletions = creations - children (Z2). In
   // unsigned arithmetic, since the counter wraps.
@@ -97,6 +105,15 @@ Stat Znode::ToStat() const {
   stat.data_length = static_cast<int32_t>(data.size());
   stat.ephemeral_owner = ephemeral_owner();
   return stat;
+}
+
+bool IsExpired(const Znode& znode, int64_t ttl_ms, int64_t now_ms) {
+  if (znode.num_children() > 0) return false;
+  if (ttl_ms == 0) return znode.create_counter != 0;
+  // In unsigned arithmetic: a snapshot may hold any time.
+  const uint64_t unchanged_ms =
+      static_cast<uint64_t>(now_ms) - static_cast<uint64_t>(znode.mtime_ms);
+  return now_ms > znode.mtime_ms && unchanged_ms > static_cast<uint64_t>(ttl_ms);
 }
 
 }  // namespace bellwether::coord::tree

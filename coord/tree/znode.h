@@ -50,8 +50,7 @@ struct Znode {
   // Null when there is none.
   const Znode* Child(std::string_view name) const;
 
-  // A container or a znode with a TTL: Tree::TtlOf says which. Of a child, so that not every walk
-  // looks there.
+  // A container or a znode with a TTL: Tree::TtlOf says which.
   bool is_expirable() const { return is_expirable_; }
   // For good. Tree::Insert does it. Requires: it is no ephemeral.
   void SetExpirable();
