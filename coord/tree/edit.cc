@@ -1,12 +1,14 @@
 #include "coord/tree/edit.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <utility>
 
 #include "base/check.h"
 #include "base/mutant.h"
 #include "coord/tree/path.h"
+#include "coord/tree/system_znodes.h"
 
 namespace bellwether::coord::tree {
 namespace {
@@ -16,20 +18,45 @@ bool IsEphemeral(CreateMode mode) {
 }
 
 bool IsSequential(CreateMode mode) {
-  return mode == CreateMode::kPersistentSequential || mode == CreateMode::kEphemeralSequential;
+  return mode == CreateMode::kPersistentSequential || mode == CreateMode::kEphemeralSequential ||
+         mode == CreateMode::kPersistentSequentialWithTtl;
 }
 
-bool IsKnown(CreateMode mode) {
-  return static_cast<uint8_t>(mode) <= static_cast<uint8_t>(CreateMode::kEphemeralSequential);
+bool HasTtl(CreateMode mode) {
+  return mode == CreateMode::kPersistentWithTtl ||
+         mode == CreateMode::kPersistentSequentialWithTtl;
 }
 
-bool VersionMatches(int32_t expected, const Znode& znode) {
-  return expected == kAnyVersion || expected == znode.version;
+// Z15.
+bool IsValidMode(const Create& operation) {
+  const auto last = static_cast<uint8_t>(CreateMode::kPersistentSequentialWithTtl);
+  if (static_cast<uint8_t>(operation.mode) > last) return false;
+  if (!HasTtl(operation.mode)) return operation.ttl_ms == 0;
+  return operation.ttl_ms > 0 && operation.ttl_ms <= kTtlMsMax;
 }
+
+// As the tree keeps it: 0 for a container.
+std::optional<int64_t> TtlOf(const Create& operation) {
+  if (operation.mode == CreateMode::kContainer) return 0;
+  if (HasTtl(operation.mode)) return operation.ttl_ms;
+  return std::nullopt;
+}
+
+bool VersionMatches(int32_t expected, int32_t version) {
+  return expected == kAnyVersion || expected == version;
+}
+
+int64_t SizeOf(const SharedBytes& data) { return static_cast<int64_t>(data.size()); }
 
 OperationResult Failed(ResultCode code) {
   OperationResult result;
   result.code = code;
+  return result;
+}
+
+OperationResult Succeeded(const Znode& znode) {
+  OperationResult result;
+  result.stat = znode.ToStat();
   return result;
 }
 
@@ -42,44 +69,84 @@ Edit::Edit(const EditContext& context, Undo undo, Tree& tree, Sessions& sessions
       tree_(tree),
       sessions_(sessions),
       changes_(changes),
-      changes_before_(changes.size()) {}
+      changes_before_(changes.size()),
+      has_quotas_(AtLevelOfAcls() && HasQuotas(tree)),
+      tree_before_(undo == Undo::kKeep && has_quotas_ ? std::optional<Tree>(tree)
+                                                      : std::nullopt) {}
 
 OperationResult Edit::Apply(const Create& operation) {
-  if (!IsKnown(operation.mode)) return Failed(ResultCode::kBadArguments);
-  if (operation.data.size() > kDataBytesMax) return Failed(ResultCode::kTooLarge);
-  const std::optional<PathParts> given = SplitPath(operation.path);
-  if (!given.has_value()) return Failed(ResultCode::kBadArguments);
-  const Znode* const parent = tree_.Find(given->parent);
-  if (parent == nullptr) return Failed(ResultCode::kNoNode);
-  std::string path = operation.path;
-  if (IsSequential(operation.mode)) path += SequenceSuffix(parent->create_counter);
-  if (!IsValidPath(path)) return Failed(ResultCode::kBadArguments);
-  const std::string_view name = SplitPath(path)->name;
-  if (path == "/" || parent->Child(name) != nullptr) return Failed(ResultCode::kNodeExists);
-  if (parent->is_ephemeral()) return Failed(ResultCode::kNoChildrenForEphemerals);
+  NewZnode checked;
+  const ResultCode code = CheckCreate(operation, checked);
+  if (code != ResultCode::kOk) return Failed(code);
 
   CowPtr<Znode> created(new Znode());
   Znode& znode = created.Owned();
   znode.czxid = znode.mzxid = znode.pzxid = context_.zxid;
   znode.ctime_ms = znode.mtime_ms = context_.time_ms;
-  znode.data = operation.data;
+  znode.data = std::move(checked.data);
+  if (operation.acl.has_value()) znode.access = tree_.MakeAccess(std::move(checked.acl), 0);
   if (IsEphemeral(operation.mode)) {
     znode.SetOwner(context_.session);
-    sessions_.AddEphemeral(context_.session, path);
+    sessions_.AddEphemeral(context_.session, checked.path);
   }
-  const Tree::ParentFields before = Tree::ParentFieldsOf(*parent);
+  const PathParts parts = *SplitPath(checked.path);
+  const Tree::ParentFields before = Tree::ParentFieldsOf(*tree_.Find(parts.parent));
   const Znode& changed_parent =
-      tree_.Insert(given->parent, name, std::move(created),
-                   {context_.zxid, NextCounter(before.create_counter)});
+      tree_.Insert(parts.parent, parts.name, std::move(created),
+                   {context_.zxid, NextCounter(before.create_counter)}, TtlOf(operation));
   if (undo_ == Undo::kKeep) {
-    undo_log_.push_back(Inserted{{std::string(given->parent), std::string(name), before}});
+    undo_log_.push_back(Inserted{{std::string(parts.parent), std::string(parts.name), before}});
   }
-  Report(Change::Type::kCreated, path, znode);
-  Report(Change::Type::kChildren, given->parent, changed_parent);
-  OperationResult result;
-  result.stat = znode.ToStat();
-  result.path = std::move(path);
+  Report(Change::Type::kCreated, checked.path, znode);
+  Report(Change::Type::kChildren, parts.parent, changed_parent);
+  OperationResult result = Succeeded(znode);
+  // Of a quota's usage it is what the client asked for (Z54).
+  result.stat->data_length = static_cast<int32_t>(operation.data.size());
+  AddToQuotaOf(checked.path, {1, SizeOf(operation.data)});
+  result.path = std::move(checked.path);
   return result;
+}
+
+ResultCode Edit::CheckCreate(const Create& operation, NewZnode& created) {
+  if (FeatureLevelOf(operation) > context_.feature_level || !IsValidMode(operation)) {
+    return ResultCode::kBadArguments;
+  }
+  if (operation.data.size() > kDataBytesMax) return ResultCode::kTooLarge;
+  if (operation.acl.has_value() && ExceedsLimits(*operation.acl)) return ResultCode::kTooLarge;
+  const std::optional<PathParts> given = SplitPath(operation.path);
+  if (!given.has_value()) return ResultCode::kBadArguments;
+  if (operation.acl.has_value()) {
+    std::optional<Acl> acl = FixUpAcl(*operation.acl, context_.identities);
+    if (!acl.has_value()) return ResultCode::kInvalidAcl;
+    created.acl = std::move(*acl);
+  }
+  const Znode* const parent = tree_.Find(given->parent);
+  if (parent == nullptr) return ResultCode::kNoNode;
+  if (!May(*parent, kCreate)) return ResultCode::kNoAuth;
+  created.path = operation.path;
+  if (IsSequential(operation.mode)) created.path += SequenceSuffix(parent->create_counter);
+  if (!IsValidPath(created.path)) return ResultCode::kBadArguments;
+  const std::string_view name = SplitPath(created.path)->name;
+  if (created.path == "/" || parent->Child(name) != nullptr) return ResultCode::kNodeExists;
+  if (parent->is_ephemeral()) return ResultCode::kNoChildrenForEphemerals;
+  created.data = operation.data;
+  return AtLevelOfAcls() ? CheckQuotaOfNew(created) : ResultCode::kOk;
+}
+
+ResultCode Edit::CheckQuotaOfNew(NewZnode& created) {
+  if (!IsValidQuota(created.path, created.data)) return ResultCode::kBadArguments;
+  const Usage change{1, SizeOf(created.data)};
+  if (ExceedsItsQuota(created.path, change)) return ResultCode::kQuotaExceeded;
+  const std::string_view quota = QuotaOfUsage(created.path);
+  if (quota.empty()) return ResultCode::kOk;
+  std::optional<Usage> usage = CountUsage(tree_, quota, countable_);
+  if (!usage.has_value()) return ResultCode::kTooLarge;
+  if (IsBelow(created.path, quota)) {
+    usage->count += change.count;
+    usage->bytes += change.bytes;
+  }
+  created.data = UsageText(*usage);
+  return ResultCode::kOk;
 }
 
 OperationResult Edit::Apply(const SetData& operation) {
@@ -87,67 +154,150 @@ OperationResult Edit::Apply(const SetData& operation) {
   if (operation.data.size() > kDataBytesMax) return Failed(ResultCode::kTooLarge);
   const Znode* const znode = tree_.Find(operation.path);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
-  if (!VersionMatches(operation.expected_version, *znode)) return Failed(ResultCode::kBadVersion);
-
-  if (undo_ == Undo::kKeep) {
-    undo_log_.push_back(Changed{operation.path, Tree::ContentOf(*znode)});
+  if (!May(*znode, kWrite)) return Failed(ResultCode::kNoAuth);
+  const Usage change{0, SizeOf(operation.data) - SizeOf(znode->data)};
+  if (AtLevelOfAcls() && !IsValidQuota(operation.path, operation.data)) {
+    return Failed(ResultCode::kBadArguments);
   }
+  if (ExceedsItsQuota(operation.path, change)) return Failed(ResultCode::kQuotaExceeded);
+  if (!VersionMatches(operation.expected_version, znode->version)) {
+    return Failed(ResultCode::kBadVersion);
+  }
+
+  KeepContent(operation.path, *znode);
   const Znode& changed = tree_.SetContent(
       operation.path,
       {operation.data, context_.zxid, context_.time_ms, NextVersion(znode->version)});
   Report(Change::Type::kChanged, operation.path, changed);
-  OperationResult result;
-  result.stat = changed.ToStat();
+  OperationResult result = Succeeded(changed);
+  AddToQuotaOf(operation.path, change);
   return result;
+}
+
+OperationResult Edit::Apply(const SetAcl& operation) {
+  if (FeatureLevelOf(operation) > context_.feature_level || !IsValidPath(operation.path)) {
+    return Failed(ResultCode::kBadArguments);
+  }
+  if (ExceedsLimits(operation.acl)) return Failed(ResultCode::kTooLarge);
+  std::optional<Acl> acl = FixUpAcl(operation.acl, context_.identities);
+  if (!acl.has_value()) return Failed(ResultCode::kInvalidAcl);
+  const Znode* const znode = tree_.Find(operation.path);
+  if (znode == nullptr) return Failed(ResultCode::kNoNode);
+  if (!May(*znode, kAdmin)) return Failed(ResultCode::kNoAuth);
+  const int32_t aversion = AversionOf(znode->access);
+  if (!VersionMatches(operation.expected_version, aversion)) {
+    return Failed(ResultCode::kBadVersion);
+  }
+  if (undo_ == Undo::kKeep) undo_log_.push_back(Secured{operation.path, znode->access});
+  return Succeeded(tree_.SetAccess(operation.path,
+                                   tree_.MakeAccess(std::move(*acl), NextVersion(aversion))));
 }
 
 OperationResult Edit::Apply(const Delete& operation) {
   const std::optional<PathParts> parts = SplitPath(operation.path);
   if (!parts.has_value() || operation.path == "/") return Failed(ResultCode::kBadArguments);
+  if (AtLevelOfAcls() && IsSystemPath(operation.path)) return Failed(ResultCode::kBadArguments);
   const Znode* const parent = tree_.Find(parts->parent);
   if (parent == nullptr) return Failed(ResultCode::kNoNode);
+  if (!May(*parent, kDelete)) return Failed(ResultCode::kNoAuth);
   const Znode* const znode = parent->Child(parts->name);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
-  if (!VersionMatches(operation.expected_version, *znode)) return Failed(ResultCode::kBadVersion);
+  if (!VersionMatches(operation.expected_version, znode->version)) {
+    return Failed(ResultCode::kBadVersion);
+  }
   if (znode->num_children() > 0) return Failed(ResultCode::kNotEmpty);
   DeleteChild(parts->parent, parts->name);
   return {};
+}
+
+OperationResult Edit::Apply(const Check& operation) {
+  if (FeatureLevelOf(operation) > context_.feature_level || !IsValidPath(operation.path)) {
+    return Failed(ResultCode::kBadArguments);
+  }
+  const Znode* const znode = tree_.Find(operation.path);
+  if (znode == nullptr) return Failed(ResultCode::kNoNode);
+  if (!May(*znode, kRead)) return Failed(ResultCode::kNoAuth);
+  if (!VersionMatches(operation.expected_version, znode->version)) {
+    return Failed(ResultCode::kBadVersion);
+  }
+  return {};
+}
+
+bool Edit::MayRead(std::string_view path) const {
+  const Znode* const znode = tree_.Find(path);
+  return znode == nullptr || May(*znode, kRead);
 }
 
 ResultCode Edit::DeleteSubtree(std::string_view path, uint32_t& deleted) {
   deleted = 0;
   const std::optional<PathParts> parts = SplitPath(path);
   if (!parts.has_value()) return ResultCode::kBadArguments;
-  const Znode* const top = tree_.Find(path);
-  if (top == nullptr) return ResultCode::kNoNode;
-  const bool is_root = path == "/";
+  if (AtLevelOfAcls() && path != "/" && IsSystemPath(path)) return ResultCode::kBadArguments;
+  const Znode* const parent = tree_.Find(parts->parent);
+  if (parent == nullptr) return ResultCode::kNoNode;
+  if (!May(*parent, kDelete)) return ResultCode::kNoAuth;
+  if (tree_.Find(path) == nullptr) return ResultCode::kNoNode;
 
-  // The root stays, so it takes no place in the count.
-  const size_t limit = kRecursiveDeleteZnodesMax + (is_root ? 1 : 0);
-  size_t met = 0;
-  tree_.Walk(path, [&](const ZnodeVisit&) { return ++met <= limit; });
-  if (met > limit) return ResultCode::kTooLarge;
-  deleted = static_cast<uint32_t>(is_root ? met - 1 : met);
-  if (deleted == 0) return ResultCode::kOk;
-
+  const std::vector<std::string> branches = BranchesOf(path);
+  const ResultCode code = CheckBranches(branches, deleted);
+  if (code != ResultCode::kOk || deleted == 0) return code;
   const size_t first_change = changes_.size();
-  tree_.Walk(path, [&](const ZnodeVisit& visit) {
-    if (visit.depth == 0) return true;
+  std::map<std::string, Usage> usage;
+  for (const std::string& branch : branches) ReportBranch(branch, usage);
+  std::reverse(changes_.begin() + static_cast<std::ptrdiff_t>(first_change), changes_.end());
+  for (const std::string& branch : branches) RemoveBranch(branch);
+  Report(Change::Type::kChildren, parts->parent, *tree_.Find(parts->parent));
+  for (const auto& [quota, change] : usage) AddToQuota(quota, change);
+  return ResultCode::kOk;
+}
+
+std::vector<std::string> Edit::BranchesOf(std::string_view path) const {
+  if (path != "/") return {std::string(path)};
+  std::vector<std::string> branches;
+  for (const ChildTable::Entry& child : tree_.Find("/")->children()) {
+    std::string branch = ChildPath("/", child.key.view());
+    if (AtLevelOfAcls() && branch == kSystemPath) continue;
+    branches.push_back(std::move(branch));
+    if (branches.size() > kRecursiveDeleteZnodesMax) break;
+  }
+  return branches;
+}
+
+ResultCode Edit::CheckBranches(const std::vector<std::string>& branches, uint32_t& count) const {
+  size_t met = 0;
+  bool permitted = true;
+  for (const std::string& branch : branches) {
+    tree_.Walk(branch, [&](const ZnodeVisit& visit) {
+      if (visit.znode.num_children() > 0) permitted = permitted && May(visit.znode, kDelete);
+      return ++met <= kRecursiveDeleteZnodesMax;
+    });
+    if (met > kRecursiveDeleteZnodesMax) return ResultCode::kTooLarge;
+  }
+  if (!permitted) return ResultCode::kNoAuth;
+  count = static_cast<uint32_t>(met);
+  return ResultCode::kOk;
+}
+
+void Edit::ReportBranch(const std::string& branch, std::map<std::string, Usage>& usage) {
+  tree_.Walk(branch, [&](const ZnodeVisit& visit) {
     Report(Change::Type::kDeleted, visit.path, visit.znode);
     if (visit.znode.is_ephemeral()) {
       sessions_.RemoveEphemeral(visit.znode.ephemeral_owner(), visit.path);
     }
+    const std::string_view quota = has_quotas_ ? QuotaOf(tree_, visit.path) : std::string_view();
+    if (quota.empty()) return true;
+    Usage& change = usage[std::string(quota)];
+    --change.count;
+    change.bytes -= SizeOf(visit.data());
     return true;
   });
-  std::reverse(changes_.begin() + static_cast<std::ptrdiff_t>(first_change), changes_.end());
-  const Znode& emptied =
-      tree_.RemoveDescendants(path, {context_.zxid, top->create_counter});
-  if (is_root) {
-    Report(Change::Type::kChildren, path, emptied);
-  } else {
-    DeleteChild(parts->parent, parts->name);
-  }
-  return ResultCode::kOk;
+}
+
+void Edit::RemoveBranch(const std::string& branch) {
+  const PathParts parts = *SplitPath(branch);
+  tree_.RemoveDescendants(branch, Tree::ParentFieldsOf(*tree_.Find(branch)));
+  const int32_t counter = tree_.Find(parts.parent)->create_counter;
+  tree_.Remove(parts.parent, parts.name, {context_.zxid, counter});
 }
 
 uint32_t Edit::DeleteEphemerals(SessionId session) {
@@ -157,6 +307,25 @@ uint32_t Edit::DeleteEphemerals(SessionId session) {
     DeleteChild(parts.parent, parts.name);
   }
   return static_cast<uint32_t>(paths.size());
+}
+
+ResultCode Edit::DeleteExpired(std::string_view path) {
+  const std::optional<PathParts> parts = SplitPath(path);
+  if (!AtLevelOfAcls() || !parts.has_value()) return ResultCode::kBadArguments;
+  const Znode* const znode = tree_.Find(path);
+  if (znode == nullptr) return ResultCode::kNoNode;
+  const std::optional<int64_t> ttl_ms = tree_.TtlOf(path);
+  if (!ttl_ms.has_value()) return ResultCode::kNotExpired;
+  if (znode->num_children() > 0) return ResultCode::kNotEmpty;
+  if (!IsExpired(*znode, *ttl_ms, context_.time_ms)) return ResultCode::kNotExpired;
+  DeleteChild(parts->parent, parts->name);
+  return ResultCode::kOk;
+}
+
+void Edit::AddSystemZnodes() {
+  tree::AddSystemZnodes(tree_, [this](Change::Type type, std::string_view path) {
+    Report(type, path, *tree_.Find(path));
+  });
 }
 
 void Edit::Rollback() {
@@ -182,10 +351,34 @@ void Edit::Revert(Removed& entry) {
     sessions_.AddEphemeral(entry.znode->ephemeral_owner(),
                            ChildPath(place.parent_path, place.name));
   }
-  tree_.Insert(place.parent_path, place.name, std::move(entry.znode), place.before);
+  tree_.Insert(place.parent_path, place.name, std::move(entry.znode), place.before, entry.ttl_ms);
 }
 
 void Edit::Revert(Changed& entry) { tree_.SetContent(entry.path, std::move(entry.before)); }
+
+void Edit::Revert(Secured& entry) { tree_.SetAccess(entry.path, std::move(entry.before)); }
+
+bool Edit::ExceedsItsQuota(std::string_view path, const Usage& change) const {
+  return has_quotas_ && ExceedsQuota(tree_before_.has_value() ? *tree_before_ : tree_, path, change);
+}
+
+void Edit::AddToQuotaOf(std::string_view path, const Usage& change) {
+  if (!AtLevelOfAcls()) return;
+  const std::string_view quota = QuotaOf(tree_, path);
+  if (!quota.empty()) AddToQuota(quota, change);
+}
+
+void Edit::AddToQuota(std::string_view quota, const Usage& change) {
+  const std::string path = UsagePath(quota);
+  const Znode* const znode = tree_.Find(path);
+  if (znode == nullptr) return;
+  std::optional<SharedBytes> text = AddUsage(znode->data, change);
+  if (!text.has_value()) return;
+  KeepContent(path, *znode);
+  Tree::Content content = Tree::ContentOf(*znode);
+  content.data = std::move(*text);
+  tree_.SetContent(path, std::move(content));
+}
 
 void Edit::DeleteChild(std::string_view parent_path, std::string_view name) {
   const std::string path = ChildPath(parent_path, name);
@@ -196,10 +389,18 @@ void Edit::DeleteChild(std::string_view parent_path, std::string_view name) {
   if (znode.is_ephemeral()) sessions_.RemoveEphemeral(znode.ephemeral_owner(), path);
   Report(Change::Type::kDeleted, path, znode);
   Report(Change::Type::kChildren, parent_path, removed.parent);
+  const Usage change{-1, -SizeOf(znode.data)};
   if (undo_ == Undo::kKeep) {
     undo_log_.push_back(Removed{{std::string(parent_path), std::string(name), before},
-                                std::move(removed.znode)});
+                                std::move(removed.znode),
+                                removed.ttl_ms});
   }
+  AddToQuotaOf(path, change);
+}
+
+void Edit::KeepContent(std::string_view path, const Znode& znode) {
+  if (undo_ == Undo::kNone) return;
+  undo_log_.push_back(Changed{std::string(path), Tree::ContentOf(znode)});
 }
 
 void Edit::Report(Change::Type type, std::string_view path, const Znode& znode) {
@@ -208,6 +409,7 @@ void Edit::Report(Change::Type type, std::string_view path, const Znode& znode) 
   change.zxid = context_.zxid;
   change.path = std::string(path);
   change.stat = znode.ToStat();
+  change.access = znode.access;
   if (type == Change::Type::kCreated || type == Change::Type::kChanged) change.data = znode.data;
 }
 

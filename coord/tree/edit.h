@@ -1,12 +1,17 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "coord/tree/acl.h"
 #include "coord/tree/command.h"
+#include "coord/tree/quotas.h"
 #include "coord/tree/result.h"
 #include "coord/tree/sessions.h"
 #include "coord/tree/tree.h"
@@ -19,11 +24,14 @@ struct EditContext {
   SessionId session;  // owner of the ephemerals it creates
   Zxid zxid;
   int64_t time_ms = 0;
+  uint32_t feature_level = kFeatureLevelFirst;  // below kFeatureLevelAcls none of what came with it
+  const Identities& identities;                 // what ACLs are checked with; outlives the edit
 };
 
 // One command's changes of the tree: ZooKeeper's rules and the order in which it checks them, over
 // Tree and Sessions, which know none. An operation that fails changes nothing. Reports changes as
-// it makes them. Lives while its command is applied.
+// it makes them, but for those of ACLs, which no watch tells (Z1), and of the usage of quotas (Z54).
+// Lives while its command is applied.
 class Edit {
  public:
   enum class Undo { kNone, kKeep };
@@ -31,22 +39,39 @@ class Edit {
   // `changes` is appended to. With kKeep, Rollback() can take everything back.
   Edit(const EditContext& context, Undo undo, Tree& tree, Sessions& sessions,
        std::vector<Change>& changes);
+  Edit(const Edit&) = delete;
+  Edit& operator=(const Edit&) = delete;
 
-  // Z11-Z16. Requires: the context's session exists.
+  // Z11-Z17. Requires: the context's session exists.
   OperationResult Apply(const Create& operation);
   // Z19.
   OperationResult Apply(const SetData& operation);
+  // Z1, Z19.
+  OperationResult Apply(const SetAcl& operation);
   // Z18.
   OperationResult Apply(const Delete& operation);
+  // Z20.
+  OperationResult Apply(const Check& operation);
 
-  // Deletes a znode and everything below it; `deleted` is how many. Not undone by Rollback().
+  // Whether ACLs let the context's identities read a znode, or there is none.
+  bool MayRead(std::string_view path) const;
+
+  // Deletes a znode and everything below it; `deleted` is how many. Of "/": everything below it but
+  // the system znodes and what is below them. kNoAuth, without effect, when a parent of any of these
+  // does not permit it. Not undone by Rollback().
   ResultCode DeleteSubtree(std::string_view path, uint32_t& deleted);
 
   // Deletes every znode that a session owns; returns how many. Not undone by Rollback().
   uint32_t DeleteEphemerals(SessionId session);
 
-  // Takes back all operations and their changes, sequence numbers included (Z22).
-  // Requires: Undo::kKeep.
+  // Z17, whatever ACLs say.
+  ResultCode DeleteExpired(std::string_view path);
+
+  // See system_znodes.h. Not undone by Rollback().
+  void AddSystemZnodes();
+
+  // Takes back all operations and their changes, sequence numbers, ACLs, TTLs and the usage of
+  // quotas included (Z22). Requires: Undo::kKeep.
   void Rollback();
 
  private:
@@ -63,19 +88,56 @@ class Edit {
   struct Removed {
     Place place;
     CowPtr<Znode> znode;
+    std::optional<int64_t> ttl_ms;
   };
   struct Changed {
     std::string path;
     Tree::Content before;
   };
-  using UndoEntry = std::variant<Inserted, Removed, Changed>;
+  struct Secured {
+    std::string path;
+    AclPtr before;
+  };
+  using UndoEntry = std::variant<Inserted, Removed, Changed, Secured>;
 
   void Revert(Inserted& entry);
   void Revert(Removed& entry);
   void Revert(Changed& entry);
+  void Revert(Secured& entry);
+
+  // What a creation that passed its checks makes.
+  struct NewZnode {
+    std::string path;
+    Acl acl;
+    SharedBytes data;
+  };
+  // The order of Z13; fills `created` in.
+  ResultCode CheckCreate(const Create& operation, NewZnode& created);
+  // The last of these checks; puts the first usage of a quota into `created`.
+  ResultCode CheckQuotaOfNew(NewZnode& created);
+
+  bool AtLevelOfAcls() const { return context_.feature_level >= kFeatureLevelAcls; }
+  bool May(const Znode& znode, uint32_t permission) const {
+    return Allows(znode.access, permission, context_.identities);
+  }
+  // By the state before the command, as ZooKeeper decides (Z54).
+  bool ExceedsItsQuota(std::string_view path, const Usage& change) const;
+  // Adds a change of a znode to the usage of its quota.
+  void AddToQuotaOf(std::string_view path, const Usage& change);
+  void AddToQuota(std::string_view quota, const Usage& change);
+
+  // What goes with the path: the path itself, or the root's children.
+  std::vector<std::string> BranchesOf(std::string_view path) const;
+  // kTooLarge or kNoAuth; `count` is how many znodes they are.
+  ResultCode CheckBranches(const std::vector<std::string>& branches, uint32_t& count) const;
+  // Takes a branch out of everything but the tree; adds to `usage`, by quota, what it was.
+  void ReportBranch(const std::string& branch, std::map<std::string, Usage>& usage);
+  void RemoveBranch(const std::string& branch);
 
   // Requires: the child exists and has no children.
   void DeleteChild(std::string_view parent_path, std::string_view name);
+  // The content as it is, for undo.
+  void KeepContent(std::string_view path, const Znode& znode);
   void Report(Change::Type type, std::string_view path, const Znode& znode);
 
   const EditContext context_;
@@ -85,6 +147,9 @@ class Edit {
   std::vector<Change>& changes_;
   const size_t changes_before_;
   std::vector<UndoEntry> undo_log_;
+  const bool has_quotas_;              // when the edit began
+  const std::optional<Tree> tree_before_;  // of a transaction, if there were quotas
+  size_t countable_ = kQuotaCountedZnodesMax;
 };
 
 }  // namespace bellwether::coord::tree

@@ -18,10 +18,10 @@ bool IsValidTimeout(int64_t timeout_ms) {
   return timeout_ms > 0 && timeout_ms <= kSessionTimeoutMsMax;
 }
 
-void TakeOver(OperationResult done, Result& result) {
-  result.code = done.code;
-  result.path = std::move(done.path);
-  result.stat = done.stat;
+// What nobody is asked for permission for is done with these.
+const Identities& NoIdentities() {
+  static const Identities* const none = new Identities();
+  return *none;
 }
 
 }  // namespace
@@ -83,9 +83,18 @@ void StateMachine::Execute(const Command&, const SetFeatureLevel& operation,
                            ApplyOutcome& outcome) {
   if (operation.level <= feature_level_) {
     outcome.result.code = ResultCode::kAlreadySet;
-  } else {
-    feature_level_ = operation.level;
+    return;
   }
+  const bool had_system_znodes = feature_level_ >= kFeatureLevelAcls;
+  feature_level_ = operation.level;
+  if (had_system_znodes || feature_level_ < kFeatureLevelAcls) return;
+  StartEdit({}, NoIdentities(), Edit::Undo::kNone, outcome).AddSystemZnodes();
+}
+
+void StateMachine::Execute(const Command&, const DeleteExpired& operation, ApplyOutcome& outcome) {
+  Result& result = outcome.result;
+  result.code = StartEdit({}, NoIdentities(), Edit::Undo::kNone, outcome).DeleteExpired(operation.path);
+  if (result.code == ResultCode::kOk) result.deleted_znodes = 1;
 }
 
 template <typename SessionOperation>
@@ -93,43 +102,44 @@ void StateMachine::Execute(const Command& command, const SessionOperation& opera
                            ApplyOutcome& outcome) {
   outcome.result.code = sessions_.Admit(command.session, command.generation, command.sequence);
   if (outcome.result.code != ResultCode::kOk) return;
-  ExecuteAdmitted(command.session, operation, outcome);
+  ExecuteAdmitted(command, operation, outcome);
 }
 
-void StateMachine::ExecuteAdmitted(SessionId session, const CloseSession&, ApplyOutcome& outcome) {
-  EndSession(session, outcome);
-}
-
-void StateMachine::ExecuteAdmitted(SessionId session, const Create& operation,
+void StateMachine::ExecuteAdmitted(const Command& command, const CloseSession&,
                                    ApplyOutcome& outcome) {
-  TakeOver(StartEdit(session, Edit::Undo::kNone, outcome).Apply(operation), outcome.result);
+  EndSession(command.session, outcome);
 }
 
-void StateMachine::ExecuteAdmitted(SessionId session, const SetData& operation,
+void StateMachine::ExecuteAdmitted(const Command& command, const Delete& operation,
                                    ApplyOutcome& outcome) {
-  TakeOver(StartEdit(session, Edit::Undo::kNone, outcome).Apply(operation), outcome.result);
-}
-
-void StateMachine::ExecuteAdmitted(SessionId session, const Delete& operation,
-                                   ApplyOutcome& outcome) {
-  TakeOver(StartEdit(session, Edit::Undo::kNone, outcome).Apply(operation), outcome.result);
+  ExecuteAdmitted<Delete>(command, operation, outcome);
   if (outcome.result.code == ResultCode::kOk) outcome.result.deleted_znodes = 1;
 }
 
-void StateMachine::ExecuteAdmitted(SessionId session, const DeleteRecursive& operation,
+void StateMachine::ExecuteAdmitted(const Command& command, const DeleteRecursive& operation,
                                    ApplyOutcome& outcome) {
-  Edit edit = StartEdit(session, Edit::Undo::kNone, outcome);
+  Edit edit = StartEdit(command.session, command.identities, Edit::Undo::kNone, outcome);
   outcome.result.code = edit.DeleteSubtree(operation.path, outcome.result.deleted_znodes);
 }
 
-void StateMachine::ExecuteAdmitted(SessionId session, const Transaction& operation,
+void StateMachine::ExecuteAdmitted(const Command& command, const Transaction& operation,
                                    ApplyOutcome& outcome) {
-  Edit edit = StartEdit(session, Edit::Undo::kKeep, outcome);
+  Edit edit = StartEdit(command.session, command.identities, Edit::Undo::kKeep, outcome);
   ApplyTransaction(operation, tree_, edit, outcome.result);
 }
 
+template <typename OneZnodeOperation>
+void StateMachine::ExecuteAdmitted(const Command& command, const OneZnodeOperation& operation,
+                                   ApplyOutcome& outcome) {
+  Edit edit = StartEdit(command.session, command.identities, Edit::Undo::kNone, outcome);
+  OperationResult done = edit.Apply(operation);
+  outcome.result.code = done.code;
+  outcome.result.path = std::move(done.path);
+  outcome.result.stat = done.stat;
+}
+
 void StateMachine::EndSession(SessionId session, ApplyOutcome& outcome) {
-  Edit edit = StartEdit(session, Edit::Undo::kNone, outcome);
+  Edit edit = StartEdit(session, NoIdentities(), Edit::Undo::kNone, outcome);
   outcome.result.deleted_znodes = edit.DeleteEphemerals(session);
   sessions_.Remove(session);
 }
@@ -148,8 +158,10 @@ absl::Status StateMachine::StartNewEnsemble(base::Uuid ensemble_id) {
   return absl::OkStatus();
 }
 
-Edit StateMachine::StartEdit(SessionId session, Edit::Undo undo, ApplyOutcome& outcome) {
-  return Edit({session, zxid_, time_ms_}, undo, tree_, sessions_, outcome.changes);
+Edit StateMachine::StartEdit(SessionId session, const Identities& identities, Edit::Undo undo,
+                             ApplyOutcome& outcome) {
+  return Edit({session, zxid_, time_ms_, feature_level_, identities}, undo, tree_, sessions_,
+              outcome.changes);
 }
 
 }  // namespace bellwether::coord::tree

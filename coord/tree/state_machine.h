@@ -48,7 +48,7 @@ class StateMachine : public StateView {
   // Makes a restored state another ensemble's, before its first command: a new id, a zxid higher by
   // kRestoredZxidStep so that it never goes back for a client, no sessions. Ephemerals go as if all
   // sessions had been closed at that zxid: their parents' cversion, pzxid and num_children say so.
-  // A nil id: SetEnsembleId will set it. FAILED_PRECONDITION, without effect, beyond kZxidMax.
+  // The usage of quotas follows. A nil id: SetEnsembleId will set it. FAILED_PRECONDITION, without effect, beyond kZxidMax.
   absl::Status StartNewEnsemble(base::Uuid ensemble_id);
 
  private:
@@ -57,20 +57,28 @@ class StateMachine : public StateView {
   void Execute(const Command& command, const ExpireSession& operation, ApplyOutcome& outcome);
   void Execute(const Command& command, const SetEnsembleId& operation, ApplyOutcome& outcome);
   void Execute(const Command& command, const SetFeatureLevel& operation, ApplyOutcome& outcome);
+  void Execute(const Command& command, const DeleteExpired& operation, ApplyOutcome& outcome);
   // Every other operation is a session's and must be its next.
   template <typename SessionOperation>
   void Execute(const Command& command, const SessionOperation& operation, ApplyOutcome& outcome);
 
-  void ExecuteAdmitted(SessionId session, const CloseSession& operation, ApplyOutcome& outcome);
-  void ExecuteAdmitted(SessionId session, const Create& operation, ApplyOutcome& outcome);
-  void ExecuteAdmitted(SessionId session, const SetData& operation, ApplyOutcome& outcome);
-  void ExecuteAdmitted(SessionId session, const Delete& operation, ApplyOutcome& outcome);
-  void ExecuteAdmitted(SessionId session, const DeleteRecursive& operation, ApplyOutcome& outcome);
-  void ExecuteAdmitted(SessionId session, const Transaction& operation, ApplyOutcome& outcome);
+  void ExecuteAdmitted(const Command& command, const CloseSession& operation,
+                       ApplyOutcome& outcome);
+  void ExecuteAdmitted(const Command& command, const Delete& operation, ApplyOutcome& outcome);
+  void ExecuteAdmitted(const Command& command, const DeleteRecursive& operation,
+                       ApplyOutcome& outcome);
+  void ExecuteAdmitted(const Command& command, const Transaction& operation,
+                       ApplyOutcome& outcome);
+  // Every other one is one that Edit applies.
+  template <typename OneZnodeOperation>
+  void ExecuteAdmitted(const Command& command, const OneZnodeOperation& operation,
+                       ApplyOutcome& outcome);
 
   // Requires: the session exists.
   void EndSession(SessionId session, ApplyOutcome& outcome);
-  Edit StartEdit(SessionId session, Edit::Undo undo, ApplyOutcome& outcome);
+  // `identities` outlives the edit.
+  Edit StartEdit(SessionId session, const Identities& identities, Edit::Undo undo,
+                 ApplyOutcome& outcome);
 };
 
 }  // namespace bellwether::coord::tree

@@ -32,6 +32,10 @@ void ApplyTransaction(const Transaction& transaction, const Tree& tree, Edit& ed
     return;
   }
   for (size_t i = 0; i < transaction.compares.size(); ++i) {
+    if (!edit.MayRead(transaction.compares[i].path)) {
+      result.code = ResultCode::kNoAuth;
+      return;
+    }
     if (CompareHolds(transaction.compares[i], tree)) continue;
     result.code = ResultCode::kCompareFailed;
     result.failed_index = static_cast<uint32_t>(i);
