@@ -30,23 +30,22 @@ struct ProtocolContext {
 };
 
 // One client's ZooKeeper protocol without its socket: bytes in, bytes out. Answers the handshake,
-// makes requests of frames and frames of responses and events; the rest is the Connection's: order,
+// makes requests of frames, and frames of responses and events; the rest is the Connection's: order,
 // sessions, watches and the bounds of what waits. Every request becomes exactly one of the
 // Connection, those that are refused at once, too, so that replies are in order (Z46) and each has
 // the zxid that was applied when it was made (Z8).
-// Owned by its socket. Not thread-safe: all calls on the executor that it was made with, which runs
-// its Connection, too.
-// Limits: input not yet understood is at most one frame and what came with it; everything else
-// counts within ServiceOptions' bounds of a connection.
+// Owned by its socket. All calls on the executor that it was made with, which runs its Connection,
+// too.
+// Limits: of input not yet understood one frame and what came with it; of output that does not wait
+// for its turn 64 KiB; everything else counts within ServiceOptions' bounds of a connection.
 //
 // Invariants:
 // - a request that can't be answered truly (its fate is not known) ends the connection unanswered
-// - after closed() no more input is looked at, and all output there is has been or can be taken
+// - when closed() no more input is looked at, and there is no output left
 class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protocol> {
  public:
-  // `wake`: there may be output to take, input is wanted again, or closed() became true. Called on
-  // the executor, never from within another call of the Protocol, and not after OnDisconnect.
-  // `traffic` counts for all clients of the executor; may be null.
+  // `executor` is one of the service's frontend_executors. `traffic` is counted besides the client's
+  // own figures; shared with the other protocols of the executor. `wake`: see ByteProtocol.
   static std::shared_ptr<Protocol> Create(const ProtocolContext& context, base::Executor& executor,
                                           ClientAddress address,
                                           std::shared_ptr<TrafficFigures> traffic,
@@ -55,24 +54,13 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
   Protocol(const Protocol&) = delete;
   Protocol& operator=(const Protocol&) = delete;
 
-  // Takes bytes as they came, all of them. Look at wants_input, closed and the output afterwards.
+  // ByteProtocol. TakeOutput may also understand input that waited: look at wants_input afterwards.
   void Receive(std::string_view bytes) override;
-  // False: read no further until wake.
   bool wants_input() const override;
-  // Appends output of about `bytes_max` bytes, one frame at least if there is one. Less appended
-  // than `bytes_max`: nothing more until the next wake.
   void TakeOutput(std::string& out, size_t bytes_max) override;
-  // Nothing follows what was taken: send that, then close the socket. Known after TakeOutput.
   bool closed() const override { return phase_ == Phase::kClosed; }
-
-  // The socket is gone; wakes no more.
   void OnDisconnect() override;
-
-  // The handshake was answered with a session.
-  bool has_session() const { return session_ != SessionId(0); }
-  // For cons, stat and dump.
   ConnectionInfo Info() const override;
-  // As crst: the figures of traffic begin again.
   void ResetFigures() override;
 
  private:
@@ -80,16 +68,10 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
 
   enum class Phase {
     kHandshake,  // no ConnectRequest yet
-    kAttaching,  // it is proposed; what follows it waits (Z43)
+    kAttaching,  // it is proposed; what came behind it waits (Z43)
     kOpen,
-    kClosing,  // nothing more is read; output that is ready goes out first
+    kClosing,  // nothing more is read, and only what does not wait for its turn is written
     kClosed,
-  };
-
-  // A request under way, in the order received.
-  struct Pending {
-    Reply reply;
-    absl::Duration received;
   };
 
   Protocol(const ProtocolContext& context, base::Executor& executor, ClientAddress address,
@@ -97,53 +79,62 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
 
   // Input.
   void ReadFrames();
-  void OnFrame(std::string_view frame);
-  void OnConnectRequest(std::string_view frame);
+  void OnHandshake(std::string_view frame);
+  void OpenSession(const wire::ConnectRequest& request);
   void OnRequest(std::string_view frame);
-  void OnAuth(int32_t xid, std::string_view scheme, std::string_view credentials);
-  void Submit(Request request, Reply reply, size_t bytes);
+  bool OnUnreadable(std::string_view frame, wire::ZkError error);
+  void OnAuth(int32_t xid, const wire::AuthRequest& auth);
+  void Submit(RequestOperation operation, PendingReply reply, size_t bytes);
 
   // Output.
-  void Encode(const Attached& attached, std::string& out);
-  void Encode(const Response& response, std::string& out);
-  void Encode(const WatchEvent& event, std::string& out);
-  void Encode(const KeepAliveAck&, std::string&) {}  // never asked for
-  void Encode(const Detached& detached, std::string& out);
+  void TakeFrames(std::string& out, size_t size_max);
+  void Write(const Attached& attached, std::string& out);
+  void Write(const Response& response, std::string& out);
+  void Write(const WatchEvent& event, std::string& out);
+  void Write(const KeepAliveAck&, std::string&) {}  // never asked for
+  void Write(const Detached& detached, std::string& out);
+  void WritePrompt(int32_t xid, wire::ZkError error);
+  void CountReceived();
+  void CountSent();
+  void CountLatency(absl::Duration received);
 
-  // The connection is over once the output that is ready is taken.
+  // The connection is over: at once, or when what does not wait for its turn is written.
   void Close();
-  void Wake();
+  void CloseAfterPrompt();
 
   const ProtocolContext& context_;
   base::Executor& executor_;
   const ClientAddress address_;
-  std::function<void()> wake_;
+  const std::shared_ptr<TrafficFigures> shared_traffic_;
+  std::function<void()> wake_;  // null after OnDisconnect
 
   Phase phase_ = Phase::kHandshake;
   std::shared_ptr<Connection> connection_;  // shared with the service; null before the handshake
-  bool reading_paused_ = false;             // by the Connection
-  FrameReader input_;
-  std::string prompt_;  // replies that don't wait for their turn (Z46)
-  std::deque<Pending> pending_;
-  std::vector<ServerFrame> taken_;  // kept for its capacity
+  bool paused_ = false;                     // the Connection said "read no further"
+  bool last_request_read_ = false;          // its reply ends the connection
+  wire::FrameReader input_;
+  wire::Request decoded_;  // of the frame under way
+  std::string prompt_;     // replies that don't wait for their turn (Z46)
+  // Of the requests under way, in order.
+  std::deque<PendingReply> pending_;
+  uint64_t last_request_id_ = 0;
+  std::vector<ServerFrame> taken_;  // empty between calls
 
-  // The handshake.
-  bool tells_read_only_ = false;  // the client's request had that byte
-  SessionId wanted_session_;
-  SessionId session_;
-  SessionGeneration generation_;
-  CommandSequence last_sequence_;
-  int64_t timeout_ms_ = 0;
-  // Who the client is, shared with the requests that it makes as such; replaced, never changed.
+  // The session.
+  bool tells_read_only_ = false;  // the client's handshake had that byte
+  tree::SessionGrant grant_;      // its last_sequence counts on with the writes submitted
+  // Who the client is, shared with its requests; replaced, never changed.
   std::shared_ptr<const tree::Identities> identities_;
 
   // Figures.
+  absl::Duration now_;  // of the call under way
   const absl::Time established_;
-  int32_t last_operation_ = 0;
+  const absl::Duration established_at_;
+  absl::Duration last_response_at_;
+  wire::Opcode last_operation_ = wire::Opcode::kError;  // none yet
   int64_t last_xid_ = -1;
-  Zxid last_zxid_;
-  absl::Time last_response_;
-  Traffic traffic_;
+  Zxid last_zxid_;  // the highest told
+  TrafficFigures traffic_;
 };
 
 }  // namespace bellwether::coord::zk
