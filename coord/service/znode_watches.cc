@@ -10,7 +10,8 @@
 namespace bellwether::coord {
 namespace {
 
-constexpr size_t kListedPathOverheadBytes = 16;
+// A session id and what a list takes of memory.
+constexpr size_t kListedOverheadBytes = 48;
 
 // READ of the change's znode; for a change of children the parent's (Z32).
 bool MaySee(const tree::Change& change, const ZnodeWatcher& watcher) {
@@ -285,36 +286,26 @@ ZnodeWatches::Summary ZnodeWatches::Summarize() const {
 
 ZnodeWatches::Listing ZnodeWatches::List(size_t bytes_max) const {
   Listing listing;
-  std::map<uint64_t, SessionPaths> by_serial;
-  size_t bytes = 0;
   {
     base::MutexLock lock(mutex_);
-    for (const auto& [watcher, entry] : by_watcher_) {
-      if (entry->paths[0].empty()) continue;
-      SessionPaths& listed = by_serial[entry->serial];
-      listed.session = watcher->session();
-      for (const Watched* watched : entry->paths[0]) {
-        bytes += kListedPathOverheadBytes + watched->path.size();
-        listing.more = bytes > bytes_max;
-        if (listing.more) break;
-        listed.paths.push_back(watched->path);
-      }
-      if (listing.more) break;
-    }
+    CopyWatches(bytes_max, listing);
   }
-  for (auto& [serial, listed] : by_serial) {
-    std::sort(listed.paths.begin(), listed.paths.end());
-    if (!listed.paths.empty()) listing.sessions.push_back(std::move(listed));
-  }
+  std::sort(listing.watches.begin(), listing.watches.end());
   return listing;
 }
 
-std::map<std::string, std::vector<SessionId>> ByPath(const ZnodeWatches::Listing& listing) {
-  std::map<std::string, std::vector<SessionId>> by_path;
-  for (const ZnodeWatches::SessionPaths& listed : listing.sessions) {
-    for (const std::string& path : listed.paths) by_path[path].push_back(listed.session);
+void ZnodeWatches::CopyWatches(size_t bytes_max, Listing& listing) const {
+  size_t bytes = 0;
+  for (const auto& [watcher, entry] : by_watcher_) {
+    if (entry->paths[0].empty()) continue;
+    const SessionId session = watcher->session();
+    for (const Watched* const watched : entry->paths[0]) {
+      bytes += kListedOverheadBytes + watched->path.size();
+      listing.more = bytes > bytes_max;
+      if (listing.more) return;
+      listing.watches.emplace_back(session, watched->path);
+    }
   }
-  return by_path;
 }
 
 }  // namespace bellwether::coord

@@ -3,10 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_set.h"
@@ -79,16 +79,12 @@ class ZnodeWatches {
   };
   Summary Summarize() const;
 
-  // Who watches what in the data table, as `wchc` tells it: by session, paths sorted.
-  struct SessionPaths {
-    SessionId session;
-    std::vector<std::string> paths;
-  };
+  // Who watches what in the data table, as `wchc` and `wchp` tell it.
   struct Listing {
-    std::vector<SessionPaths> sessions;  // in the order in which they first set a watch
-    bool more = false;                   // not all had room
+    std::vector<std::pair<SessionId, std::string>> watches;  // who, path; sorted
+    bool more = false;                                       // not all had room
   };
-  // Paths worth about `bytes_max` at most; firing waits while they are copied.
+  // Worth about `bytes_max` at most; firing waits while they are copied.
   Listing List(size_t bytes_max) const;
 
  private:
@@ -153,6 +149,8 @@ class ZnodeWatches {
   void FireTable(Table table, Telling& telling) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FireAncestors(Telling& telling) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void Tell(Entry& entry, Telling& telling);
+  void CopyWatches(size_t bytes_max, Listing& listing) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const size_t per_watcher_max_;
   const size_t total_max_;
@@ -168,8 +166,5 @@ class ZnodeWatches {
   uint64_t last_serial_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t last_telling_ ABSL_GUARDED_BY(mutex_) = 0;
 };
-
-// The same by path, as `wchp` tells it.
-std::map<std::string, std::vector<SessionId>> ByPath(const ZnodeWatches::Listing& listing);
 
 }  // namespace bellwether::coord
