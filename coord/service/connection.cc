@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mutant.h"
 #include "base/status.h"
+#include "coord/service/identities.h"
 #include "coord/service/writes.h"
 #include "fmt/format.h"
 
@@ -35,6 +36,13 @@ class KeepAliveWaiter : public ApplyWaiter {
   const uint64_t id_;
 };
 
+// Of unknown outcome: writes may be on their way.
+Failure OutOfContact() {
+  return {absl::StatusCode::kUnavailable,
+          "this server has no contact with a leader; use another server", "",
+          base::Outcome::kUnknown};
+}
+
 Failure UnsettledWrites(const absl::Status& status) {
   return {absl::StatusCode::kUnavailable,
           fmt::format("the fate of writes is not known: {}; attach again to learn what took effect",
@@ -52,7 +60,9 @@ Connection::Connection(Principal principal, const ServiceOptions& options,
       backend_(backend),
       executor_(executor),
       sink_(std::move(sink)),
-      serial_(serial) {}
+      serial_(serial),
+      identities_(std::make_shared<const tree::Identities>(
+          tree::Identities{AddressIdentity(principal_.address)})) {}
 
 void Connection::Start() {
   executor_.Post([self = shared_from_this()] {
@@ -73,7 +83,8 @@ bool Connection::Submit(ClientFrame frame, size_t bytes) {
   {
     base::MutexLock lock(mutex_);
     if (finished_) return false;
-    if (std::holds_alternative<Request>(frame)) {
+    if (auto* request = std::get_if<Request>(&frame)) {
+      if (request->identities == nullptr) request->identities = identities_;
       unanswered_.push_back(bytes);
       unanswered_bytes_ += bytes;
     }
@@ -95,6 +106,11 @@ void Connection::Close() {
     outbox_bytes_ = 0;
   }
   PostWake();
+}
+
+void Connection::SetIdentities(std::shared_ptr<const tree::Identities> identities) {
+  base::MutexLock lock(mutex_);
+  identities_ = std::move(identities);
 }
 
 void Connection::Drain(Failure failure) {
@@ -201,6 +217,11 @@ bool Connection::DetachIfUnsettled(const Failure& failure) {
   return Detach(failure);
 }
 
+std::shared_ptr<const tree::Identities> Connection::identities() const {
+  base::MutexLock lock(mutex_);
+  return identities_;
+}
+
 SessionId Connection::session() const {
   base::MutexLock lock(mutex_);
   return session_;
@@ -274,6 +295,7 @@ void Connection::OnWake() {
     Finish();
     return sink_->OnOutput();
   }
+  if (!frames.empty() && DetachIfOutOfContact()) return;
   for (ClientFrame& frame : frames) {
     std::visit([this](auto& received) { Receive(std::move(received)); }, frame);
   }
@@ -292,6 +314,7 @@ void Connection::Run() {
 void Connection::Receive(AttachRequest request) {
   if (phase_ != Phase::kConnected) return Receive(ProtocolError{"a second Attach frame"});
   phase_ = Phase::kAttaching;
+  needs_contact_ = request.needs_contact;
   executor_.Cancel(attach_timer_);
   if (request.read_only) return AttachReadOnly(request);
   backend_.ProposeAttach(shared_from_this(), backend_.NextToken(), request);
@@ -438,7 +461,7 @@ void Connection::Pump() {
       Answer(std::move(response));
       continue;
     }
-    if (!ReadyToEvaluate(front)) return;
+    if (!ReadyToEvaluate(front) || DetachIfOutOfContact()) return;
     if (!front.refused.has_value()) EvaluateRun();
   }
   ProposeRun(std::move(run));
@@ -552,6 +575,13 @@ bool Connection::DetachIfDrained() {
   }
   waiting_.clear();
   DetachNow(std::move(failure));
+  return true;
+}
+
+// Whatever the client wanted: it must look for a server that can tell what goes on.
+bool Connection::DetachIfOutOfContact() {
+  if (!needs_contact_ || phase_ != Phase::kOpen || backend_.InContact()) return false;
+  DetachNow(OutOfContact());
   return true;
 }
 

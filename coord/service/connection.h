@@ -127,7 +127,7 @@ class Connection : public ZnodeWatcher,
   // Connections of a server are numbered in the order in which they came.
   uint64_t serial() const { return serial_; }
   // 0 before OnAttached, and when read-only.
-  SessionId session() const;
+  SessionId session() const override;
   SessionGeneration generation() const;
   // Bytes of frames not yet taken.
   size_t outbox_bytes() const;
@@ -156,6 +156,7 @@ class Connection : public ZnodeWatcher,
   void Receive(AttachRequest request);
   void Receive(Request request);
   void Receive(KeepAliveRequest request);
+  void Receive(Ping) {}
   void Receive(ProtocolError error);
   void AskForKeepAlive(uint64_t id);
   void RetryKeepAlive(uint64_t id);
@@ -174,6 +175,7 @@ class Connection : public ZnodeWatcher,
   void Finish();
   void ResumeReadingIfRoom();
   bool DetachIfDrained();
+  bool DetachIfOutOfContact();
   void DetachNow(Failure failure);
 
   void Push(ServerFrame frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -194,6 +196,7 @@ class Connection : public ZnodeWatcher,
   // Owned by the executor.
   Phase phase_ = Phase::kConnected;
   bool read_only_ = false;
+  bool needs_contact_ = false;
   std::deque<Waiting> waiting_;
   uint64_t last_number_ = 0;
   bool index_wanted_ = false;  // a read has come that needs a read index
@@ -213,6 +216,8 @@ class Connection : public ZnodeWatcher,
   SessionId session_ ABSL_GUARDED_BY(mutex_);
   SessionGeneration generation_ ABSL_GUARDED_BY(mutex_);
   CommandSequence last_sequence_ ABSL_GUARDED_BY(mutex_);  // at the attach
+  // Never null. Shared with requests on their way.
+  std::shared_ptr<const tree::Identities> identities_ ABSL_GUARDED_BY(mutex_);
   std::vector<ClientFrame> inbox_ ABSL_GUARDED_BY(mutex_);
   std::deque<InFlight> in_flight_ ABSL_GUARDED_BY(mutex_);
   std::deque<ServerFrame> outbox_ ABSL_GUARDED_BY(mutex_);

@@ -16,11 +16,13 @@ bool StoresData(const tree::Operation& operation) {
   if (const auto* transaction = std::get_if<tree::Transaction>(&operation)) {
     const auto& operations = transaction->operations;
     return !std::all_of(operations.begin(), operations.end(), [](const auto& part) {
-      return std::holds_alternative<tree::Delete>(part);
+      return std::holds_alternative<tree::Delete>(part) ||
+             std::holds_alternative<tree::Check>(part);
     });
   }
   return std::holds_alternative<tree::Create>(operation) ||
-         std::holds_alternative<tree::SetData>(operation);
+         std::holds_alternative<tree::SetData>(operation) ||
+         std::holds_alternative<tree::SetAcl>(operation);
 }
 
 }  // namespace

@@ -23,9 +23,7 @@ inline constexpr FeatureLevelRange kSupportedFeatureLevels{1, 3};
 // From it on the members of the ensemble can be changed: earlier releases refuse peers that were not
 // configured as they are.
 inline constexpr uint32_t kFeatureLevelMembership = 2;
-// From it on there is all of ZooKeeper: ACLs and the identities that they are checked for, znodes
-// that go by themselves, quotas and the system znodes. Its port serves nobody below.
-inline constexpr uint32_t kFeatureLevelZookeeper = 3;
+// The third is tree::kFeatureLevelAcls.
 
 // How far an ensemble is with an upgrade.
 struct UpgradeReport {

@@ -9,9 +9,8 @@
 // Who clients are as ACLs name them (Z49-Z51): what they prove, on the servers' side.
 namespace bellwether::coord {
 
-// Bounds of what one connection's commands carry: a connection can't prove more.
-inline constexpr size_t kIdentitiesMax = 64;
-inline constexpr size_t kIdentityBytesMax = 1024;  // of one id
+// Of one id: a connection's commands carry all of its identities.
+inline constexpr size_t kIdentityBytesMax = 1024;
 
 // What an address proves, as transports write it: with or without port, brackets and gRPC's
 // scheme, as in "10.0.0.1:2181", "[::1]:5" and "ipv6:%5B::1%5D:5".
@@ -24,7 +23,7 @@ tree::Identity DigestIdentity(std::string_view user_and_password);
 // The identities of who already has `known` and now authenticates. With the scheme "digest" and
 // `super_digest` ("user:" + base64; empty: there is no superuser) as the outcome it becomes super,
 // too; "ip" proves nothing new. Each is listed once. nullopt: authentication fails, for another
-// scheme, credentials that are too long, or too many identities.
+// scheme, an id above kIdentityBytesMax, or more than tree::kIdentitiesMax of them.
 std::optional<tree::Identities> Authenticate(const tree::Identities& known,
                                              std::string_view scheme,
                                              std::string_view credentials,

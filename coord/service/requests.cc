@@ -1,5 +1,7 @@
 #include "coord/service/requests.h"
 
+#include <utility>
+
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -9,12 +11,13 @@ using tree::ResultCode;
 
 constexpr size_t kFrameOverheadBytes = 64;
 
-struct CodeAndReason {
+struct Description {
   absl::StatusCode code;
   const char* reason;
+  const char* advice = nullptr;  // what to do, where the code's text does not say it
 };
 
-CodeAndReason Describe(ResultCode code) {
+Description Describe(ResultCode code) {
   switch (code) {
     case ResultCode::kNoNode:
       return {absl::StatusCode::kNotFound, "no_node"};
@@ -40,6 +43,18 @@ CodeAndReason Describe(ResultCode code) {
       return {absl::StatusCode::kFailedPrecondition, "compare_failed"};
     case ResultCode::kAlreadySet:
       return {absl::StatusCode::kAlreadyExists, "already_set"};
+    case ResultCode::kNoAuth:
+      return {absl::StatusCode::kPermissionDenied, "no_auth",
+              "authenticate as someone whom the ACL permits it, or ask who may change the ACL"};
+    case ResultCode::kInvalidAcl:
+      return {absl::StatusCode::kInvalidArgument, "invalid_acl",
+              "it needs at least one entry, each with a known scheme (world, digest, ip, x509) and an "
+              "id of that scheme's form; auth needs a client that has authenticated"};
+    case ResultCode::kQuotaExceeded:
+      return {absl::StatusCode::kResourceExhausted, "quota_exceeded",
+              "delete znodes or data below the quota's path, or raise the quota in /zookeeper/quota"};
+    case ResultCode::kNotExpired:
+      return {absl::StatusCode::kFailedPrecondition, "not_expired"};
     case ResultCode::kOk:
     case ResultCode::kRolledBack:
     case ResultCode::kNotAttempted:
@@ -57,6 +72,9 @@ struct PayloadBytes {
   size_t operator()(std::monostate) const { return 0; }
   size_t operator()(const CreateResult& result) const { return result.path.size() + 88; }
   size_t operator()(const SetDataResult&) const { return 88; }
+  size_t operator()(const SetAclResult&) const { return 88; }
+  size_t operator()(const CheckResult&) const { return 0; }
+  size_t operator()(const Failure& failure) const { return failure.message.size() + 64; }
   size_t operator()(const DeleteResult&) const { return 8; }
   size_t operator()(const TransactionResult& result) const {
     size_t bytes = 0;
@@ -65,9 +83,20 @@ struct PayloadBytes {
   }
   size_t operator()(const GetResult& result) const { return result.data.size() + 88; }
   size_t operator()(const StatResult&) const { return 88; }
-  size_t operator()(const ListResult& result) const {
-    size_t bytes = 88;
-    for (const std::string& name : result.names) bytes += sizeof(name) + name.size();
+  size_t operator()(const ListResult& result) const { return 88 + Sum(result.names); }
+  size_t operator()(const GetAclResult& result) const { return 88 + tree::AclBytes(result.acl); }
+  size_t operator()(const EphemeralsResult& result) const { return Sum(result.paths); }
+  size_t operator()(const CountResult&) const { return 8; }
+  size_t operator()(const MultiReadResult& result) const {
+    size_t bytes = 0;
+    for (const auto& one : result.results) bytes += kFrameOverheadBytes + std::visit(*this, one);
+    return bytes;
+  }
+
+ private:
+  static size_t Sum(const std::vector<std::string>& texts) {
+    size_t bytes = 0;
+    for (const std::string& text : texts) bytes += sizeof(text) + text.size();
     return bytes;
   }
 };
@@ -84,10 +113,11 @@ Failure FailureOf(const absl::Status& status) {
 }
 
 Failure FailureOf(tree::ResultCode code, std::string_view path) {
-  const CodeAndReason described = Describe(code);
-  const std::string_view text = tree::ResultText(code);
-  return {described.code, path.empty() ? std::string(text) : fmt::format("{}: {}", path, text),
-          described.reason, base::Outcome::kRejected};
+  const Description described = Describe(code);
+  std::string message(tree::ResultText(code));
+  if (!path.empty()) message = fmt::format("{}: {}", path, message);
+  if (described.advice != nullptr) message += fmt::format("; {}", described.advice);
+  return {described.code, std::move(message), described.reason, base::Outcome::kRejected, code};
 }
 
 absl::Status CheckSameEnsemble(base::Uuid wanted, base::Uuid own) {

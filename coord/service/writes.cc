@@ -20,8 +20,13 @@ struct Sizes {
     total += path + data;
     data_max = std::max(data_max, data);
   }
-  void operator()(const tree::Create& create) { Add(create.path.size(), create.data.size()); }
+  void operator()(const tree::Create& create) {
+    Add(create.path.size(), create.data.size());
+    if (create.acl.has_value()) total += tree::AclBytes(*create.acl);
+  }
   void operator()(const tree::SetData& set) { Add(set.path.size(), set.data.size()); }
+  void operator()(const tree::SetAcl& set) { Add(set.path.size() + tree::AclBytes(set.acl), 0); }
+  void operator()(const tree::Check& check) { Add(check.path.size(), 0); }
   void operator()(const tree::Delete& operation) { Add(operation.path.size(), 0); }
   void operator()(const tree::DeleteRecursive& operation) { Add(operation.path.size(), 0); }
   void operator()(const tree::Transaction& transaction) {
@@ -35,6 +40,16 @@ struct Sizes {
   void operator()(const Other&) {}
 };
 
+Sizes SizesOf(const Request& request) {
+  Sizes sizes;
+  std::visit([&sizes](const auto& operation) { sizes(operation); }, request.operation);
+  if (request.identities == nullptr) return sizes;
+  for (const tree::Identity& identity : *request.identities) {
+    sizes.total += identity.scheme.size() + identity.id.size();
+  }
+  return sizes;
+}
+
 Failure TooLarge(std::string message) {
   Failure failure = FailureOf(ResultCode::kTooLarge, "");
   failure.message = std::move(message);
@@ -44,6 +59,8 @@ Failure TooLarge(std::string message) {
 struct PathOf {
   std::string_view operator()(const tree::Create& create) const { return create.path; }
   std::string_view operator()(const tree::SetData& set) const { return set.path; }
+  std::string_view operator()(const tree::SetAcl& set) const { return set.path; }
+  std::string_view operator()(const tree::Check& check) const { return check.path; }
   std::string_view operator()(const tree::Delete& operation) const { return operation.path; }
   std::string_view operator()(const tree::DeleteRecursive& operation) const {
     return operation.path;
@@ -74,6 +91,8 @@ TransactionResult MakeTransactionResult(const tree::Transaction& transaction,
       made.results.emplace_back(CreateResult{std::move(one.path), one.stat.value_or(tree::Stat())});
     } else if (std::holds_alternative<tree::SetData>(transaction.operations[i])) {
       made.results.emplace_back(SetDataResult{one.stat.value_or(tree::Stat())});
+    } else if (std::holds_alternative<tree::Check>(transaction.operations[i])) {
+      made.results.emplace_back(CheckResult());
     } else {
       made.results.emplace_back(DeleteResult{1});
     }
@@ -97,15 +116,10 @@ std::string_view FailedPath(const tree::Command& command, const tree::Result& re
 
 }  // namespace
 
-size_t WriteBytes(const Request& request) {
-  Sizes sizes;
-  std::visit([&sizes](const auto& operation) { sizes(operation); }, request.operation);
-  return sizes.total;
-}
+size_t WriteBytes(const Request& request) { return SizesOf(request).total; }
 
 std::optional<Failure> CheckWrite(const Request& request, size_t request_bytes_max) {
-  Sizes sizes;
-  std::visit([&sizes](const auto& operation) { sizes(operation); }, request.operation);
+  const Sizes sizes = SizesOf(request);
   if (sizes.data_max > tree::kDataBytesMax) {
     return TooLarge(fmt::format("the data of a znode is {} bytes, at most {} are allowed",
                                 sizes.data_max, tree::kDataBytesMax));
@@ -124,9 +138,7 @@ std::optional<Failure> CheckWrite(const Request& request, size_t request_bytes_m
 }
 
 uint32_t FeatureLevelOf(const RequestOperation& operation) {
-  return std::visit(
-      [](const auto& each) { return tree::kFeatureLevelOf<std::decay_t<decltype(each)>>; },
-      operation);
+  return std::visit([](const auto& each) { return tree::FeatureLevelOf(each); }, operation);
 }
 
 tree::Command MakeCommand(SessionId session, Request request) {
@@ -135,6 +147,11 @@ tree::Command MakeCommand(SessionId session, Request request) {
   command.generation = request.generation;
   command.sequence = request.sequence;
   command.acknowledged_floor = request.acknowledged_floor;
+  // A session may always be closed: no ACL is asked.
+  if (request.identities != nullptr &&
+      !std::holds_alternative<tree::CloseSession>(request.operation)) {
+    command.identities = *request.identities;
+  }
   std::visit(
       [&command](auto&& operation) {
         using Operation = std::decay_t<decltype(operation)>;
@@ -163,6 +180,8 @@ Response MakeWriteResponse(const tree::Command& command, tree::Result result) {
         CreateResult{std::move(result.path), result.stat.value_or(tree::Stat())};
   } else if (std::holds_alternative<tree::SetData>(command.operation)) {
     response.result = SetDataResult{result.stat.value_or(tree::Stat())};
+  } else if (std::holds_alternative<tree::SetAcl>(command.operation)) {
+    response.result = SetAclResult{result.stat.value_or(tree::Stat())};
   } else if (!std::holds_alternative<tree::CloseSession>(command.operation)) {
     response.result = DeleteResult{result.deleted_znodes};
   }

@@ -12,13 +12,13 @@ namespace bellwether::coord {
 // never takes room in the log. Requires: request.is_write().
 std::optional<Failure> CheckWrite(const Request& request, size_t request_bytes_max);
 
-// Of its paths and data, with a little for each item. Requires: request.is_write().
+// Of its paths, data, ACLs and identities, with a little for each item. Requires: request.is_write().
 size_t WriteBytes(const Request& request);
 
 // The feature level that the ensemble must have for the operation to be proposed.
 uint32_t FeatureLevelOf(const RequestOperation& operation);
 
-// Requires: request.is_write().
+// With the identities of the request, if it has any. Requires: request.is_write().
 tree::Command MakeCommand(SessionId session, Request request);
 
 // The answer to a write, without its request id. `command` is what was applied with `result`.
