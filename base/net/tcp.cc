@@ -110,7 +110,7 @@ class TcpConnection : public Connection {
 class Acceptor : public std::enable_shared_from_this<Acceptor> {
  public:
   Acceptor(std::vector<EventLoop*> loops, size_t connections_max, Counter& refused,
-           Listener::OnAccept on_accept)
+           Listener::OnAcceptOn on_accept)
       : loops_(std::move(loops)),
         connections_max_(connections_max),
         refused_(refused),
@@ -176,8 +176,8 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     failing_ = false;
     if (live_->load() < connections_max_) {
       auto connection = std::make_unique<TcpConnection>(std::move(socket), live_);
-      loop.Post([self = shared_from_this(), connection = std::move(connection)]() mutable {
-        if (!self->stopped_) self->on_accept_(std::move(connection));
+      loop.Post([self = shared_from_this(), &loop, connection = std::move(connection)]() mutable {
+        if (!self->stopped_) self->on_accept_(loop, std::move(connection));
       });
     } else {
       refused_.Add();
@@ -200,7 +200,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   const std::vector<EventLoop*> loops_;
   const size_t connections_max_;
   Counter& refused_;
-  Listener::OnAccept on_accept_;
+  Listener::OnAcceptOn on_accept_;
   std::atomic<bool> stopped_ = false;
   asio::ip::tcp::acceptor acceptor_;
   asio::steady_timer retry_;
@@ -238,8 +238,11 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const HostPort& address
                                                          size_t connections_max, Counter& refused,
                                                          OnAccept on_accept) {
   auto loop = std::make_unique<EventLoop>(std::move(thread_name));
-  auto acceptor = std::make_shared<Acceptor>(std::vector<EventLoop*>{loop.get()}, connections_max,
-                                             refused, std::move(on_accept));
+  auto acceptor = std::make_shared<Acceptor>(
+      std::vector<EventLoop*>{loop.get()}, connections_max, refused,
+      [on_accept = std::move(on_accept)](EventLoop&, std::unique_ptr<Connection> connection) mutable {
+        on_accept(std::move(connection));
+      });
   RETURN_IF_ERROR(acceptor->Bind(address));
   return std::make_unique<TcpListener>(std::move(loop), std::move(acceptor));
 }
@@ -247,7 +250,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const HostPort& address
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const HostPort& address,
                                                          std::vector<EventLoop*> loops,
                                                          size_t connections_max, Counter& refused,
-                                                         OnAccept on_accept) {
+                                                         OnAcceptOn on_accept) {
   auto acceptor = std::make_shared<Acceptor>(std::move(loops), connections_max, refused,
                                              std::move(on_accept));
   RETURN_IF_ERROR(acceptor->Bind(address));

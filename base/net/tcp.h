@@ -53,6 +53,7 @@ class Connection {
 class Listener {
  public:
   using OnAccept = absl::AnyInvocable<void(std::unique_ptr<Connection>)>;
+  using OnAcceptOn = absl::AnyInvocable<void(EventLoop&, std::unique_ptr<Connection>)>;
 
   // All connections live on the listener's own thread, where `on_accept` is called; `refused`
   // outlives the listener. Errors: UNAVAILABLE when the address is in use, INVALID_ARGUMENT when it
@@ -67,7 +68,7 @@ class Listener {
   static absl::StatusOr<std::unique_ptr<Listener>> Open(const HostPort& address,
                                                         std::vector<EventLoop*> loops,
                                                         size_t connections_max, Counter& refused,
-                                                        OnAccept on_accept);
+                                                        OnAcceptOn on_accept);
   virtual ~Listener() = default;
 
   // Where it listens, with the real port.

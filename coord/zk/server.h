@@ -11,11 +11,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/executor.h"
 #include "base/metrics.h"
 #include "base/net/event_loop.h"
 #include "base/net/tcp.h"
 #include "base/parse.h"
 #include "coord/zk/byte_protocol.h"
+#include "coord/zk/client_socket.h"
 #include "coord/zk/four_letter_words.h"
 
 namespace bellwether::coord::zk {
@@ -25,30 +27,24 @@ struct ServerOptions {
   WordList words;
   size_t connections_max = 10'000;
   size_t connections_per_address_max = 60;  // 0: no limit
-  // From connecting to the last byte of the handshake, or of a word.
-  absl::Duration handshake_timeout = absl::Seconds(10);
-  // Of what is sent to a client that does not read it; and of a word that is asked.
-  absl::Duration stall_timeout = absl::Minutes(2);
-  // Of a client, to close its side after everything was sent.
-  absl::Duration linger_timeout = absl::Seconds(2);
+  SocketTimeouts timeouts;
 };
 
-// The clients' sockets: accepts them, spreads them over the loops, moves bytes between each and its
-// protocol, answers four-letter words, keeps the limits. Knows neither the protocol's bytes nor the
-// service.
+// The sockets of ZooKeeper's clients: accepts them, spreads them over the loops, answers four-letter
+// words, keeps the limits. Knows neither the protocol's bytes nor the service.
 // Owned by the server; stopped, which is what destroying it does, before its loops are.
 // Threads: Open, Stop and the destructor on the owner's; all else on the loops, each client on one.
 // Limits: ServerOptions; above the numbers of connections new ones are closed at once
-// (bell_zk_connections_refused_total); output is taken from a protocol when the socket has taken what
-// came before, so that a client that does not read costs no more than its protocol's bounds.
+// (bell_zk_connections_refused_total), and those that take too long (bell_zk_connections_late_total).
 class Server {
  public:
   struct Dependencies {
     std::vector<base::EventLoop*> loops;  // at least one
     base::Clock& clock;
     base::Metrics& metrics;
-    // A protocol for a client, on whose loop it is called. `traffic` counts for all clients of the loop.
-    std::function<std::shared_ptr<ByteProtocol>(base::EventLoop& loop, ClientAddress address,
+    // A protocol for a client, on whose loop it is called. `traffic` counts for all clients of the
+    // loop.
+    std::function<std::shared_ptr<ByteProtocol>(base::Executor& loop, ClientAddress address,
                                                 std::shared_ptr<TrafficFigures> traffic,
                                                 std::function<void()> wake)>
         make_protocol;
@@ -68,14 +64,18 @@ class Server {
   void Stop(absl::Duration grace);
 
  private:
-  class Shared;
-  class Shard;
-  class Client;
+  class Common;
+  class ClientLoop;
 
-  explicit Server(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+  explicit Server(std::shared_ptr<Common> common) : common_(std::move(common)) {}
 
-  const std::shared_ptr<Shared> shared_;  // with what still runs on the loops
+  // Posts to each loop; returns once all have run it.
+  void RunOnLoops(const std::function<void(ClientLoop&)>& action);
+
+  const std::shared_ptr<Common> common_;  // shared with the clients
+  std::vector<std::shared_ptr<ClientLoop>> loops_;  // shared with what of them is posted
   std::unique_ptr<base::Listener> listener_;
+  bool stopped_ = false;
 };
 
 }  // namespace bellwether::coord::zk
