@@ -134,6 +134,9 @@ struct ReplicaStatus {
   LogIndex snapshot_index;  // of the newest snapshot; 0 = none
   bool in_contact = false;  // has confirmed contact with a leader within two election timeouts
   std::string not_in_contact_reason;
+  // By Clock::Monotonic: two election timeouts after the last confirmed contact, though the leader
+  // may be lost since. Until then reads that may be stale are of the present ensemble.
+  absl::Duration contact_until = -absl::InfiniteDuration();
   bool is_member = true;  // false: it was removed, or is not added yet; the reason says so
   struct Peer {
     PeerAddress address;

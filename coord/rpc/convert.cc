@@ -216,6 +216,9 @@ struct ChangeWriter {
     ToProto(result.stat, *out.mutable_set_data()->mutable_stat());
   }
   void operator()(DeleteResult& result) { out.mutable_delete_()->set_deleted(result.deleted); }
+  // Of what no message of this protocol asks for.
+  template <typename Other>
+  void operator()(Other&) {}
 };
 
 struct ResultWriter : ChangeWriter<v1::Response> {

@@ -8,7 +8,8 @@
 #include "base/mutant.h"
 #include "base/status.h"
 #include "coord/service/envelope.h"
-#include "coord/service/reads.h"
+#include "coord/service/identities.h"
+#include "coord/service/watch_requests.h"
 #include "coord/service/writes.h"
 #include "coord/tree/path.h"
 #include "fmt/format.h"
@@ -57,21 +58,21 @@ class CoordService::PromptProgress : public Wakeable {
 };
 
 CoordService::CoordService(ServiceOptions options, Dependencies deps)
-    : options_(options),
+    : options_(std::move(options)),
+      read_limits_{options_.list_page_bytes_max, options_.reply_bytes_max},
       deps_(std::move(deps)),
       process_(deps_.random()),
       streams_refused_(deps_.metrics.AddCounter(
           "bell_streams_refused_total", "Session and Watch streams refused at their bound.")),
       connections_(options_.connections_max),
-      one_shot_watches_(options_.one_shot_watches_per_connection_max,
-                        options_.one_shot_watches_max),
+      znode_watches_(options_.znode_watches_per_connection_max, options_.znode_watches_max),
       hub_(options_.watch_ring_changes_max, options_.watch_ring_bytes_max,
            std::make_shared<PromptProgress>(*this),
            deps_.metrics.AddCounter("bell_watch_ring_forgotten_total",
                                     "Changes that the watch ring had no room for any more.")),
       watches_(options_, state_, hub_, deps_.metrics),
       feature_levels_(options_.feature_levels, deps_.replica_executor),
-      applier_(options_, {state_, waiters_, connections_, one_shot_watches_, hub_, digests_,
+      applier_(options_, {state_, waiters_, connections_, znode_watches_, hub_, digests_,
                           feature_levels_, *this, deps_.clock, deps_.metrics, process_}),
       tracker_(options_.tick_max),
       leader_duties_(options_,
@@ -89,8 +90,10 @@ CoordService::~CoordService() = default;
 void CoordService::Start(ReplicatedLog& log) {
   log_ = &log;
   leader_duties_.Start(log);
-  for (base::Executor* executor : deps_.io_executors) {
-    read_batchers_.push_back(std::make_unique<ReadBatcher>(log, *executor));
+  for (const auto* executors : {&deps_.io_executors, &deps_.frontend_executors}) {
+    for (base::Executor* executor : *executors) {
+      read_batchers_.emplace(executor, std::make_unique<ReadBatcher>(log, *executor));
+    }
   }
   started_ = true;
   SendTouches();
@@ -116,12 +119,12 @@ absl::Status CoordService::CheckOpen() const {
 }
 
 absl::StatusOr<std::shared_ptr<Connection>> CoordService::OpenConnection(
-    Principal principal, std::shared_ptr<StreamSink> sink) {
+    Principal principal, std::shared_ptr<StreamSink> sink, base::Executor* executor) {
   RETURN_IF_ERROR(CheckOpen());
-  auto connection =
-      std::make_shared<Connection>(std::move(principal), options_,
-                                   static_cast<ConnectionBackend&>(*this), NextIoExecutor(),
-                                   std::move(sink), ++last_connection_);
+  if (executor == nullptr) executor = &NextIoExecutor();
+  auto connection = std::make_shared<Connection>(std::move(principal), options_,
+                                                 static_cast<ConnectionBackend&>(*this), *executor,
+                                                 std::move(sink), ++last_connection_);
   if (!connections_.Add(connection)) {
     streams_refused_.Add();
     return absl::ResourceExhaustedError(fmt::format(
@@ -178,11 +181,26 @@ ServiceStatus CoordService::Status() const {
     status.znodes = state_.tree.znode_count();
     status.sessions = state_.tree.session_count();
   }
-  status.watches = one_shot_watches_.count() + watches_.count();
+  status.watches = znode_watches_.count() + watches_.count();
   status.feature_level = feature_levels_.level();
   status.feature_levels = feature_levels_.supported();
   if (deps_.disk_free_bytes) status.disk_free_bytes = deps_.disk_free_bytes();
   return status;
+}
+
+Zxid CoordService::applied_zxid() const {
+  base::ReaderLock lock(state_.mutex);
+  return state_.tree.zxid();
+}
+
+bool CoordService::InContact() const {
+  return deps_.clock.Monotonic() <= absl::Nanoseconds(contact_until_ns_.load());
+}
+
+std::optional<tree::Identities> CoordService::Authenticate(const tree::Identities& known,
+                                                           std::string_view scheme,
+                                                           std::string_view credentials) const {
+  return coord::Authenticate(known, scheme, credentials, options_.super_digest);
 }
 
 // ---- Driven by the replica ----
@@ -215,6 +233,7 @@ void CoordService::OnBroadcast(std::string note) {
 EntryKind CoordService::KindOf(std::string_view command) const { return KindOfCommand(command); }
 
 void CoordService::OnTick(absl::Duration since_last) {
+  contact_until_ns_ = absl::ToInt64Nanoseconds(log_->status().contact_until);
   leader_duties_.OnTick(since_last, ensemble_id_known_);
 }
 
@@ -421,9 +440,11 @@ void CoordService::ProposeWrites(base::Executor& executor, SessionId session,
                                  const Principal& principal, std::vector<ProposedWrite> writes,
                                  StatusCallback done) {
   const std::string name = principal.Name();
+  const bool with_identities = feature_levels_.level() >= tree::kFeatureLevelAcls;
   std::vector<ProposedCommand> commands;
   commands.reserve(writes.size());
   for (ProposedWrite& write : writes) {
+    if (!with_identities) write.request.identities = nullptr;
     commands.push_back({SealCommand({process_, write.token},
                                     MakeCommand(session, std::move(write.request))),
                         name});
@@ -438,10 +459,9 @@ void CoordService::ProposeWrites(base::Executor& executor, SessionId session,
 }
 
 void CoordService::RequestReadIndex(base::Executor& executor, IndexCallback done) {
-  const auto found =
-      std::find(deps_.io_executors.begin(), deps_.io_executors.end(), &executor);
-  read_batchers_.at(static_cast<size_t>(found - deps_.io_executors.begin()))
-      ->Request(std::move(done));
+  const auto batcher = read_batchers_.find(&executor);
+  CHECK(batcher != read_batchers_.end(), "the executor is none of those given at construction");
+  batcher->second->Request(std::move(done));
 }
 
 void CoordService::KeepAlive(base::Executor& executor, SessionId session, IndexCallback done) {
@@ -465,42 +485,36 @@ bool CoordService::Applied(LogIndex index, Zxid zxid) const {
 
 size_t CoordService::EvaluateReads(const std::shared_ptr<Connection>& connection,
                                    const std::vector<const Request*>& reads) {
-  size_t evaluated = 0;
-  base::ReaderLock lock(state_.mutex);
-  for (const Request* read : reads) {
-    if (evaluated > 0 && connection->outbox_bytes() > options_.outbox_bytes_max) break;
-    Response response = EvaluateRead(state_.tree, *read, options_.list_page_bytes_max);
-    SetOneShotWatch(connection, *read, response);
-    connection->Answer(std::move(response));
-    ++evaluated;
+  const SessionId session = connection->session();
+  if (TakesLong(reads.front()->operation)) {
+    connection->Answer(EvaluateRead(View(), session, *reads.front(), read_limits_));
+    return 1;
   }
+  const std::shared_ptr<ZnodeWatcher> watcher = connection;  // as its watches share it
+  size_t evaluated = 0;
+  WakeList woken;
+  {
+    base::ReaderLock lock(state_.mutex);
+    for (const Request* read : reads) {
+      const bool full = connection->outbox_bytes() > options_.outbox_bytes_max;
+      if (evaluated > 0 && (full || TakesLong(read->operation))) break;
+      Response response = EvaluateRead(state_.tree, session, *read, read_limits_);
+      ServeWatches(*read, state_.tree, watcher, znode_watches_, response, woken);
+      connection->Answer(std::move(response));
+      ++evaluated;
+    }
+  }
+  for (const auto& waking : woken) waking->PostWake();
   return evaluated;
 }
 
-// A watch on data is set whether the znode exists or not, one on children only when it does.
-void CoordService::SetOneShotWatch(const std::shared_ptr<Connection>& connection,
-                                   const Request& request, Response& response) {
-  bool set = true;
-  if (const auto* get = std::get_if<GetRead>(&request.operation); get != nullptr && get->watch) {
-    set = one_shot_watches_.Add(OneShotWatches::Table::kData, get->path, connection);
-  }
-  if (const auto* stat = std::get_if<StatRead>(&request.operation);
-      stat != nullptr && stat->watch) {
-    set = one_shot_watches_.Add(OneShotWatches::Table::kData, stat->path, connection);
-  }
-  if (const auto* list = std::get_if<ListRead>(&request.operation);
-      list != nullptr && list->watch && !list->recursive && !response.failure.has_value()) {
-    set = one_shot_watches_.Add(OneShotWatches::Table::kChild, list->path, connection);
-  }
-  if (set) return;
-  response.result = std::monostate();
-  response.failure = Failure{absl::StatusCode::kResourceExhausted,
-                             "too many one-shot watches at this server; use a recursive Watch",
-                             "too_many_watches", base::Outcome::kRejected};
+tree::StateView CoordService::View() const {
+  base::ReaderLock lock(state_.mutex);
+  return state_.tree.View();
 }
 
 void CoordService::OnConnectionClosed(Connection& connection) {
-  one_shot_watches_.RemoveAll(connection);
+  znode_watches_.RemoveAll(connection);
   connections_.Remove(connection);
 }
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "coord/service/locked_tree.h"
 #include "coord/service/options.h"
 #include "coord/service/read_batcher.h"
+#include "coord/service/reads.h"
 #include "coord/service/replicated_log.h"
 #include "coord/service/session_tracker.h"
 #include "coord/service/touches.h"
@@ -182,6 +184,7 @@ class CoordService : public StateMachine,
   uint64_t Random();
   base::Executor& NextIoExecutor();
   base::Uuid EnsembleId() const;
+  tree::StateView View() const;
   absl::Status CheckFormed() const;
   absl::StatusOr<tree::Command> AttachCommand(const AttachRequest& request);
   void FailAttach(uint64_t token, const Failure& failure);
@@ -191,6 +194,7 @@ class CoordService : public StateMachine,
   void RegisterMetrics(base::Metrics& metrics);
 
   const ServiceOptions options_;
+  const ReadLimits read_limits_;
   Dependencies deps_;
   ReplicatedLog* log_ = nullptr;
   uint64_t process_ = 0;  // origin of this process's commands
@@ -207,13 +211,15 @@ class CoordService : public StateMachine,
   Touches touches_;
   FeatureLevels feature_levels_;
   TreeApplier applier_;
-  absl::flat_hash_map<base::Executor*, std::unique_ptr<ReadBatcher>> read_batchers_;  // one per executor of streams
+  // One per executor of streams.
+  absl::flat_hash_map<base::Executor*, std::unique_ptr<ReadBatcher>> read_batchers_;
 
   std::atomic<bool> started_ = false;  // log_ and read_batchers_ are set
   std::atomic<bool> stopped_ = false;
   std::atomic<uint64_t> last_token_ = 0;
   std::atomic<uint64_t> last_connection_ = 0;
-  std::atomic<int64_t> contact_until_ns_;  // of Clock::Monotonic, as of the last tick
+  // By Clock::Monotonic, as of the last tick; see ReplicaStatus.
+  std::atomic<int64_t> contact_until_ns_ = std::numeric_limits<int64_t>::min();
   std::atomic<size_t> next_io_executor_ = 0;
   std::atomic<bool> ensemble_id_known_ = false;
   std::atomic<bool> failed_ = false;  // on_fatal was told

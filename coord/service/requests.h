@@ -73,6 +73,7 @@ struct AttachRequest {
 struct GetRead {
   std::string path;
   bool watch = false;
+  bool watch_missing = true;  // sets the watch also when there is no znode; ZooKeeper: false (Z26)
 };
 struct StatRead {
   std::string path;

@@ -24,9 +24,9 @@ void CoordService::RegisterMetrics(base::Metrics& metrics) {
   add("bell_digests_compared", "Times that the state was compared with the leader's.",
       [this] { return digests_.compared(); });
   add("bell_watches", "Watches set at this server.",
-      [this] { return one_shot_watches_.count() + watches_.count(); });
+      [this] { return znode_watches_.count() + watches_.count(); });
   add("bell_one_shot_watches", "One-shot watches among them.",
-      [this] { return one_shot_watches_.count(); });
+      [this] { return znode_watches_.count(); });
   add("bell_outbox_bytes", "Frames that clients of sessions have not taken yet.",
       [this] { return connections_.Sum(&Connection::outbox_bytes); });
   add("bell_unanswered_request_bytes", "Requests that have no answer yet.",

@@ -141,7 +141,7 @@ void TreeApplier::ApplyOne(Opened& opened, Aftermath& aftermath) {
   const bool own = opened.command.origin.process == deps_.process;
 
   // 1. Events, of this command's changes.
-  deps_.one_shot_watches.Fire(outcome.changes, aftermath.woken);
+  deps_.znode_watches.Fire(outcome.changes, aftermath.woken);
   deps_.hub.Publish(zxid, std::move(outcome.changes), aftermath.woken);
 
   // 2. The reply, if somebody here waits for it.

@@ -14,9 +14,9 @@
 #include "coord/service/envelope.h"
 #include "coord/service/feature_levels.h"
 #include "coord/service/locked_tree.h"
-#include "coord/service/one_shot_watches.h"
 #include "coord/service/options.h"
 #include "coord/service/watch_hub.h"
+#include "coord/service/znode_watches.h"
 
 namespace bellwether::coord {
 
@@ -49,7 +49,7 @@ class TreeApplier {
     LockedTree& state;
     ApplyWaiters& waiters;
     ConnectionTable& connections;
-    OneShotWatches& one_shot_watches;
+    ZnodeWatches& znode_watches;
     WatchHub& hub;
     DigestCheck& digests;
     FeatureLevels& feature_levels;

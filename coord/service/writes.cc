@@ -1,5 +1,6 @@
 #include "coord/service/writes.h"
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 
