@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,8 @@
 namespace bellwether::coord::tree {
 
 // Commands over few sessions and few paths, so that they meet: mostly the next command of a live
-// session, sometimes a stale or unknown one.
+// session, sometimes a stale or unknown one. Sooner or later the feature level rises to that of
+// ACLs.
 class RandomCommands {
  public:
   explicit RandomCommands(uint64_t seed) : random_(seed) {}
@@ -20,7 +22,11 @@ class RandomCommands {
   Command Next(const ReferenceModel& model) {
     Command command;
     const uint64_t kind = random_.Below(100);
-    if (model.clients.size() < 2 || kind < 3) {
+    if (model.level < kFeatureLevelAcls && random_.Chance(0.02)) {
+      command.operation = SetFeatureLevel{kFeatureLevelAcls};
+    } else if (random_.Chance(0.05)) {
+      command.operation = DeleteExpired{AnyExpirable(model)};
+    } else if (model.clients.size() < 2 || kind < 3) {
       // Few nonces: some creations are retries.
       command.operation =
           CreateSession{base::Uuid(1, 1 + random_.Below(6)), PasswordOf(random_.Below(2)),
@@ -40,6 +46,7 @@ class RandomCommands {
     } else {
       Address(model, command);
       command.operation = SessionOperation(model, kind);
+      if (model.level >= kFeatureLevelAcls) command.identities = AnyIdentities();
     }
     return command;
   }
@@ -80,7 +87,8 @@ class RandomCommands {
     if (kind < 14) return DeleteRecursive{AnyPath()};
     if (kind < 35) return AnyTransaction(model);
     if (kind < 65) return AnyCreate();
-    if (kind < 80) return AnySetData();
+    if (kind < 75) return AnySetData();
+    if (kind < 80) return SetAcl{AnyPath(), AnyAcl(), AnyExpectedVersion()};
     return AnyDelete();
   }
 
@@ -100,8 +108,48 @@ class RandomCommands {
   }
 
   Create AnyCreate() {
-    return {AnyPath(), AnyData(), static_cast<CreateMode>(random_.Below(4))};
+    Create create{AnyPath(), AnyData(), static_cast<CreateMode>(random_.Below(4))};
+    if (random_.Chance(0.2)) create.mode = static_cast<CreateMode>(4 + random_.Below(3));
+    const bool has_ttl = create.mode >= CreateMode::kPersistentWithTtl;
+    if (has_ttl != random_.Chance(0.03)) create.ttl_ms = random_.Between(1, 30);
+    if (random_.Chance(0.2)) create.acl = AnyAcl();
+    return create;
   }
+
+  // Mostly one that leaves something to others.
+  Acl AnyAcl() {
+    Acl acl;
+    if (random_.Chance(0.7)) {
+      const uint32_t permissions = random_.Chance(0.5) ? kAllPermissions : kRead | kCreate;
+      acl.push_back({permissions, "world", "anyone"});
+    }
+    for (uint64_t i = random_.Below(3); i > 0; --i) {
+      const auto permissions = static_cast<uint32_t>(1 + random_.Below(kAllPermissions));
+      acl.push_back({permissions, "digest", random_.Chance(0.5) ? "one:hash" : "two:hash"});
+    }
+    if (random_.Chance(0.2)) acl.push_back({kAllPermissions, "auth", ""});
+    if (random_.Chance(0.05)) acl.push_back({kAllPermissions, "none", ""});
+    return acl;
+  }
+
+  Identities AnyIdentities() {
+    Identities identities = {{"ip", "10.0.0.1"}};
+    if (random_.Chance(0.4)) identities.push_back({"digest", "one:hash"});
+    if (random_.Chance(0.4)) identities.push_back({"digest", "two:hash"});
+    if (random_.Chance(0.1)) identities.push_back({"super", ""});
+    return identities;
+  }
+
+  // Mostly a znode that may expire, if there is one.
+  std::string AnyExpirable(const ReferenceModel& model) {
+    std::vector<std::string> paths;
+    for (const auto& [path, node] : model.nodes) {
+      if (node.ttl.has_value()) paths.push_back(path);
+    }
+    if (paths.empty() || random_.Chance(0.2)) return AnyPath();
+    return paths[random_.Below(paths.size())];
+  }
+
   SetData AnySetData() { return {AnyPath(), AnyData(), AnyExpectedVersion()}; }
   Delete AnyDelete() { return {AnyPath(), AnyExpectedVersion()}; }
   int32_t AnyExpectedVersion() { return static_cast<int32_t>(random_.Between(-1, 1)); }
@@ -112,12 +160,15 @@ class RandomCommands {
       transaction.compares.push_back(AnyCompare(model));
     }
     for (uint64_t i = random_.Below(6); i > 0; --i) {
-      switch (random_.Below(3)) {
+      switch (random_.Below(model.level < kFeatureLevelAcls ? 3 : 4)) {
         case 0:
           transaction.operations.push_back(AnyCreate());
           break;
         case 1:
           transaction.operations.push_back(AnySetData());
+          break;
+        case 3:
+          transaction.operations.push_back(Check{AnyPath(), AnyExpectedVersion()});
           break;
         default:
           transaction.operations.push_back(AnyDelete());

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -24,6 +26,8 @@ class ReferenceModel {
     Stat stat;  // data_length is kept by nobody: see Find()
     SharedBytes data;
     int32_t creations = 0;
+    Acl acl;                     // empty: open
+    std::optional<int64_t> ttl;  // 0: a container
   };
   struct Client {
     SessionPassword password;
@@ -40,6 +44,7 @@ class ReferenceModel {
     ++zxid;
     time_ms = now_ms > time_ms ? now_ms : time_ms;
     created_.clear();
+    identities_ = command.identities;
     return {std::visit([&](const auto& operation) { return Run(command, operation); },
                        command.operation),
             created_};
@@ -75,6 +80,7 @@ class ReferenceModel {
   std::map<uint64_t, Client> clients;
   int64_t zxid = 0;
   int64_t time_ms = 0;
+  uint32_t level = 1;
 
  private:
   static std::string ParentOf(const std::string& path) {
@@ -114,7 +120,38 @@ class ReferenceModel {
   }
 
   ResultCode Run(const Command&, const SetEnsembleId&) { return ResultCode::kOk; }
-  ResultCode Run(const Command&, const SetFeatureLevel&) { return ResultCode::kOk; }
+
+  ResultCode Run(const Command&, const SetFeatureLevel& operation) {
+    if (operation.level <= level) return ResultCode::kAlreadySet;
+    const bool adds_system_znodes = level < 3 && operation.level >= 3;
+    level = operation.level;
+    if (!adds_system_znodes) return ResultCode::kOk;
+    // Nobody created them: that counts in no cversion (Z3).
+    Node& root = nodes["/"];
+    --root.stat.cversion;
+    if (root.stat.version == 0 && root.data.is_null()) root.data = SharedBytes::Copy("");
+    for (const char* path : {"/zookeeper", "/zookeeper/config", "/zookeeper/quota"}) {
+      nodes[path].data = SharedBytes::Copy("");
+    }
+    nodes["/zookeeper"].stat.cversion = -2;
+    nodes["/zookeeper/config"].acl = {{kRead, "world", "anyone"}};
+    nodes["/zookeeper/config"].stat.aversion = -1;
+    return ResultCode::kOk;
+  }
+
+  ResultCode Run(const Command&, const DeleteExpired& operation) {
+    if (level < 3) return ResultCode::kBadArguments;
+    const auto node = nodes.find(operation.path);
+    if (node == nodes.end()) return ResultCode::kNoNode;
+    if (!node->second.ttl.has_value()) return ResultCode::kNotExpired;
+    if (!ChildrenOf(operation.path).empty()) return ResultCode::kNotEmpty;
+    const int64_t unchanged_ms = time_ms - node->second.stat.mtime_ms;
+    const bool is_expired = *node->second.ttl == 0 ? node->second.creations > 0
+                                                   : unchanged_ms > *node->second.ttl;
+    if (!is_expired) return ResultCode::kNotExpired;
+    Erase(operation.path);
+    return ResultCode::kOk;
+  }
 
   template <typename SessionOperation>
   ResultCode Run(const Command& command, const SessionOperation& operation) {
@@ -135,12 +172,67 @@ class ReferenceModel {
     return ResultCode::kOk;
   }
 
+  bool May(const Node& node, uint32_t permission) const {
+    if (node.acl.empty()) return true;
+    for (const Identity& identity : identities_) {
+      if (identity.scheme == "super") return true;
+    }
+    for (const AclEntry& entry : node.acl) {
+      if ((entry.permissions & permission) == 0) continue;
+      if (entry.scheme == "world") return true;
+      for (const Identity& identity : identities_) {
+        if (identity == Identity{entry.scheme, entry.id}) return true;
+      }
+    }
+    return false;
+  }
+
+  // The random commands know only "world", "digest", "auth" and a scheme that there is not.
+  std::optional<Acl> FixedUp(const Acl& given) const {
+    Acl fixed;
+    for (auto entry = given.begin(); entry != given.end(); ++entry) {
+      if (std::find(given.begin(), entry, *entry) != entry) continue;
+      if (entry->scheme == "none") return std::nullopt;
+      if (entry->scheme != "auth") fixed.push_back(*entry);
+      if (entry->scheme != "auth") continue;
+      const size_t before = fixed.size();
+      for (const Identity& identity : identities_) {
+        if (identity.scheme != "digest") continue;
+        fixed.push_back({entry->permissions, identity.scheme, identity.id});
+      }
+      if (fixed.size() == before) return std::nullopt;
+    }
+    if (fixed.empty()) return std::nullopt;
+    return fixed;
+  }
+
+  bool IsValidMode(const Create& operation) const {
+    const auto mode = static_cast<uint8_t>(operation.mode);
+    const bool is_later = mode > 3 || operation.ttl_ms != 0 || operation.acl.has_value();
+    if (mode > 6 || (is_later && level < 3)) return false;
+    return mode < 5 ? operation.ttl_ms == 0 : operation.ttl_ms > 0;
+  }
+
   ResultCode Do(SessionId session, const Create& operation) {
+    if (!IsValidMode(operation)) return ResultCode::kBadArguments;
+    std::optional<Acl> acl;
+    if (operation.acl.has_value()) {
+      acl = FixedUp(*operation.acl);
+      if (!acl.has_value()) return ResultCode::kInvalidAcl;
+    }
     const auto parent = nodes.find(ParentOf(operation.path));
     if (parent == nodes.end()) return ResultCode::kNoNode;
-    const auto mode = static_cast<uint8_t>(operation.mode);
+    if (!May(parent->second, kCreate)) return ResultCode::kNoAuth;
+    const CreateMode mode = operation.mode;
+    const bool is_ephemeral =
+        mode == CreateMode::kEphemeral || mode == CreateMode::kEphemeralSequential;
+    const bool has_ttl = mode == CreateMode::kPersistentWithTtl ||
+                         mode == CreateMode::kPersistentSequentialWithTtl;
+    const bool is_sequential = mode == CreateMode::kPersistentSequential ||
+                               mode == CreateMode::kEphemeralSequential ||
+                               mode == CreateMode::kPersistentSequentialWithTtl;
     std::string path = operation.path;
-    if (mode & 2) path += fmt::format("{:010}", parent->second.creations);
+    if (is_sequential) path += fmt::format("{:010}", parent->second.creations);
     if (nodes.contains(path)) return ResultCode::kNodeExists;
     if (parent->second.stat.ephemeral_owner != SessionId()) {
       return ResultCode::kNoChildrenForEphemerals;
@@ -151,7 +243,9 @@ class ReferenceModel {
     node.stat.czxid = node.stat.mzxid = node.stat.pzxid = Zxid(zxid);
     node.stat.ctime_ms = node.stat.mtime_ms = time_ms;
     node.data = operation.data;
-    if (mode & 1) node.stat.ephemeral_owner = session;
+    if (is_ephemeral) node.stat.ephemeral_owner = session;
+    if (has_ttl || mode == CreateMode::kContainer) node.ttl = operation.ttl_ms;
+    node.acl = acl.value_or(Acl());
     nodes[path] = node;
     created_ = path;
     return ResultCode::kOk;
@@ -160,6 +254,7 @@ class ReferenceModel {
   ResultCode Do(SessionId, const SetData& operation) {
     const auto node = nodes.find(operation.path);
     if (node == nodes.end()) return ResultCode::kNoNode;
+    if (!May(node->second, kWrite)) return ResultCode::kNoAuth;
     Stat& stat = node->second.stat;
     if (operation.expected_version != -1 && operation.expected_version != stat.version) {
       return ResultCode::kBadVersion;
@@ -171,8 +266,42 @@ class ReferenceModel {
     return ResultCode::kOk;
   }
 
+  ResultCode Do(SessionId, const SetAcl& operation) {
+    if (level < 3) return ResultCode::kBadArguments;
+    const std::optional<Acl> acl = FixedUp(operation.acl);
+    if (!acl.has_value()) return ResultCode::kInvalidAcl;
+    const auto node = nodes.find(operation.path);
+    if (node == nodes.end()) return ResultCode::kNoNode;
+    if (!May(node->second, kAdmin)) return ResultCode::kNoAuth;
+    Stat& stat = node->second.stat;
+    if (operation.expected_version != -1 && operation.expected_version != stat.aversion) {
+      return ResultCode::kBadVersion;
+    }
+    node->second.acl = *acl;
+    ++stat.aversion;
+    return ResultCode::kOk;
+  }
+
+  ResultCode Do(SessionId, const Check& operation) {
+    if (level < 3) return ResultCode::kBadArguments;
+    const auto node = nodes.find(operation.path);
+    if (node == nodes.end()) return ResultCode::kNoNode;
+    if (!May(node->second, kRead)) return ResultCode::kNoAuth;
+    const bool matches = operation.expected_version == -1 ||
+                         operation.expected_version == node->second.stat.version;
+    return matches ? ResultCode::kOk : ResultCode::kBadVersion;
+  }
+
+  // Whether a znode's parent lets it be deleted; kNoNode when there is no parent.
+  ResultCode ParentPermits(const std::string& path) const {
+    const auto parent = nodes.find(ParentOf(path));
+    if (parent == nodes.end()) return ResultCode::kNoNode;
+    return May(parent->second, kDelete) ? ResultCode::kOk : ResultCode::kNoAuth;
+  }
+
   ResultCode Do(SessionId, const Delete& operation) {
     if (operation.path == "/") return ResultCode::kBadArguments;
+    if (const ResultCode code = ParentPermits(operation.path); code != ResultCode::kOk) return code;
     const auto node = nodes.find(operation.path);
     if (node == nodes.end()) return ResultCode::kNoNode;
     if (operation.expected_version != -1 &&
@@ -185,11 +314,18 @@ class ReferenceModel {
   }
 
   ResultCode Do(SessionId, const DeleteRecursive& operation) {
+    if (const ResultCode code = ParentPermits(operation.path); code != ResultCode::kOk) return code;
     if (!nodes.contains(operation.path)) return ResultCode::kNoNode;
     const std::string prefix = operation.path == "/" ? "/" : operation.path + "/";
     std::vector<std::string> below;
     for (const auto& [path, node] : nodes) {
-      if (path.starts_with(prefix) && path != "/") below.push_back(path);
+      const bool is_system = level >= 3 && path.starts_with("/zookeeper");
+      if (path.starts_with(prefix) && path != "/" && !is_system) below.push_back(path);
+    }
+    std::vector<std::string> parents = below;
+    parents.push_back(operation.path);
+    for (const std::string& path : parents) {
+      if (!ChildrenOf(path).empty() && !May(nodes.at(path), kDelete)) return ResultCode::kNoAuth;
     }
     // Longer paths first: no znode goes before its children.
     std::multimap<size_t, std::string, std::greater<>> by_length;
@@ -201,6 +337,8 @@ class ReferenceModel {
 
   ResultCode Do(SessionId session, const Transaction& transaction) {
     for (const Compare& compare : transaction.compares) {
+      const auto node = nodes.find(compare.path);
+      if (node != nodes.end() && !May(node->second, kRead)) return ResultCode::kNoAuth;
       if (!Holds(compare)) return ResultCode::kCompareFailed;
     }
     const std::map<std::string, Node> before = nodes;
@@ -246,6 +384,7 @@ class ReferenceModel {
   }
 
   std::string created_;
+  Identities identities_;  // of the command
 };
 
 }  // namespace bellwether::coord::tree
