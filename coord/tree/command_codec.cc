@@ -12,7 +12,7 @@
 // The encoding: format version (1 byte), kind of operation (1), session (8), generation, sequence
 // and acknowledged floor (varints), then, in format 2 only, the identities (varint of their number,
 // scheme and id of each), then the operation's fields in their order. Strings carry a varint
-// length; data, and an ACL that may be missing, a byte before them that says whether they are there.
+// length; data, and an ACL that may be missing, a byte before it that says whether it is there.
 
 namespace bellwether::coord::tree {
 namespace {

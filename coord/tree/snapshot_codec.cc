@@ -316,7 +316,9 @@ absl::Status SnapshotLoader::AddZnode(Decoder& in) {
     }
     znode.SetOwner(owner);
   }
-  if (!tree_.Add(depth, name, std::move(created), ttl_ms)) return Malformed("a znode is out of order");
+  if (!tree_.Add(depth, name, std::move(created), ttl_ms)) {
+    return Malformed("a znode is out of order");
+  }
   if ((flags & kHasOwner) != 0) sessions_.AddEphemeral(owner, tree_.path());
   return absl::OkStatus();
 }
