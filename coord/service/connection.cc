@@ -43,6 +43,13 @@ Failure OutOfContact() {
           base::Outcome::kUnknown};
 }
 
+// Likewise.
+Failure TakesEventsTooSlowly() {
+  return {absl::StatusCode::kResourceExhausted,
+          "the client does not take the events of its watches; read faster, or watch less", "",
+          base::Outcome::kUnknown};
+}
+
 Failure UnsettledWrites(const absl::Status& status) {
   return {absl::StatusCode::kUnavailable,
           fmt::format("the fate of writes is not known: {}; attach again to learn what took effect",
@@ -131,6 +138,7 @@ TakeResult Connection::Take(size_t bytes_max, std::vector<ServerFrame>& frames) 
       const size_t frame_bytes = FrameBytes(outbox_.front());
       bytes += frame_bytes;
       outbox_bytes_ -= frame_bytes;
+      if (std::holds_alternative<WatchEvent>(outbox_.front())) event_bytes_ -= frame_bytes;
       frames.push_back(std::move(outbox_.front()));
       outbox_.pop_front();
     }
@@ -190,7 +198,17 @@ void Connection::Answer(Response response) {
 bool Connection::QueueEvent(WatchEvent event) {
   base::MutexLock lock(mutex_);
   if (finished_) return false;
-  Push(std::move(event));
+  ServerFrame frame(std::move(event));
+  event_bytes_ += FrameBytes(frame);
+  too_slow_ = event_bytes_ > options_.event_bytes_max;
+  if (too_slow_) {
+    outbox_.clear();
+    outbox_bytes_ = event_bytes_ = 0;
+    Push(Detached{TakesEventsTooSlowly()});
+    FinishLocked();
+  } else {
+    Push(std::move(frame));
+  }
   return NeedsWake();
 }
 
@@ -595,6 +613,12 @@ void Connection::Finish() {
   executor_.Cancel(attach_timer_);
   executor_.Cancel(apply_timer_);
   executor_.Cancel(keep_alive_timer_);
+  bool too_slow;
+  {
+    base::MutexLock lock(mutex_);
+    too_slow = too_slow_;
+  }
+  if (too_slow) backend_.OnClientTooSlow(*this);
   backend_.OnConnectionClosed(*this);
 }
 

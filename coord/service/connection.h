@@ -62,6 +62,8 @@ class ConnectionBackend {
   // how many: at least one, fewer than all when the connection's outbox fills up.
   virtual size_t EvaluateReads(const std::shared_ptr<Connection>& connection,
                                const std::vector<const Request*>& reads) = 0;
+  // The connection is over because its client did not take the events of its watches.
+  virtual void OnClientTooSlow(const Connection& connection) = 0;
   // The connection is over: forget it and its watches.
   virtual void OnConnectionClosed(Connection& connection) = 0;
 };
@@ -109,6 +111,7 @@ class Connection : public ZnodeWatcher,
   bool OnAttached(const Attached& attached);
   // A write was applied, or refused for good.
   bool Settle(uint64_t token, Response response);
+  // A client that leaves too many events is given up: unlike replies they come unasked.
   bool QueueEvent(WatchEvent event) override;
   std::shared_ptr<const tree::Identities> identities() const override;
   // Gives the connection up. Before the session is attached the client gets a failed Attached.
@@ -222,6 +225,8 @@ class Connection : public ZnodeWatcher,
   std::deque<InFlight> in_flight_ ABSL_GUARDED_BY(mutex_);
   std::deque<ServerFrame> outbox_ ABSL_GUARDED_BY(mutex_);
   size_t outbox_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t event_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of the events among them
+  bool too_slow_ ABSL_GUARDED_BY(mutex_) = false;   // given up for those
   // Bytes of each request not yet answered, in order.
   std::deque<size_t> unanswered_ ABSL_GUARDED_BY(mutex_);
   size_t unanswered_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -64,6 +64,9 @@ CoordService::CoordService(ServiceOptions options, Dependencies deps)
       process_(deps_.random()),
       streams_refused_(deps_.metrics.AddCounter(
           "bell_streams_refused_total", "Session and Watch streams refused at their bound.")),
+      clients_too_slow_(deps_.metrics.AddCounter(
+          "bell_connections_too_slow_total",
+          "Session streams given up because the client did not take the events of its watches.")),
       connections_(options_.connections_max),
       znode_watches_(options_.znode_watches_per_connection_max, options_.znode_watches_max),
       hub_(options_.watch_ring_changes_max, options_.watch_ring_bytes_max,
@@ -511,6 +514,12 @@ size_t CoordService::EvaluateReads(const std::shared_ptr<Connection>& connection
 tree::StateView CoordService::View() const {
   base::ReaderLock lock(state_.mutex);
   return state_.tree.View();
+}
+
+void CoordService::OnClientTooSlow(const Connection& connection) {
+  clients_too_slow_.Add();
+  LOG_WARN("connection ends, too many events wait session={:#x} client={} max={}",
+           connection.session().value(), connection.principal().address, options_.event_bytes_max);
 }
 
 void CoordService::OnConnectionClosed(Connection& connection) {

@@ -107,6 +107,7 @@ class CoordService : public StateMachine,
   bool InContact() const override;
   // For those who show them.
   const ZnodeWatches& znode_watches() const { return znode_watches_; }
+  tree::StateView View() const;
 
   // As the function of identities.h, with this server's superuser.
   std::optional<tree::Identities> Authenticate(const tree::Identities& known,
@@ -167,6 +168,7 @@ class CoordService : public StateMachine,
   bool Applied(LogIndex index, Zxid zxid) const override;
   size_t EvaluateReads(const std::shared_ptr<Connection>& connection,
                        const std::vector<const Request*>& reads) override;
+  void OnClientTooSlow(const Connection& connection) override;
   void OnConnectionClosed(Connection& connection) override;
   absl::Status ArmWatch(std::shared_ptr<Watch> watch) override;
   void OnWatchClosed(Watch& watch, const std::optional<Failure>& failure) override;
@@ -184,7 +186,6 @@ class CoordService : public StateMachine,
   uint64_t Random();
   base::Executor& NextIoExecutor();
   base::Uuid EnsembleId() const;
-  tree::StateView View() const;
   absl::Status CheckFormed() const;
   absl::StatusOr<tree::Command> AttachCommand(const AttachRequest& request);
   void FailAttach(uint64_t token, const Failure& failure);
@@ -200,6 +201,7 @@ class CoordService : public StateMachine,
   uint64_t process_ = 0;  // origin of this process's commands
 
   base::Counter& streams_refused_;
+  base::Counter& clients_too_slow_;
 
   LockedTree state_;
   ApplyWaiters waiters_;

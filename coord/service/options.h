@@ -27,6 +27,7 @@ struct ServiceOptions {
   size_t outstanding_requests_max = 1'024;                // per connection, not yet answered
   size_t outstanding_request_bytes_max = 8 << 20;         // likewise
   size_t outbox_bytes_max = 8 << 20;                      // per connection; reads wait above it
+  size_t event_bytes_max = 32 << 20;                      // of watches in it; above it: given up
   size_t request_bytes_max = 4 << 20;                     // one command as proposed
   size_t write_run_bytes_max = 1 << 20;                   // writes handed to the log in one call
   size_t list_page_bytes_max = 3 << 20;                   // names in one result
