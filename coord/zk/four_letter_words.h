@@ -56,6 +56,12 @@ struct ServerReport {
   uint64_t open_files = 0;         // descriptors of the process
   uint64_t open_files_max = 0;
 
+  // envi.
+  std::string host_name;
+  std::string os_name;
+  std::string os_arch;
+  std::string os_version;
+
   // conf, dirs.
   uint16_t port = 0;
   std::string data_dir;      // snapshots
@@ -73,14 +79,15 @@ struct ServerReport {
     int64_t timeout_ms = 0;
     std::vector<std::string> ephemerals;  // sorted
   };
-  std::vector<SessionReport> session_list;  // sorted by id
+  std::vector<SessionReport> session_list;  // sorted by id; as many as there is room for
 
   // mntr and the words that begin with wch; of ZooKeeper's clients.
   uint64_t watches = 0;
   uint64_t watched_paths = 0;
   uint64_t watchers = 0;  // connections
   // wchc and wchp: only filled for them.
-  std::vector<std::pair<SessionId, std::string>> watch_list;  // who, path
+  std::vector<std::pair<SessionId, std::string>> watch_list;  // who, path; sorted
+  bool left_out = false;  // the lists are not complete
 };
 
 // What can be said of the clients.
@@ -89,7 +96,7 @@ struct ClientsReport {
   TrafficFigures traffic;  // of all, those that are gone too; since the start or srst
 };
 
-// Above it an answer ends with a line that says so.
+// About what an answer has at most: longer lists end with a line that says so.
 inline constexpr size_t kAnswerBytesMax = 16 << 20;
 
 // The text for a word. Of crst and srst only the text: the figures are reset by who has them.
