@@ -22,7 +22,9 @@
 #include "coord/storage/snapshot_file.h"
 #include "coord/tree/command.h"
 #include "coord/tree/snapshot_codec.h"
+#include "coord/zk/wire/frame.h"
 #include "fmt/format.h"
+#include "tests/support/zk_examples.h"
 
 namespace bellwether::coord {
 namespace {
@@ -240,6 +242,35 @@ void WriteSnapshot(const Seeds& seeds, const std::string& name, int records) {
   CHECK(writer.WriteEnd().ok());
 }
 
+// --- ZooKeeper's clients
+
+void AppendFrame(std::string& out, const std::string& body) {
+  const size_t begin = zk::wire::BeginFrame(out);
+  out += body;
+  CHECK(zk::wire::EndFrame(out, begin));
+}
+
+void WriteZkMessages(const Seeds& seeds) {
+  std::string handshake;
+  zk::wire::EncodeConnectRequest({0, 5, 10'000, 7, "0123456789abcdef", false}, handshake);
+  std::string begin(1, '\x40');  // pieces of 64 bytes
+  AppendFrame(begin, handshake);
+  std::string all = begin;
+  for (const auto& example : tests::ZkRequestExamples()) {
+    std::string bytes = begin;
+    AppendFrame(bytes, example.bytes);
+    AppendFrame(all, example.bytes);
+    seeds.Write("zk_connection", example.name, bytes);
+  }
+  seeds.Write("zk_connection", "all", all);
+  seeds.Write("zk_connection", "four_letter_word", "\x01ruok");
+  for (const auto& example : tests::ZkReplyExamples()) {
+    std::string bytes;
+    base::Encoder(bytes).Fixed32(static_cast<uint32_t>(example.opcode)).Raw(example.bytes);
+    seeds.Write("zk_reply", example.name, bytes);
+  }
+}
+
 }  // namespace
 }  // namespace bellwether::coord
 
@@ -256,5 +287,6 @@ int main(int argc, char** argv) {
   WriteIdentities(seeds);
   WriteSnapshot(seeds, "empty", 0);
   WriteSnapshot(seeds, "hundred", 100);
+  WriteZkMessages(seeds);
   return 0;
 }
