@@ -35,11 +35,17 @@ class Machine {
       command.sequence = view->last_sequence + 1;
     }
     command.operation = std::move(operation);
+    command.identities = identities;
     return state.Apply(command, {time_ms});
   }
   Result Do(Operation operation) { return Apply(session, std::move(operation)).result; }
   std::vector<Change> ChangesOf(Operation operation) {
     return Apply(session, std::move(operation)).changes;
+  }
+
+  // From here on there are ACLs, containers, TTLs, quotas and system znodes.
+  std::vector<Change> RaiseLevel() {
+    return Apply({}, SetFeatureLevel{kFeatureLevelAcls}).changes;
   }
 
   SessionId Open() {
@@ -69,6 +75,7 @@ class Machine {
   StateMachine state;
   int64_t time_ms = 1000;
   uint64_t nonces = 0;
+  Identities identities;  // of the client, in every command
   SessionId session;
 };
 
