@@ -359,7 +359,8 @@ void Edit::Revert(Changed& entry) { tree_.SetContent(entry.path, std::move(entry
 void Edit::Revert(Secured& entry) { tree_.SetAccess(entry.path, std::move(entry.before)); }
 
 bool Edit::ExceedsItsQuota(std::string_view path, const Usage& change) const {
-  return has_quotas_ && ExceedsQuota(tree_before_.has_value() ? *tree_before_ : tree_, path, change);
+  const Tree& tree = tree_before_.has_value() ? *tree_before_ : tree_;
+  return has_quotas_ && ExceedsQuota(tree, path, change);
 }
 
 void Edit::AddToQuotaOf(std::string_view path, const Usage& change) {

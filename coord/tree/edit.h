@@ -30,8 +30,8 @@ struct EditContext {
 
 // One command's changes of the tree: ZooKeeper's rules and the order in which it checks them, over
 // Tree and Sessions, which know none. An operation that fails changes nothing. Reports changes as
-// it makes them, but for those of ACLs, which no watch tells (Z1), and of the usage of quotas (Z54).
-// Lives while its command is applied.
+// it makes them, but for those of ACLs, which no watch tells (Z1), and of the usage of quotas
+// (Z54). Lives while its command is applied.
 class Edit {
  public:
   enum class Undo { kNone, kKeep };
@@ -56,9 +56,9 @@ class Edit {
   // Whether ACLs let the context's identities read a znode, or there is none.
   bool MayRead(std::string_view path) const;
 
-  // Deletes a znode and everything below it; `deleted` is how many. Of "/": everything below it but
-  // the system znodes and what is below them. kNoAuth, without effect, when a parent of any of these
-  // does not permit it. Not undone by Rollback().
+  // Deletes a znode and everything below it; `deleted` is how many. Of "/": everything below it
+  // but the system znodes and what is below them. kNoAuth, without effect, when a parent of any of
+  // these does not permit it. Not undone by Rollback().
   ResultCode DeleteSubtree(std::string_view path, uint32_t& deleted);
 
   // Deletes every znode that a session owns; returns how many. Not undone by Rollback().

@@ -12,8 +12,8 @@
 
 namespace bellwether::coord::tree {
 
-// The quota of /a/b are the znodes zookeeper_limits and zookeeper_stats of /zookeeper/quota/a/b (Z54):
-// what the znodes /a/b and everything below may be in all, and what they are. Both are ZooKeeper's
+// The quota of /a/b are the znodes zookeeper_limits and zookeeper_stats of /zookeeper/quota/a/b
+// (Z54): what /a/b and everything below it may be in all, and what they are. Both are ZooKeeper's
 // text, "count=3,bytes=10" or "count=-1,bytes=-1=;byteHardLimit=100;countHardLimit=5".
 
 // A longer text is refused: each change below the quota reads and writes it.
@@ -45,8 +45,8 @@ struct Usage {
   int64_t bytes = 0;  // of their data
 };
 
-// False for a znode of a quota whose data is none, or that would be a quota of "/", which can't have
-// one (Z54). Other paths take any data.
+// False for a znode of a quota whose data is none, or that would be a quota of "/", which can't
+// have one (Z54). Other paths take any data.
 bool IsValidQuota(std::string_view path, const SharedBytes& data);
 
 // True when there may be quotas at all.
@@ -66,8 +66,8 @@ std::string UsagePath(std::string_view quota);
 // The path whose usage is in the znode of that path: the inverse of UsagePath. Empty when none is.
 std::string_view QuotaOfUsage(std::string_view path);
 
-// What a path's quota begins with: the znode and all below it; nothing when it does not exist. Takes
-// the znodes it counts off `countable`; nullopt when there are more.
+// What a path's quota begins with: the znode and all below it; nothing when it does not exist.
+// Takes the znodes it counts off `countable`; nullopt when there are more.
 std::optional<Usage> CountUsage(const Tree& tree, std::string_view quota, size_t& countable);
 
 // The text of a usage.

@@ -92,8 +92,9 @@ void StateMachine::Execute(const Command&, const SetFeatureLevel& operation,
 }
 
 void StateMachine::Execute(const Command&, const DeleteExpired& operation, ApplyOutcome& outcome) {
+  Edit edit = StartEdit({}, NoIdentities(), Edit::Undo::kNone, outcome);
   Result& result = outcome.result;
-  result.code = StartEdit({}, NoIdentities(), Edit::Undo::kNone, outcome).DeleteExpired(operation.path);
+  result.code = edit.DeleteExpired(operation.path);
   if (result.code == ResultCode::kOk) result.deleted_znodes = 1;
 }
 

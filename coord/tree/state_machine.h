@@ -48,7 +48,8 @@ class StateMachine : public StateView {
   // Makes a restored state another ensemble's, before its first command: a new id, a zxid higher by
   // kRestoredZxidStep so that it never goes back for a client, no sessions. Ephemerals go as if all
   // sessions had been closed at that zxid: their parents' cversion, pzxid and num_children say so.
-  // The usage of quotas follows. A nil id: SetEnsembleId will set it. FAILED_PRECONDITION, without effect, beyond kZxidMax.
+  // The usage of quotas follows. A nil id: SetEnsembleId will set it. FAILED_PRECONDITION, without
+  // effect, beyond kZxidMax.
   absl::Status StartNewEnsemble(base::Uuid ensemble_id);
 
  private:

@@ -16,10 +16,10 @@ inline constexpr std::string_view kQuotaPath = "/zookeeper/quota";
 // True for these and the root (Z14), whether they exist or not.
 bool IsSystemPath(std::string_view path);
 
-// Adds those that the tree lacks, as ZooKeeper's fresh tree has them (Z3): of zxid and time 0, their
-// parents' counters untouched, the config for everybody to read only. One that somebody made before
-// stays as it is; below an ephemeral none is added. The root's data, if it was never set, becomes
-// empty instead of null. Calls `report` after each change, as for any other.
+// Adds those that the tree lacks, as ZooKeeper's fresh tree has them (Z3): of zxid and time 0,
+// their parents' counters untouched, the config for everybody to read only. One that somebody made
+// before stays as it is; below an ephemeral none is added. The root's data, if it was never set,
+// becomes empty instead of null. Calls `report` after each change, as for any other.
 void AddSystemZnodes(Tree& tree,
                      absl::FunctionRef<void(Change::Type type, std::string_view path)> report);
 
