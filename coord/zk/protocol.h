@@ -5,7 +5,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,8 +43,8 @@ struct ProtocolContext {
 // - when closed() no more input is looked at, and there is no output left
 class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protocol> {
  public:
-  // `executor` is one of the service's frontend_executors. `traffic` is counted besides the client's
-  // own figures; shared with the other protocols of the executor. `wake`: see ByteProtocol.
+  // `executor` is one of the service's frontend_executors. `traffic`: of all clients of the executor.
+  // `wake`: see ByteProtocol.
   static std::shared_ptr<Protocol> Create(const ProtocolContext& context, base::Executor& executor,
                                           ClientAddress address,
                                           std::shared_ptr<TrafficFigures> traffic,
@@ -79,12 +78,14 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
 
   // Input.
   void ReadFrames();
+  bool ReadsFrames() const;
   void OnHandshake(std::string_view frame);
-  void OpenSession(const wire::ConnectRequest& request);
+  void OpenSession(const wire::ConnectRequest& request, size_t bytes);
   void OnRequest(std::string_view frame);
-  bool OnUnreadable(std::string_view frame, wire::ZkError error);
+  void OnUnreadable(const wire::RequestHeader& header, wire::ZkError error, size_t bytes);
   void OnAuth(int32_t xid, const wire::AuthRequest& auth);
   void Submit(RequestOperation operation, PendingReply reply, size_t bytes);
+  void Resume();
 
   // Output.
   void TakeFrames(std::string& out, size_t size_max);
@@ -93,28 +94,25 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
   void Write(const WatchEvent& event, std::string& out);
   void Write(const KeepAliveAck&, std::string&) {}  // never asked for
   void Write(const Detached& detached, std::string& out);
-  void WritePrompt(int32_t xid, wire::ZkError error);
-  void CountReceived();
-  void CountSent();
-  void CountLatency(absl::Duration received);
+  void Wake();
+  void CountReply(const PendingReply& pending);
 
-  // The connection is over: at once, or when what does not wait for its turn is written.
+  // The connection is over: at once, or when `prompt_` is taken.
   void Close();
   void CloseAfterPrompt();
 
   const ProtocolContext& context_;
   base::Executor& executor_;
   const ClientAddress address_;
-  const std::shared_ptr<TrafficFigures> shared_traffic_;
-  std::function<void()> wake_;  // null after OnDisconnect
+  const std::function<void()> wake_;
+  bool disconnected_ = false;
 
   Phase phase_ = Phase::kHandshake;
   std::shared_ptr<Connection> connection_;  // shared with the service; null before the handshake
   bool paused_ = false;                     // the Connection said "read no further"
   bool last_request_read_ = false;          // its reply ends the connection
   wire::FrameReader input_;
-  wire::Request decoded_;  // of the frame under way
-  std::string prompt_;     // replies that don't wait for their turn (Z46)
+  std::string prompt_;  // replies that don't wait for their turn (Z46)
   // Of the requests under way, in order.
   std::deque<PendingReply> pending_;
   uint64_t last_request_id_ = 0;
@@ -122,7 +120,7 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
 
   // The session.
   bool tells_read_only_ = false;  // the client's handshake had that byte
-  tree::SessionGrant grant_;      // its last_sequence counts on with the writes submitted
+  tree::SessionGrant grant_{};    // its last_sequence counts on with the writes submitted
   // Who the client is, shared with its requests; replaced, never changed.
   std::shared_ptr<const tree::Identities> identities_;
 
@@ -134,7 +132,7 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
   wire::Opcode last_operation_ = wire::Opcode::kError;  // none yet
   int64_t last_xid_ = -1;
   Zxid last_zxid_;  // the highest told
-  TrafficFigures traffic_;
+  Traffic traffic_;
 };
 
 }  // namespace bellwether::coord::zk

@@ -1,0 +1,342 @@
+#include "coord/zk/protocol.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/uuid.h"
+#include "coord/zk/requests.h"
+
+namespace bellwether::coord::zk {
+namespace {
+
+using wire::Opcode;
+using wire::ZkError;
+
+// What may wait for the session behind the handshake, but for the last piece (Z43).
+constexpr size_t kInputBeforeSessionBytesMax = 64 << 10;
+constexpr size_t kPromptBytesMax = 64 << 10;
+// Room for this many frames is kept between calls.
+constexpr size_t kTakenFramesKept = 64;
+
+}  // namespace
+
+// What the connection holds of its protocol, which holds the connection.
+class Protocol::Sink : public StreamSink {
+ public:
+  explicit Sink(std::weak_ptr<Protocol> protocol) : protocol_(std::move(protocol)) {}
+
+  void OnOutput() override {
+    if (const auto protocol = protocol_.lock()) protocol->Wake();
+  }
+  void OnResume() override {
+    if (const auto protocol = protocol_.lock()) protocol->Resume();
+  }
+
+ private:
+  const std::weak_ptr<Protocol> protocol_;
+};
+
+std::shared_ptr<Protocol> Protocol::Create(const ProtocolContext& context, base::Executor& executor,
+                                           ClientAddress address,
+                                           std::shared_ptr<TrafficFigures> traffic,
+                                           std::function<void()> wake) {
+  return std::shared_ptr<Protocol>(new Protocol(context, executor, std::move(address),
+                                                std::move(traffic), std::move(wake)));
+}
+
+Protocol::Protocol(const ProtocolContext& context, base::Executor& executor, ClientAddress address,
+                   std::shared_ptr<TrafficFigures> traffic, std::function<void()> wake)
+    : context_(context),
+      executor_(executor),
+      address_(std::move(address)),
+      wake_(std::move(wake)),
+      now_(context.clock.Monotonic()),
+      established_(context.clock.Wall()),
+      established_at_(now_),
+      last_response_at_(now_),
+      traffic_(std::move(traffic)) {}
+
+Protocol::~Protocol() { Close(); }
+
+// ---- Input ----
+
+void Protocol::Receive(std::string_view bytes) {
+  if (phase_ == Phase::kClosing || phase_ == Phase::kClosed || last_request_read_) return;
+  now_ = context_.clock.Monotonic();
+  input_.Append(bytes);
+  ReadFrames();
+}
+
+bool Protocol::wants_input() const {
+  if (phase_ == Phase::kAttaching) return input_.unread().size() < kInputBeforeSessionBytesMax;
+  return ReadsFrames();
+}
+
+bool Protocol::ReadsFrames() const {
+  return (phase_ == Phase::kHandshake || phase_ == Phase::kOpen) && !paused_ &&
+         !last_request_read_ && prompt_.size() < kPromptBytesMax;
+}
+
+void Protocol::ReadFrames() {
+  while (ReadsFrames()) {
+    const std::optional<std::string_view> frame = input_.Next();
+    if (!frame.has_value()) break;
+    traffic_.Received();
+    if (phase_ == Phase::kHandshake) {
+      OnHandshake(*frame);
+    } else {
+      OnRequest(*frame);
+    }
+  }
+  if (input_.bad()) Close();  // Z47
+}
+
+void Protocol::OnHandshake(std::string_view frame) {
+  const std::optional<wire::ConnectRequest> request = wire::DecodeConnectRequest(frame);
+  if (!request.has_value()) return Close();
+  const uint32_t level = context_.service.feature_level();
+  if (level < tree::kFeatureLevelAcls) {
+    LOG_INFO("ZooKeeper handshake refused client={} feature_level={} needed={}: finish the upgrade "
+             "of all servers and run `bell cluster upgrade --finalize`",
+             address_.endpoint, level, tree::kFeatureLevelAcls);
+    return Close();
+  }
+  // Another server is further on, and this one must not take the client back (Z9).
+  if (Zxid(request->last_zxid_seen) > context_.service.applied_zxid()) return Close();
+  tells_read_only_ = request->read_only.has_value();
+  if (request->session_id != 0 && request->password.size() != tree::SessionPassword().size()) {
+    AppendHandshake(nullptr, tells_read_only_, prompt_);
+    traffic_.Sent();
+    return CloseAfterPrompt();  // Z39
+  }
+  OpenSession(*request, frame.size());
+}
+
+void Protocol::OpenSession(const wire::ConnectRequest& request, size_t bytes) {
+  auto opened = context_.service.OpenConnection(
+      Principal{address_.endpoint}, std::make_shared<Sink>(weak_from_this()), &executor_);
+  if (!opened.ok()) {
+    LOG_DEBUG("ZooKeeper handshake refused client={} reason=\"{}\"", address_.endpoint,
+              opened.status());
+    return Close();
+  }
+  connection_ = *std::move(opened);
+  identities_ = connection_->identities();
+  phase_ = Phase::kAttaching;
+  input_.set_frame_bytes_max(wire::kFrameBytesMax);
+
+  AttachRequest attach;
+  attach.session = SessionId(static_cast<uint64_t>(request.session_id));
+  if (request.session_id == 0) {
+    attach.nonce = base::Uuid::FromRandom(context_.random(), context_.random());
+  } else {
+    std::copy(request.password.begin(), request.password.end(), attach.password.begin());
+  }
+  attach.timeout_ms = std::max(request.timeout_ms, 1);  // 0 would be the default (Z38)
+  attach.min_zxid = Zxid(request.last_zxid_seen);
+  attach.needs_contact = true;
+  connection_->Submit(std::move(attach), bytes);
+}
+
+void Protocol::OnRequest(std::string_view frame) {
+  const std::optional<wire::RequestHeader> header = wire::DecodeRequestHeader(frame);
+  if (!header.has_value()) return Close();
+  wire::Request request;
+  const ZkError error = wire::DecodeRequest(frame, request);
+  if (error != ZkError::kOk) return OnUnreadable(*header, error, frame.size());
+  if (const auto* auth = std::get_if<wire::AuthRequest>(&request.body)) {
+    return OnAuth(request.xid, *auth);
+  }
+  if (request.opcode == Opcode::kSasl) {
+    AppendHeader({request.xid, 0, ZkError::kAuthFailed}, prompt_);
+    traffic_.Sent();
+    return CloseAfterPrompt();
+  }
+  PendingReply reply;
+  reply.received = now_;
+  TranslatedRequest translated = TranslateRequest(request, identities_, reply);
+  Submit(std::move(translated.operation), std::move(reply),
+         frame.size() + translated.overhead_bytes);
+}
+
+// Answered in its turn; after an unknown opcode nobody knows what else would be misunderstood.
+void Protocol::OnUnreadable(const wire::RequestHeader& header, ZkError error, size_t bytes) {
+  const auto opcode = static_cast<Opcode>(header.opcode);
+  if (opcode == Opcode::kAuth || opcode == Opcode::kSasl) return Close();
+  PendingReply reply;
+  reply.received = now_;
+  reply.xid = header.xid;
+  reply.refusal = error;
+  reply.ends_connection = error == ZkError::kUnimplemented;
+  Submit(EchoRead{}, std::move(reply), bytes);
+}
+
+// On receipt, and for what comes behind it (Z51).
+void Protocol::OnAuth(int32_t xid, const wire::AuthRequest& auth) {
+  std::optional<tree::Identities> proved;
+  if (auth.auth.has_value()) {
+    proved = context_.service.Authenticate(*identities_, auth.scheme, *auth.auth);
+  }
+  AppendHeader({xid, 0, proved.has_value() ? ZkError::kOk : ZkError::kAuthFailed}, prompt_);
+  traffic_.Sent();
+  if (!proved.has_value()) {
+    LOG_INFO("ZooKeeper client failed to authenticate client={}", address_.endpoint);
+    return CloseAfterPrompt();
+  }
+  identities_ = std::make_shared<const tree::Identities>(*std::move(proved));
+  connection_->SetIdentities(identities_);
+}
+
+void Protocol::Submit(RequestOperation operation, PendingReply reply, size_t bytes) {
+  Request request;
+  request.id = ++last_request_id_;
+  request.generation = grant_.generation;
+  request.stale_ok = true;  // but for a sync, which never is (Z52)
+  request.operation = std::move(operation);
+  if (request.is_write()) request.sequence = ++grant_.last_sequence;
+  last_request_read_ = reply.ends_connection;
+  pending_.push_back(std::move(reply));
+  paused_ = !connection_->Submit(std::move(request), bytes);
+}
+
+void Protocol::Resume() {
+  paused_ = false;
+  now_ = context_.clock.Monotonic();
+  ReadFrames();
+  Wake();
+}
+
+// ---- Output ----
+
+void Protocol::TakeOutput(std::string& out, size_t bytes_max) {
+  now_ = context_.clock.Monotonic();
+  const size_t size_max = out.size() + bytes_max;
+  do {
+    out.append(prompt_);
+    prompt_.clear();
+    TakeFrames(out, size_max);
+    ReadFrames();  // what waited for the session, or for room
+  } while (!prompt_.empty() && out.size() < size_max);
+  if (phase_ == Phase::kClosing && prompt_.empty()) Close();
+}
+
+void Protocol::TakeFrames(std::string& out, size_t size_max) {
+  while ((phase_ == Phase::kAttaching || phase_ == Phase::kOpen) && out.size() < size_max) {
+    const TakeResult result = connection_->Take(size_max - out.size(), taken_);
+    const bool nothing = taken_.empty();
+    for (const ServerFrame& frame : taken_) {
+      std::visit([this, &out](const auto& each) { Write(each, out); }, frame);
+      if (phase_ == Phase::kClosed) break;
+    }
+    taken_.clear();
+    if (taken_.capacity() > kTakenFramesKept) taken_.shrink_to_fit();
+    if (!nothing) continue;
+    if (result.finished) Close();
+    return;
+  }
+}
+
+void Protocol::Write(const Attached& attached, std::string& out) {
+  if (attached.failure.has_value()) {
+    if (attached.failure->result_code == tree::ResultCode::kSessionExpired) {
+      AppendHandshake(nullptr, tells_read_only_, out);
+      traffic_.Sent();
+    }
+    return Close();
+  }
+  grant_ = attached.grant;
+  last_zxid_ = attached.zxid;
+  phase_ = Phase::kOpen;
+  last_operation_ = Opcode::kCreateSession;
+  AppendHandshake(&grant_, tells_read_only_, out);
+  traffic_.Sent();
+}
+
+void Protocol::Write(const Response& response, std::string& out) {
+  CHECK(!pending_.empty() && response.request_id == last_request_id_ - pending_.size() + 1,
+        "response {} with {} requests under way", response.request_id, pending_.size());
+  const PendingReply pending = std::move(pending_.front());
+  pending_.pop_front();
+  last_zxid_ = std::max(last_zxid_, response.zxid);
+  if (!AppendReply(pending, response, last_zxid_, out)) {
+    LOG_DEBUG("ZooKeeper client closed client={} reason=\"{}\"", address_.endpoint,
+              response.failure.has_value() ? response.failure->message : "the reply is too large");
+    return Close();
+  }
+  traffic_.Sent();
+  CountReply(pending);
+  if (pending.ends_connection) Close();
+}
+
+void Protocol::Write(const WatchEvent& event, std::string& out) {
+  AppendEvent(event, out);
+  traffic_.Sent();
+}
+
+void Protocol::Write(const Detached& detached, std::string&) {
+  LOG_DEBUG("ZooKeeper client closed client={} reason=\"{}\"", address_.endpoint,
+            detached.failure.message);
+  Close();
+}
+
+// ---- The end ----
+
+void Protocol::OnDisconnect() {
+  disconnected_ = true;
+  Close();
+}
+
+void Protocol::Wake() {
+  if (!disconnected_) wake_();
+}
+
+void Protocol::Close() {
+  if (phase_ == Phase::kClosed) return;
+  phase_ = Phase::kClosed;
+  prompt_.clear();
+  pending_.clear();
+  if (connection_ != nullptr) connection_->Close();
+}
+
+void Protocol::CloseAfterPrompt() {
+  phase_ = Phase::kClosing;
+  pending_.clear();
+  if (connection_ != nullptr) connection_->Close();
+}
+
+// ---- Figures ----
+
+void Protocol::CountReply(const PendingReply& pending) {
+  traffic_.Took(now_ - pending.received);
+  last_response_at_ = now_;
+  last_operation_ = pending.opcode;
+  last_xid_ = pending.xid;
+}
+
+ConnectionInfo Protocol::Info() const {
+  ConnectionInfo info;
+  info.address = address_.endpoint;
+  info.session = grant_.session;
+  info.timeout_ms = grant_.timeout_ms;
+  info.wants_input = wants_input();
+  info.wants_output =
+      !prompt_.empty() || (connection_ != nullptr && connection_->outbox_bytes() > 0);
+  info.outstanding = pending_.size();
+  info.last_operation = OperationName(last_operation_);
+  info.last_xid = last_xid_;
+  info.last_zxid = last_zxid_;
+  info.established = established_;
+  if (last_response_at_ != established_at_) {
+    info.last_response = established_ + (last_response_at_ - established_at_);
+  }
+  info.traffic = traffic_.own();
+  return info;
+}
+
+void Protocol::ResetFigures() { traffic_.Reset(); }
+
+}  // namespace bellwether::coord::zk
