@@ -386,6 +386,50 @@ TEST_F(ConnectionTest, DoesNotEvaluateReadsForAClientThatDoesNotTake) {
   EXPECT_THAT(metrics_.Text(), HasSubstr("\nbell_unanswered_request_bytes 0\n"));
 }
 
+class SmallEventBoundTest : public ServiceTest {
+ protected:
+  SmallEventBoundTest() : ServiceTest(WithSmallBound()) {}
+
+  static ServiceOptions WithSmallBound() {
+    ServiceOptions options = DefaultOptions();
+    options.event_bytes_max = 1000;
+    return options;
+  }
+};
+
+TEST_F(SmallEventBoundTest, GivesUpAClientThatTakesNoEvents) {
+  base::Counter& given_up = metrics_.AddCounter("bell_connections_too_slow_total", "");
+  auto writer = Connect();
+  auto watcher = Connect();
+  watcher->Ask(AddWatch{"/a", true});
+  Settle();
+  watcher->SetReads(false);
+  writer->Create("/a");
+  for (int i = 0; i < 20; ++i) writer->Set("/a", "x");
+  Settle();
+  EXPECT_EQ(given_up.value(), 1u);
+  watcher->SetReads(true);
+  EXPECT_TRUE(watcher->finished);
+  EXPECT_TRUE(watcher->All<WatchEvent>().empty());
+  ASSERT_EQ(watcher->All<Detached>().size(), 1u);
+  EXPECT_EQ(watcher->All<Detached>()[0].failure.code, absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(service_->Status().watches, 0u);
+}
+
+TEST_F(SmallEventBoundTest, EventsThatWereTakenDoNotCount) {
+  auto writer = Connect();
+  auto watcher = Connect();
+  watcher->Ask(AddWatch{"/a", true});
+  Settle();
+  writer->Create("/a");
+  for (int i = 0; i < 40; ++i) {
+    writer->Set("/a", "x");
+    Settle();
+  }
+  EXPECT_EQ(watcher->All<WatchEvent>().size(), 41u);
+  EXPECT_FALSE(watcher->finished);
+}
+
 TEST_F(ConnectionTest, AnswersKeepAlivesOnlyWithALeader) {
   auto client = Connect();
   client->Send(KeepAliveRequest{5});

@@ -91,6 +91,7 @@ class FakeLog : public ReplicatedLog {
     status.in_contact = has_leader_;
     status.not_in_contact_reason = has_leader_ ? "" : "no leader";
     status.servers = servers_;
+    status.last_index = last_index_;
     return status;
   }
 
