@@ -28,13 +28,11 @@ struct ProtocolContext {
   std::function<uint64_t()> random;
 };
 
-// One client's ZooKeeper protocol without its socket: bytes in, bytes out. Answers the handshake,
-// makes requests of frames, and frames of responses and events; the rest is the Connection's: order,
-// sessions, watches and the bounds of what waits. Every request becomes exactly one of the
-// Connection, those that are refused at once, too, so that replies are in order (Z46) and each has
-// the zxid that was applied when it was made (Z8).
-// Owned by its socket. All calls on the executor that it was made with, which runs its Connection,
-// too.
+// One client's ZooKeeper protocol without its socket: makes requests of bytes, and bytes of
+// responses and events; order, sessions, watches and the bounds of what waits are the Connection's.
+// Every request becomes one of the Connection, those refused at once, too: so replies are in order
+// (Z46), and each has the zxid that was applied when it was made (Z8).
+// Owned by its socket; called on the executor that it was made with, which runs its Connection.
 // Limits: of input not yet understood one frame and what came with it; of output that does not wait
 // for its turn 64 KiB; everything else counts within ServiceOptions' bounds of a connection.
 //
@@ -43,7 +41,7 @@ struct ProtocolContext {
 // - when closed() no more input is looked at, and there is no output left
 class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protocol> {
  public:
-  // `executor` is one of the service's frontend_executors. `traffic`: of all clients of the executor.
+  // `executor` is one of the service's frontend_executors. `traffic`: of all of its clients.
   // `wake`: see ByteProtocol.
   static std::shared_ptr<Protocol> Create(const ProtocolContext& context, base::Executor& executor,
                                           ClientAddress address,

@@ -111,9 +111,10 @@ wire::MultiReply MultiReplyOf(const PendingReply& pending, const TransactionResu
   wire::MultiReply reply;
   reply.results.reserve(opcodes.size());
   for (size_t i = 0; i < opcodes.size(); ++i) {
-    reply.results.push_back(
-        std::visit([opcode = opcodes[i]](const auto& result) { return MultiResultOf(opcode, result); },
-                   transaction.results[i]));
+    const auto to_wire = [opcode = opcodes[i]](const auto& result) {
+      return MultiResultOf(opcode, result);
+    };
+    reply.results.push_back(std::visit(to_wire, transaction.results[i]));
   }
   return reply;
 }

@@ -18,7 +18,8 @@ using wire::ZkError;
 constexpr auto kNoMode = static_cast<tree::CreateMode>(0xff);
 
 bool IsFlags(int32_t flags) {
-  return flags >= 0 && flags <= static_cast<int32_t>(wire::CreateFlags::kPersistentSequentialWithTtl);
+  constexpr auto kLast = wire::CreateFlags::kPersistentSequentialWithTtl;
+  return flags >= 0 && flags <= static_cast<int32_t>(kLast);
 }
 
 bool HasTtl(tree::CreateMode mode) {
@@ -50,8 +51,8 @@ tree::Acl AclOf(const wire::Acl& acl) {
 
 // Open to all, which most znodes are, and need no ACL for.
 bool IsOpen(const wire::Acl& acl) {
-  return acl.size() == 1 &&
-         acl.front() == wire::AclEntry{static_cast<int32_t>(tree::kAllPermissions), "world", "anyone"};
+  constexpr wire::AclEntry kOpen{static_cast<int32_t>(tree::kAllPermissions), "world", "anyone"};
+  return acl.size() == 1 && acl.front() == kOpen;
 }
 
 tree::Create CreateOf(Opcode opcode, const wire::CreateRequest& request) {
@@ -122,7 +123,9 @@ class Translation {
       if (path.find('\0') != std::string::npos) return Refuse(ZkError::kBadArguments);
       return StatRead{std::move(path), request.watch};
     }
-    if (reply_.opcode == Opcode::kGetData) return GetRead{std::move(path), request.watch};
+    if (reply_.opcode == Opcode::kGetData) {
+      return GetRead{std::move(path), request.watch, /*watch_missing=*/false};  // Z26
+    }
     return ListOf(std::move(path), request.watch);
   }
 

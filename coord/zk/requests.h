@@ -17,9 +17,9 @@ struct TranslatedRequest {
 
 // What a client's request asks of the service. `reply` is given its opcode and all else that the
 // request says about its reply. One that is refused at once becomes an EchoRead, so that it is
-// refused in its turn; but a write that ZooKeeper logs before it refuses it is left to the tree, since
-// it takes a zxid (Z7). `identities`: of the client now. Requires: not of kAuth or kSasl, which are
-// answered on receipt (Z51).
+// refused in its turn; but a write that ZooKeeper logs before it refuses it is left to the tree,
+// since it takes a zxid (Z7). `identities`: of the client now. Requires: not of kAuth or kSasl,
+// which are answered on receipt (Z51).
 TranslatedRequest TranslateRequest(const wire::Request& request,
                                    const PendingReply::SharedIdentities& identities,
                                    PendingReply& reply);
