@@ -1,10 +1,13 @@
 #include "coord/tree/snapshot_codec.h"
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/coding.h"
 #include "base/random.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -53,6 +56,28 @@ void Fill(Machine& machine) {
   machine.Remove("/a/gone");
   machine.Create("/b", "x", CreateMode::kEphemeral);
   machine.Apply(machine.Open(), Create{"/a/s", Data("y"), CreateMode::kEphemeralSequential});
+}
+
+AclEntry Anyone(uint32_t permissions) { return {permissions, "world", "anyone"}; }
+
+// Of everything that came with kFeatureLevelAcls some.
+StateView ViewWithAcls() {
+  Tree tree;
+  const auto add = [&tree](std::string_view parent, std::string_view name, AclPtr access,
+                           std::optional<int64_t> ttl_ms = std::nullopt) {
+    CowPtr<Znode> znode(new Znode());
+    znode.Owned().access = std::move(access);
+    tree.Insert(parent, name, std::move(znode), {Zxid(1), 1}, ttl_ms);
+  };
+  tree.SetAccess("/", tree.MakeAccess({Anyone(kRead)}, 7));
+  add("/", "open", {});
+  add("/open", "config", tree.MakeAccess({Anyone(kRead)}, -1));
+  add("/", "container", {}, 0);
+  add("/container", "both", tree.MakeAccess({{kWrite, "digest", "user:hash"}, Anyone(0)}, 0),
+      kTtlMsMax);
+  add("/container", "same", tree.MakeAccess({{kWrite, "digest", "user:hash"}, Anyone(0)}, 0));
+  add("/", "z", tree.MakeAccess({}, 3), 5);
+  return StateView(tree, {}, Zxid(9), 1000, base::Uuid(1, 2), kFeatureLevelAcls);
 }
 
 class SnapshotProperty : public testing::TestWithParam<uint64_t> {};
@@ -110,6 +135,82 @@ TEST(Snapshot, BytesAreFixed) {
   EXPECT_EQ(records[3], "\x04");
 }
 
+// Below kFeatureLevelAcls servers that never heard of ACLs read them.
+TEST(Snapshot, BytesOfTheFirstFormatAreWhatTheyAlwaysWere) {
+  StateMachine state;
+  state.Apply({{}, {}, {}, {}, CreateSession{base::Uuid(1, 2), Password(7), 5000, 3}}, {1000});
+  const SessionId session(uint64_t{3} << 56 | 1);
+  state.Apply({session, SessionGeneration(1), CommandSequence(1), {}, Create{"/a", Data("x")}},
+              {1000});
+  state.Apply({{}, {}, {}, {}, SetFeatureLevel{2}}, {1000});
+  const Records records = Write(state.View());
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_EQ(records[0], std::string("\x01\x01\x06\xd0\x0f"              // format, zxid, time
+                                    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"  // ensemble
+                                    "\x02\x02\x01\x01\0"  // level, znodes, bytes, sessions
+                                    "\xbf\xf2\x32\xd7\xd8\x8d\xae\x98",  // digest
+                                    34));
+  EXPECT_EQ(records[2], std::string("\x03\0\0\0\0\0\x04\0\0\0\x02"              // the root
+                                    "\x01\x01"
+                                    "a\x01\x04\0\0\xd0\x0f\0\0\0\x01x",  // /a
+                                    25));
+}
+
+TEST(Snapshot, BytesOfTheSecondFormatAreFixed) {
+  Tree tree;
+  tree.SetAccess("/", tree.MakeAccess({Anyone(kRead)}, 1));
+  CowPtr<Znode> znode(new Znode());
+  znode.Owned().access = tree.Find("/")->access;
+  tree.Insert("/", "t", std::move(znode), {Zxid(1), 1}, 300);
+  const Records records =
+      Write(StateView(tree, {}, Zxid(1), 0, base::Uuid(), kFeatureLevelAcls));
+  ASSERT_EQ(records.size(), 3u);
+  EXPECT_EQ(records[0].substr(0, 2), "\x01\x02");
+  const std::string root("\x03\0\0\x04\0\0\x02\0\0\0\x02", 11);
+  const std::string access = std::string("\0\x02\x01\x01", 4) + "\x05world\x06" + "anyone";
+  EXPECT_EQ(records[1], root + access + std::string("\x01\x01t\x0c\0\0\0\0\0\0\0"  // znode
+                                                    "\0\xac\x02",  // access 0, TTL
+                                                    14));
+}
+
+TEST(Snapshot, HoldsAclsTtlsAndContainers) {
+  const StateView view = ViewWithAcls();
+  ASSERT_EQ(view.digest(), view.RecomputeDigest());
+  const Records records = Write(view);
+  const Loaded loaded = Load(records);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const StateMachine& state = **loaded;
+  EXPECT_EQ(state.digest(), view.digest());
+  EXPECT_EQ(state.RecomputeDigest(), view.digest());
+  EXPECT_EQ(state.acl_bytes(), view.acl_bytes());
+  EXPECT_EQ(state.expirable_count(), 3u);
+  EXPECT_EQ(Write(state.View()), records);
+  view.Subtree("/", [&](const ZnodeVisit& visit) {
+    EXPECT_TRUE(SameAccess(state.AccessOf(visit.path), visit.znode.access)) << visit.path;
+    EXPECT_EQ(state.TtlOf(visit.path), view.TtlOf(visit.path)) << visit.path;
+    EXPECT_EQ(state.Exists(visit.path), visit.stat()) << visit.path;
+    return true;
+  });
+  EXPECT_EQ(state.TtlOf("/container"), 0);
+  EXPECT_EQ(state.TtlOf("/container/both"), kTtlMsMax);
+  EXPECT_EQ(state.AccessOf("/container/both").get(), state.AccessOf("/container/same").get());
+}
+
+// More different ACLs than are remembered.
+TEST(Snapshot, HoldsManyAcls) {
+  Tree tree;
+  constexpr int32_t kMany = (1 << 16) + 10;
+  for (int32_t i = 0; i < kMany; ++i) {
+    CowPtr<Znode> znode(new Znode());
+    znode.Owned().access = tree.MakeAccess({Anyone(kRead)}, i % (kMany - 5));
+    tree.Insert("/", fmt::format("{:06}", i), std::move(znode), {});
+  }
+  const StateView view(tree, {}, Zxid(1), 0, {}, kFeatureLevelAcls);
+  const Loaded loaded = Load(Write(view));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ((*loaded)->digest(), view.digest());
+}
+
 TEST(Snapshot, HoldsWhateverThereIs) {
   Machine machine;
   Fill(machine);
@@ -149,6 +250,22 @@ TEST(Snapshot, RecordsAreOfBoundedSize) {
   for (const std::string& record : records) {
     EXPECT_LE(record.size(), kSnapshotRecordBytes + kDataBytesMax + kPathBytesMax + 200);
   }
+  EXPECT_TRUE(Load(records).ok());
+}
+
+TEST(Snapshot, AnAclAddsItsBytesToARecord) {
+  Acl acl;
+  for (uint32_t i = 0; i < kAclEntriesMax; ++i) {
+    acl.push_back({~uint32_t{0} - i, "ip", std::string(40, 'i')});
+  }
+  ASSERT_FALSE(ExceedsLimits(acl));
+  Tree tree;
+  tree.SetAccess("/", tree.MakeAccess(acl, 1));
+  tree.SetContent("/", {Data(std::string(kDataBytesMax, 'x')), {}, 0, 0});
+  const Records records = Write(StateView(tree, {}, {}, 0, {}, kFeatureLevelAcls));
+  ASSERT_EQ(records.size(), 3u);
+  EXPECT_GT(records[1].size(), kDataBytesMax + acl.size() * 40);
+  EXPECT_LE(records[1].size(), kDataBytesMax + kAclBytesMax + 200);
   EXPECT_TRUE(Load(records).ok());
 }
 
@@ -216,6 +333,61 @@ TEST(SnapshotLoader, NoticesEveryCutAndEveryFlippedBit) {
       }
     }
   }
+}
+
+TEST(SnapshotLoader, NoticesEveryCutAndEveryFlippedBitOfAcls) {
+  const Records records = Write(ViewWithAcls());
+  ASSERT_EQ(records.size(), 3u);
+  for (size_t position = 0; position < records[1].size(); ++position) {
+    Records cut = records;
+    cut[1].resize(position);
+    EXPECT_EQ(CodeOf(cut), StatusCode::kDataLoss) << position;
+    for (int bit = 0; bit < 8; ++bit) {
+      Records flipped = records;
+      flipped[1][position] = static_cast<char>(flipped[1][position] ^ (1 << bit));
+      EXPECT_FALSE(Load(flipped).ok()) << position << " " << bit;
+    }
+  }
+}
+
+// A snapshot of format 2 whose one znode, the root, has these flags and these bytes behind what
+// every znode has; its digest is not right.
+absl::Status StatusOfRoot(uint8_t flags, std::string_view rest) {
+  Records records = Write(StateView({}, {}, {}, 0, {}, kFeatureLevelAcls));
+  records[1][3] = static_cast<char>(flags);
+  records[1] += rest;
+  return Load(records).status();
+}
+
+TEST(SnapshotLoader, RefusesAccessesAndTtlsOfNoState) {
+  using testing::HasSubstr;
+  const auto message = [](uint8_t flags, std::string_view rest) {
+    const absl::Status status = StatusOfRoot(flags, rest);
+    EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+    return std::string(status.message());
+  };
+  const std::string_view empty_acl("\0\x02\0", 3);  // index, aversion, length
+  EXPECT_THAT(message(4, empty_acl), HasSubstr("digest"));  // so far so good
+  EXPECT_THAT(message(4, std::string_view("\x01\x02\0", 3)), HasSubstr("impossible"));
+  EXPECT_THAT(message(16, ""), HasSubstr("impossible"));
+  EXPECT_THAT(message(8, "\x05"), HasSubstr("out of order"));  // the root stays
+  std::string beyond;
+  base::Encoder(beyond).Varint(static_cast<uint64_t>(kTtlMsMax) + 1);
+  EXPECT_THAT(message(8, beyond), HasSubstr("impossible"));
+  std::string too_many(empty_acl.substr(0, 2));
+  base::Encoder(too_many).Varint(kAclEntriesMax + 1);
+  for (size_t i = 0; i <= kAclEntriesMax; ++i) too_many += std::string(3, '\0');
+  EXPECT_THAT(message(4, too_many), HasSubstr("impossible"));
+  std::string declared(empty_acl.substr(0, 2));
+  base::Encoder(declared).Varint(uint64_t{1} << 62);
+  message(4, declared);
+}
+
+// Else the next snapshot would lose them.
+TEST(SnapshotLoader, RefusesTheSecondFormatAtALevelThatHasNone) {
+  Records records = Write(StateView());
+  records[0][1] = 2;
+  EXPECT_EQ(CodeOf(records), StatusCode::kDataLoss);
 }
 
 TEST(SnapshotLoader, RandomBytesAreHarmless) {
