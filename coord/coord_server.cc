@@ -14,6 +14,7 @@
 #include "coord/restore.h"
 #include "coord/storage/set_aside.h"
 #include "coord/timeouts.h"
+#include "coord/zk/server_report.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -68,7 +69,7 @@ absl::Status CoordServer::OpenData() {
 
 absl::Status CoordServer::OpenLog() {
   for (size_t i = 0; i < options_.io_threads; ++i) {
-    io_executors_.push_back(std::make_unique<base::ThreadExecutor>(fmt::format("io-{}", i)));
+    io_loops_.push_back(std::make_unique<base::EventLoop>(fmt::format("io-{}", i)));
   }
   replica_executor_ = std::make_unique<QueueExecutor>("replica", base::SystemClock());
   apply_executor_ = std::make_unique<base::ThreadExecutor>("apply");
@@ -115,6 +116,7 @@ void CoordServer::BuildService() {
   ServiceOptions service;
   service.server_id = options_.id;
   service.watch_ring_changes_max = options_.watch_ring_changes;
+  service.super_digest = options_.super_digest;
   ScaleTimeouts(base::TimeScale(), service);
   CoordService::Dependencies deps{
       .clock = base::SystemClock(),
@@ -127,7 +129,7 @@ void CoordServer::BuildService() {
       .disk_free_bytes =
           [path = data_dir_->path()] { return base::FreeBytes(path).value_or(0); },
   };
-  for (const auto& executor : io_executors_) deps.io_executors.push_back(executor.get());
+  for (const auto& loop : io_loops_) deps.io_executors.push_back(loop.get());
   service_ = std::make_unique<CoordService>(service, std::move(deps));
 }
 
@@ -197,6 +199,7 @@ absl::Status CoordServer::Listen() {
   }
   grpc_server_ = *std::move(grpc_server);
   RETURN_IF_ERROR(ListenForPeers());
+  RETURN_IF_ERROR(ListenForZooKeeper());
   if (options_.listen_admin.has_value()) {
     auto http_server = base::HttpServer::Open(
         *options_.listen_admin,
@@ -204,6 +207,45 @@ absl::Status CoordServer::Listen() {
     if (!http_server.ok()) return base::Annotate(http_server.status(), "--listen-admin");
     http_server_ = *std::move(http_server);
   }
+  return absl::OkStatus();
+}
+
+absl::Status CoordServer::ListenForZooKeeper() {
+  if (!options_.listen_zk.has_value()) return absl::OkStatus();
+  const ServiceOptions limits;
+  zk::ServerOptions clients{.listen = *options_.listen_zk, .words = options_.zk_words};
+  clients.connections_max = limits.connections_max;
+  clients.connections_per_address_max = options_.zk_connections_per_address;
+  ScaleTimeouts(base::TimeScale(), clients);
+  const zk::ReportSettings report{
+      .clock = base::SystemClock(),
+      .server_id = options_.id,
+      .data_dir = data_dir_->File("snapshots"),
+      .log_dir = data_dir_->File("raft"),
+      .connections_per_address_max = options_.zk_connections_per_address,
+      .session_timeout_min_ms = limits.session_timeout_min_ms,
+      .session_timeout_max_ms = limits.session_timeout_max_ms,
+      .started = base::SystemClock().Monotonic()};
+  zk_context_ = std::make_unique<zk::ProtocolContext>(zk::ProtocolContext{
+      .service = *service_, .clock = base::SystemClock(), .random = base::SystemRandom});
+  zk::Server::Dependencies deps{
+      .loops = {},
+      .clock = base::SystemClock(),
+      .metrics = metrics_,
+      .make_protocol = [context = zk_context_.get()](
+                           base::Executor& loop, zk::ClientAddress address,
+                           std::shared_ptr<zk::TrafficFigures> traffic,
+                           std::function<void()> wake) -> std::shared_ptr<zk::ByteProtocol> {
+        return zk::Protocol::Create(*context, loop, std::move(address), std::move(traffic),
+                                    std::move(wake));
+      },
+      .report = [this, report](std::string_view word) {
+        return zk::ReportOf(*service_, report, word);
+      }};
+  for (const auto& loop : io_loops_) deps.loops.push_back(loop.get());
+  auto server = zk::Server::Open(std::move(clients), std::move(deps));
+  if (!server.ok()) return base::Annotate(server.status(), "--listen-zk");
+  zk_server_ = *std::move(server);
   return absl::OkStatus();
 }
 
@@ -219,11 +261,13 @@ std::vector<base::HealthCheck> CoordServer::HealthChecks() const {
 std::string CoordServer::Describe() const {
   std::optional<base::HostPort> peer = options_.listen_peer;
   if (peer.has_value()) peer->port = peer_transport_->port();
+  std::optional<base::HostPort> zookeeper;
+  if (zk_server_ != nullptr) zookeeper = zk_server_->address();
   std::optional<base::HostPort> admin;
   if (http_server_ != nullptr) admin = http_server_->address();
-  return fmt::format("id={} grpc={} peer={} zk=off admin={} data_dir={} pid={}", options_.id,
-                     grpc_server_->address().ToString(), AddressOrOff(peer), AddressOrOff(admin),
-                     options_.data_dir, getpid());
+  return fmt::format("id={} grpc={} peer={} zk={} admin={} data_dir={} pid={}", options_.id,
+                     grpc_server_->address().ToString(), AddressOrOff(peer),
+                     AddressOrOff(zookeeper), AddressOrOff(admin), options_.data_dir, getpid());
 }
 
 // Before anybody is turned away, so that the others' clients hardly notice.
@@ -253,6 +297,7 @@ void CoordServer::HandOverLeadership() {
 void CoordServer::Stop() {
   if (replica_ != nullptr && peer_transport_ != nullptr) HandOverLeadership();
   if (service_ != nullptr) service_->Stop();
+  if (zk_server_ != nullptr) zk_server_->Stop(kStopGrace * base::TimeScale());
   if (grpc_server_ != nullptr) grpc_server_->Shutdown(kStopGrace * base::TimeScale());
   http_server_.reset();
   if (replica_ != nullptr) replica_->Stop();
@@ -260,7 +305,7 @@ void CoordServer::Stop() {
   if (replica_executor_ != nullptr) replica_executor_->Stop();
   if (snapshot_executor_ != nullptr) snapshot_executor_->Stop();
   if (apply_executor_ != nullptr) apply_executor_->Stop();
-  for (const auto& executor : io_executors_) executor->Stop();
+  for (const auto& loop : io_loops_) loop->Stop();
 }
 
 }  // namespace bellwether::coord

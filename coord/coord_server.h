@@ -10,6 +10,7 @@
 #include "base/folder.h"
 #include "base/http/server.h"
 #include "base/metrics.h"
+#include "base/net/event_loop.h"
 #include "base/thread_executor.h"
 #include "coord/options.h"
 #include "coord/peer/peer_transport.h"
@@ -18,6 +19,8 @@
 #include "coord/service/coord_service.h"
 #include "coord/storage/file_snapshot_store.h"
 #include "coord/storage/rocks_log_store.h"
+#include "coord/zk/protocol.h"
+#include "coord/zk/server.h"
 
 namespace bellwether::coord {
 
@@ -50,6 +53,7 @@ class CoordServer {
   void BuildService();
   absl::Status Listen();
   absl::Status ListenForPeers();
+  absl::Status ListenForZooKeeper();
   void BuildReplica();
   void HandOverLeadership();
   void Stop();
@@ -63,7 +67,7 @@ class CoordServer {
   // In the order of construction; each may use those above it.
   base::Metrics metrics_;
   std::unique_ptr<base::DataDir> data_dir_;
-  std::vector<std::unique_ptr<base::ThreadExecutor>> io_executors_;
+  std::vector<std::unique_ptr<base::EventLoop>> io_loops_;
   std::unique_ptr<QueueExecutor> replica_executor_;
   std::unique_ptr<base::ThreadExecutor> apply_executor_;
   std::unique_ptr<base::ThreadExecutor> snapshot_executor_;
@@ -74,6 +78,8 @@ class CoordServer {
   std::unique_ptr<PeerTransport> peer_transport_;
   std::unique_ptr<CoordService> service_;
   std::unique_ptr<GrpcServer> grpc_server_;
+  std::unique_ptr<zk::ProtocolContext> zk_context_;
+  std::unique_ptr<zk::Server> zk_server_;
   std::unique_ptr<base::HttpServer> http_server_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<ReplicatedLog> replicated_log_;

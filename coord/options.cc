@@ -91,6 +91,7 @@ absl::Status Check(CoordServerOptions& options) {
 absl::Status CheckAddresses(const CoordServerOptions& options) {
   RETURN_IF_ERROR(CheckPlaintext("listen", options.listen, options.allow_plaintext));
   RETURN_IF_ERROR(CheckPlaintext("listen-peer", options.listen_peer, options.allow_plaintext));
+  RETURN_IF_ERROR(CheckPlaintext("listen-zk", options.listen_zk, options.allow_plaintext));
   return CheckPlaintext("listen-admin", options.listen_admin, options.allow_plaintext);
 }
 
@@ -98,6 +99,13 @@ absl::StatusOr<absl::Duration> ParseElectionTimeout(const std::string& text) {
   ASSIGN_OR_RETURN(const absl::Duration timeout, base::ParseDuration(text));
   if (timeout >= absl::Milliseconds(50) && timeout <= absl::Minutes(1)) return timeout;
   return absl::InvalidArgumentError(fmt::format("\"{}\" is not within 50ms to 1m", text));
+}
+
+// What `addauth digest` proves to be, as ZooKeeper's own option for it is written.
+absl::StatusOr<std::string> ParseSuperDigest(const std::string& text) {
+  if (text.empty() || text.find(':') != std::string::npos) return text;
+  return absl::InvalidArgumentError(
+      "it is not USER:DIGEST, where DIGEST is the base64 text of the SHA-1 of USER:PASSWORD");
 }
 
 int64_t DefaultIoThreads() { return std::clamp<int64_t>(sysconf(_SC_NPROCESSORS_ONLN), 1, 4); }
@@ -118,6 +126,8 @@ void AddOptions(OptionTable& table, CoordServerOptions& options) {
                 Keep(options.listen, base::ParseHostPort));
   table.AddText("listen-peer", "HOST:PORT", "where peers connect (default: the own --peer entry)",
                 "", KeepAddressOrOff(options.listen_peer));
+  table.AddText("listen-zk", "HOST:PORT|off", "where ZooKeeper's clients connect",
+                "127.0.0.1:2181", KeepAddressOrOff(options.listen_zk));
   table.AddText("listen-admin", "HOST:PORT|off", "metrics and health over HTTP", "127.0.0.1:2190",
                 KeepAddressOrOff(options.listen_admin));
   table.AddText("advertise", "HOST:PORT", "the address that clients are told (default: --listen)",
@@ -127,6 +137,16 @@ void AddOptions(OptionTable& table, CoordServerOptions& options) {
   table.AddText("io-threads", "N", "threads that work for clients",
                 std::to_string(DefaultIoThreads()),
                 KeepInteger(options.io_threads, 1, kIoThreadsMax));
+  table.AddText("zk-4lw", "WORD,...|*", "ZooKeeper's four-letter words that are answered",
+                "srvr,isro", Keep(options.zk_words, [](const std::string& text) {
+                  return zk::WordList::Parse(text);
+                }));
+  table.AddText("zk-connections-per-address", "N",
+                "connections of ZooKeeper's clients per IP address; 0: no limit", "60",
+                KeepInteger(options.zk_connections_per_address, 0, 1'000'000));
+  table.AddText("superdigest", "USER:DIGEST",
+                "who passes all ACLs: a user of ZooKeeper's digest scheme", "",
+                Keep(options.super_digest, ParseSuperDigest));
   table.AddText("watch-ring-changes", "N", "newest changes that watches can resume from", "100000",
                 KeepInteger(options.watch_ring_changes, 1, 100'000'000));
   table.AddText("snapshot-entries", "N", "log entries after which a snapshot is taken", "100000",

@@ -10,6 +10,7 @@
 #include "base/options/option_table.h"
 #include "base/parse.h"
 #include "coord/replica/transport.h"
+#include "coord/zk/four_letter_words.h"
 
 namespace bellwether::coord {
 
@@ -21,9 +22,13 @@ struct CoordServerOptions {
   base::HostPort listen;
   std::optional<base::HostPort> listen_peer;   // none: a single server without peers
   std::optional<base::HostPort> listen_admin;  // none: off
+  std::optional<base::HostPort> listen_zk;     // none: off
   std::string advertise;                       // empty: where it listens
   absl::Duration election_timeout;
   size_t io_threads = 1;
+  zk::WordList zk_words;
+  size_t zk_connections_per_address = 0;  // 0: no limit
+  std::string super_digest;               // "user:base64"; empty: there is no superuser
   size_t watch_ring_changes = 0;
   uint64_t snapshot_entries = 0;
   std::string log_level;

@@ -29,4 +29,10 @@ void ScaleTimeouts(double scale, PeerTransportOptions& options) {
 
 void ScaleTimeouts(double scale, GrpcServerOptions& options) { options.take_piece_max *= scale; }
 
+void ScaleTimeouts(double scale, zk::ServerOptions& options) {
+  options.timeouts.handshake *= scale;
+  options.timeouts.stall *= scale;
+  options.timeouts.linger *= scale;
+}
+
 }  // namespace bellwether::coord

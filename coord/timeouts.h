@@ -4,6 +4,7 @@
 #include "coord/replica/replica.h"
 #include "coord/rpc/grpc_server.h"
 #include "coord/service/options.h"
+#include "coord/zk/server.h"
 
 namespace bellwether::coord {
 
@@ -15,5 +16,6 @@ void ScaleTimeouts(double scale, ServiceOptions& options);
 void ScaleTimeouts(double scale, ReplicaOptions& options);
 void ScaleTimeouts(double scale, PeerTransportOptions& options);
 void ScaleTimeouts(double scale, GrpcServerOptions& options);
+void ScaleTimeouts(double scale, zk::ServerOptions& options);
 
 }  // namespace bellwether::coord

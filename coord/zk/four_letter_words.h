@@ -63,7 +63,7 @@ struct ServerReport {
   std::string os_version;
 
   // conf, dirs.
-  uint16_t port = 0;
+  uint16_t port = 0;  // the listener's
   std::string data_dir;      // snapshots
   std::string log_dir;
   uint64_t data_dir_bytes = 0;

@@ -1,5 +1,6 @@
 #include "coord/zk/server.h"
 
+#include <atomic>
 #include <map>
 #include <string>
 
@@ -44,6 +45,9 @@ class Server::Common {
   const ServerOptions& options() const { return options_; }
   const Dependencies& deps() const { return deps_; }
   base::Counter& refused_in_all() { return refused_in_all_; }
+
+  void SetPort(uint16_t port) { port_ = port; }
+  uint16_t port() const { return port_; }
 
   // False, and counted, when there are too many from the address.
   bool Admit(const std::string& ip) {
@@ -103,6 +107,7 @@ class Server::Common {
   base::Counter& late_handshake_;
   base::Counter& late_output_;
   base::Gauge& connections_;
+  std::atomic<uint16_t> port_ = 0;
 
   base::Mutex mutex_;
   base::CondVar empty_;
@@ -214,7 +219,9 @@ class Server::ClientLoop : public ClientSocket::Host,
     clients.insert(clients.end(), report.clients.begin(), report.clients.end());
     gathering.clients.traffic.Merge(report.traffic);
     if (--gathering.loops_left > 0) return;
-    done(AnswerTo(word, common_->deps().report(word), gathering.clients));
+    ServerReport server = common_->deps().report(word);
+    server.port = common_->port();
+    done(AnswerTo(word, server, gathering.clients));
   }
 
   const std::shared_ptr<Common> common_;
@@ -265,6 +272,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(ServerOptions options, Depe
                    base::Listener::Open(common->options().listen, common->deps().loops,
                                         common->options().connections_max,
                                         common->refused_in_all(), accept));
+  common->SetPort(server->address().port);
   return server;
 }
 

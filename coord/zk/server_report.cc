@@ -52,12 +52,12 @@ void FillEnvironment(ServerReport& report) {
   report.os_version = name.release;
 }
 
-void FillReplica(const ServiceStatus& status, ServerReport& report) {
+void FillReplica(const ServiceStatus& status, ServerId own, ServerReport& report) {
   report.serves =
       status.not_ready_reason.empty() && status.feature_level >= kFeatureLevelMin;
   for (const ReplicaStatus::Peer& peer : status.replica.servers) {
     if (peer.voter) ++report.voters;
-    if (peer.connected) ++report.connected_servers;
+    if (peer.connected && peer.address.id != own) ++report.connected_servers;
   }
   if (status.replica.servers.size() <= 1) {
     report.mode = "standalone";
@@ -100,7 +100,6 @@ void FillWatches(const ZnodeWatches& watches, std::string_view word, ServerRepor
 
 void FillSettings(const ReportSettings& settings, std::string_view word, ServerReport& report) {
   report.uptime = settings.clock.Monotonic() - settings.started;
-  report.port = settings.port;
   report.data_dir = settings.data_dir;
   report.log_dir = settings.log_dir;
   report.connections_per_address_max = settings.connections_per_address_max;
@@ -124,7 +123,7 @@ ServerReport ReportOf(const CoordService& service, const ReportSettings& setting
   ServerReport report;
   report.version = VersionForZooKeeperClients();
   FillSettings(settings, word, report);
-  FillReplica(service.Status(), report);
+  FillReplica(service.Status(), ServerId(settings.server_id), report);
   FillWatches(service.znode_watches(), word, report);
   const tree::StateView state = service.View();
   report.zxid = state.zxid();

@@ -15,7 +15,6 @@ namespace bellwether::coord::zk {
 struct ReportSettings {
   base::Clock& clock;
   uint32_t server_id = 0;
-  uint16_t port = 0;
   std::string data_dir;
   std::string log_dir;
   size_t connections_per_address_max = 0;
