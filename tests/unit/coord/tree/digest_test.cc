@@ -60,6 +60,13 @@ TEST(Digest, ChangesWithEveryPartOfTheState) {
   expect_new("ensemble id");
   machine.Apply({}, SetFeatureLevel{2});
   expect_new("feature level");
+  machine.Apply({}, SetFeatureLevel{kFeatureLevelAcls});
+  expect_new("system znodes");
+  machine.Do(SetAcl{"/a", OpenAcl(), kAnyVersion});
+  expect_new("the number of an ACL's changes");
+  Create container{"/c", {}, CreateMode::kContainer};
+  machine.Do(container);
+  expect_new("container");
   machine.Remove("/a");
   expect_new("delete");
   machine.Do(CloseSession{});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -133,6 +134,98 @@ TEST(StateView, KeepsWhatIsChangedAndDeletedAfterIt) {
   EXPECT_EQ(view.znode_count(), 4u);
   EXPECT_EQ(machine.state.znode_count(), 1u);
   EXPECT_EQ(machine.state.session_count(), 0u);
+}
+
+void InsertChild(Tree& tree, std::string_view parent, std::string_view name,
+                 std::optional<int64_t> ttl_ms = std::nullopt) {
+  const int32_t counter = tree.Find(parent)->create_counter;
+  tree.Insert(parent, name, CowPtr<Znode>(new Znode()), {Zxid(1), counter + 1}, ttl_ms);
+}
+
+StateView ViewOf(const Tree& tree) { return StateView(tree, {}, Zxid(1), 0, {}, 3); }
+
+TEST(StateView, KeepsAclsAndTtlsThatAreChangedAfterIt) {
+  Tree tree;
+  InsertChild(tree, "/", "a", 70);
+  tree.SetAccess("/a", tree.MakeAccess({{kRead, "world", "anyone"}}, 1));
+  const StateView view = ViewOf(tree);
+  const uint64_t digest = view.digest();
+  tree.SetAccess("/a", tree.MakeAccess({{kAdmin, "digest", "user:hash"}}, 2));
+  tree.RemoveDescendants("/", {});
+  tree.SetAccess("/", tree.MakeAccess({}, 1));
+  InsertChild(tree, "/", "a", 0);
+
+  EXPECT_EQ(view.GetAcl("/a")->acl, (Acl{{kRead, "world", "anyone"}}));
+  EXPECT_EQ(view.GetAcl("/a")->stat.aversion, 1);
+  EXPECT_EQ(view.GetAcl("/")->acl, OpenAcl());
+  EXPECT_EQ(view.TtlOf("/a"), 70);
+  EXPECT_EQ(view.RecomputeDigest(), digest);
+  EXPECT_EQ(tree.TtlOf("/a"), 0);
+}
+
+TEST(StateView, GivesAcls) {
+  Tree tree;
+  InsertChild(tree, "/", "a");
+  tree.SetAccess("/a", tree.MakeAccess({{kRead, "world", "anyone"}}, 5));
+  const StateView view = ViewOf(tree);
+  EXPECT_EQ(view.GetAcl("/a")->stat, view.Exists("/a"));
+  EXPECT_EQ(view.AccessOf("/a")->aversion, 5);
+  EXPECT_EQ(view.GetAcl("/")->acl, OpenAcl());
+  EXPECT_FALSE(view.AccessOf("/"));
+  EXPECT_FALSE(view.AccessOf("/missing"));
+  EXPECT_FALSE(view.GetAcl("/missing").has_value());
+  EXPECT_EQ(view.FindZnode("/a")->access.get(), view.AccessOf("/a").get());
+}
+
+TEST(StateView, CountsDescendants) {
+  Tree tree;
+  for (const char* name : {"a", "a-", "b"}) InsertChild(tree, "/", name);
+  InsertChild(tree, "/a", "b");
+  InsertChild(tree, "/a/b", "c");
+  const StateView view = ViewOf(tree);
+  EXPECT_EQ(view.DescendantCount("/"), 5u);
+  EXPECT_EQ(view.DescendantCount("/a"), 2u);
+  EXPECT_EQ(view.DescendantCount("/a-"), 0u);
+  EXPECT_EQ(view.DescendantCount("/missing"), std::nullopt);
+  EXPECT_EQ(view.DescendantCount("a"), std::nullopt);
+}
+
+// Z17.
+TEST(StateView, FindsWhatExpiresInPages) {
+  Tree tree;
+  InsertChild(tree, "/", "never-used", 0);
+  InsertChild(tree, "/", "plain");
+  for (const char* name : {"a", "b", "b-", "c", "d"}) InsertChild(tree, "/", name, 10);
+  InsertChild(tree, "/", "used", 0);
+  InsertChild(tree, "/used", "gone");
+  tree.Remove("/used", "gone", Tree::ParentFieldsOf(*tree.Find("/used")));
+  InsertChild(tree, "/b", "child");
+  tree.SetContent("/c", {{}, Zxid(2), 100, 1});
+  const StateView view = ViewOf(tree);
+  const auto all = [&view](size_t paths_max, size_t visits_max, int64_t now_ms) {
+    std::vector<std::string> paths;
+    std::string after;
+    do {
+      const StateView::ExpiredPage page =
+          view.ExpirableAfter(after, paths_max, visits_max, now_ms);
+      EXPECT_LE(page.paths.size(), std::min(paths_max, visits_max));
+      paths.insert(paths.end(), page.paths.begin(), page.paths.end());
+      after = page.resume_after;
+    } while (!after.empty());
+    return paths;
+  };
+  const std::vector<std::string> at_50 = {"/a", "/b-", "/d", "/used"};
+  const std::vector<std::string> at_111 = {"/a", "/b-", "/c", "/d", "/used"};
+  for (size_t limit = 1; limit < 10; ++limit) {
+    EXPECT_EQ(all(limit, 100, 50), at_50) << limit;
+    EXPECT_EQ(all(100, limit, 50), at_50) << limit;
+    EXPECT_EQ(all(limit, limit, 111), at_111) << limit;
+  }
+  EXPECT_EQ(all(9, 9, 0), (std::vector<std::string>{"/used"}));
+  EXPECT_EQ(view.ExpirableAfter("/b!", 9, 9, 50).paths,
+            (std::vector<std::string>{"/b-", "/d", "/used"}));
+  EXPECT_EQ(view.expirable_count(), 7u);
+  EXPECT_TRUE(ViewOf(Tree()).ExpirableAfter("", 1, 1, 50).paths.empty());
 }
 
 TEST(StateView, OutlivesItsStateMachine) {

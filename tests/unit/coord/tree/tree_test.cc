@@ -1,5 +1,8 @@
 #include "coord/tree/tree.h"
 
+#include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,12 +56,16 @@ TEST(Znode, ACopySharesAndThenKeepsWhatItHad) {
   Znode parent;
   parent.version = 3;
   parent.data = SharedBytes::Copy("data");
+  parent.access = AclPtr(new Access{{}, 4, RefCount()});
+  parent.SetExpirable();
   parent.mutable_children().Insert(CompactString("a"), CowPtr<Znode>(new Znode()));
   const Znode copy(parent);
   EXPECT_EQ(copy.Child("a"), parent.Child("a"));
   parent.mutable_children().Remove("a");
   EXPECT_EQ(copy.num_children(), 1u);
   EXPECT_EQ(copy.version, 3);
+  EXPECT_EQ(copy.access.get(), parent.access.get());
+  EXPECT_TRUE(copy.is_expirable());
   EXPECT_EQ(copy.data.view(), "data");
 
   Znode ephemeral;
@@ -86,6 +93,119 @@ TEST(Tree, CountsDataBytes) {
   EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
 }
 
+const Acl kReadOnly = {{kRead, "world", "anyone"}};
+
+TEST(Tree, CountsAccessesAndKeepsTheDigest) {
+  Tree tree;
+  InsertChild(tree, "/", "a");
+  const uint64_t open = tree.digest();
+  EXPECT_EQ(tree.acl_bytes(), 0u);
+
+  const AclPtr access = tree.MakeAccess(kReadOnly, 1);
+  EXPECT_EQ(tree.SetAccess("/a", access).ToStat().aversion, 1);
+  const uint64_t read_only = tree.digest();
+  EXPECT_NE(read_only, open);
+  EXPECT_EQ(read_only, tree.RecomputeDigest());
+  EXPECT_EQ(tree.acl_bytes(), AclBytes(kReadOnly));
+  tree.SetContent("/a", {SharedBytes::Copy("1"), Zxid(3), 0, 2});
+  EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
+
+  CowPtr<Znode> child(new Znode());
+  child.Owned().access = access;
+  tree.Insert("/a", "b", std::move(child), {Zxid(4), 1});
+  EXPECT_EQ(tree.acl_bytes(), 2 * AclBytes(kReadOnly));
+  EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
+  const Tree::Removed removed = tree.Remove("/a", "b", {});
+  EXPECT_EQ(removed.znode->access.get(), access.get());
+  EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
+  tree.RemoveDescendants("/", {});
+  EXPECT_EQ(tree.acl_bytes(), 0u);
+  EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
+}
+
+// What an ACL says counts, not which object says it.
+TEST(Tree, DigestTellsAccessesApart) {
+  std::set<uint64_t> digests;
+  const std::vector<std::pair<Acl, int32_t>> accesses = {
+      {OpenAcl(), 0},
+      {OpenAcl(), 1},
+      {{}, 0},
+      {kReadOnly, 0},
+      {kReadOnly, -1},
+      {{{kRead, "worlda", "nyone"}}, 0},
+      {{{kRead, "world", "anyone"}, {kRead, "world", "anyone"}}, 0}};
+  for (const auto& [acl, aversion] : accesses) {
+    Tree one;
+    Tree other;
+    one.SetAccess("/", one.MakeAccess(acl, aversion));
+    other.SetAccess("/", other.MakeAccess(acl, aversion));
+    EXPECT_EQ(one.digest(), other.digest());
+    digests.insert(one.digest());
+  }
+  EXPECT_EQ(digests.size(), accesses.size());
+  EXPECT_TRUE(digests.contains(Tree().digest()));  // the first
+}
+
+TEST(Tree, KeepsTtlsWithTheirZnodes) {
+  Tree tree;
+  const uint64_t empty = tree.digest();
+  tree.Insert("/", "c", CowPtr<Znode>(new Znode()), {Zxid(1), 1}, 0);
+  tree.Insert("/c", "t", CowPtr<Znode>(new Znode()), {Zxid(2), 1}, 500);
+  InsertChild(tree, "/c", "plain");
+  EXPECT_EQ(tree.TtlOf("/c"), 0);
+  EXPECT_EQ(tree.TtlOf("/c/t"), 500);
+  EXPECT_EQ(tree.TtlOf("/c/plain"), std::nullopt);
+  EXPECT_EQ(tree.TtlOf("/"), std::nullopt);
+  EXPECT_TRUE(tree.Find("/c/t")->is_expirable());
+  EXPECT_EQ(tree.Find("/c/t")->ToStat().ephemeral_owner, SessionId());  // Z6
+  EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
+
+  const uint64_t before = tree.digest();
+  const Tree::ParentFields fields = Tree::ParentFieldsOf(*tree.Find("/c"));
+  {
+    Tree::Removed removed = tree.Remove("/c", "t", fields);
+    EXPECT_EQ(removed.ttl_ms, 500);
+    EXPECT_EQ(tree.TtlOf("/c/t"), std::nullopt);
+    EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
+    tree.Insert("/c", "t", std::move(removed.znode), fields, removed.ttl_ms);
+  }
+  EXPECT_EQ(tree.digest(), before);
+  tree.RemoveDescendants("/", {});
+  EXPECT_TRUE(tree.expirables().empty());
+  EXPECT_EQ(tree.digest(), empty);
+}
+
+TEST(Tree, DigestTellsTtlsApart) {
+  std::set<uint64_t> digests;
+  for (const std::optional<int64_t> ttl_ms : {std::optional<int64_t>(), {0}, {1}, {kTtlMsMax}}) {
+    Tree tree;
+    tree.Insert("/", "a", CowPtr<Znode>(new Znode()), {Zxid(1), 1}, ttl_ms);
+    digests.insert(tree.digest());
+  }
+  EXPECT_EQ(digests.size(), 4u);
+}
+
+// Z17.
+TEST(Znode, ExpiresByItsKind) {
+  Znode znode;
+  znode.mtime_ms = 1000;
+  EXPECT_FALSE(IsExpired(znode, 5, 1005));
+  EXPECT_TRUE(IsExpired(znode, 5, 1006));
+  EXPECT_FALSE(IsExpired(znode, 5, 0));
+  EXPECT_FALSE(IsExpired(znode, 0, 2000));
+  znode.create_counter = 1;
+  EXPECT_TRUE(IsExpired(znode, 0, 0));
+  znode.create_counter = -1;  // wrapped
+  EXPECT_TRUE(IsExpired(znode, 0, 0));
+  znode.mutable_children().Insert(CompactString("a"), CowPtr<Znode>(new Znode()));
+  EXPECT_FALSE(IsExpired(znode, 0, 2000));
+  EXPECT_FALSE(IsExpired(znode, 5, 2000));
+
+  Znode ancient;
+  ancient.mtime_ms = INT64_MIN;
+  EXPECT_TRUE(IsExpired(ancient, 5, INT64_MAX));
+}
+
 TEST(Edit, DeletesSubtreesUpToABound) {
   Tree tree;
   Sessions sessions;
@@ -94,7 +214,9 @@ TEST(Edit, DeletesSubtreesUpToABound) {
   for (size_t i = 0; i < kRecursiveDeleteZnodesMax; ++i) {
     InsertChild(tree, "/top", std::to_string(i));
   }
-  Edit edit({SessionId(), Zxid(2), 0}, Edit::Undo::kNone, tree, sessions, changes);
+  const Identities nobody;
+  Edit edit({SessionId(), Zxid(2), 0, kFeatureLevelFirst, nobody}, Edit::Undo::kNone, tree,
+            sessions, changes);
   uint32_t deleted = 0;
   EXPECT_EQ(edit.DeleteSubtree("/top", deleted), ResultCode::kTooLarge);
   EXPECT_EQ(deleted, 0u);
