@@ -86,7 +86,14 @@ std::vector<std::pair<std::string, tree::Command>> Commands() {
       tree::Create{"/a/s-", tree::SharedBytes(), tree::CreateMode::kEphemeralSequential},
       tree::SetData{"/a", tree::SharedBytes::Copy("two"), tree::kAnyVersion},
       tree::Delete{"/a/b", 0}};
-  return {
+  const tree::Acl acl = {{tree::kAllPermissions, "auth", ""}, {tree::kRead, "ip", "10.0.0.0/8"}};
+  tree::Create container{"/c", tree::SharedBytes(), tree::CreateMode::kContainer};
+  tree::Create with_ttl{"/c/t", tree::SharedBytes(), tree::CreateMode::kPersistentWithTtl};
+  with_ttl.acl = acl;
+  with_ttl.ttl_ms = 500;
+  tree::Transaction checked;
+  checked.operations = {tree::Check{"/c", 0}, with_ttl};
+  std::vector<std::pair<std::string, tree::Command>> commands = {
       {"create_session", CommandOf(0, session)},
       {"create", CommandOf(1, tree::Create{"/a", tree::SharedBytes::Copy("data")})},
       {"create_null", CommandOf(2, tree::Create{"/a/b", tree::SharedBytes()})},
@@ -94,12 +101,24 @@ std::vector<std::pair<std::string, tree::Command>> Commands() {
       {"transaction", CommandOf(4, transaction)},
       {"delete", CommandOf(5, tree::Delete{"/missing", 3})},
       {"delete_recursive", CommandOf(6, tree::DeleteRecursive{"/a"})},
+      {"feature_level", CommandOf(0, tree::SetFeatureLevel{tree::kFeatureLevelAcls})},
+      {"container", CommandOf(7, container)},
+      {"check", CommandOf(8, checked)},
+      {"set_acl", CommandOf(9, tree::SetAcl{"/c", acl, 0})},
+      {"delete_expired", CommandOf(0, tree::DeleteExpired{"/c/t"})},
       {"attach", CommandOf(0, tree::AttachSession{tree::SessionId(uint64_t{1} << 56 | 1), {}, 5})},
       {"expire", CommandOf(0, tree::ExpireSession{tree::SessionId(uint64_t{1} << 56 | 1),
                                                   tree::SessionGeneration(1)})},
-      {"close", CommandOf(7, tree::CloseSession{})},
       {"ensemble", CommandOf(0, tree::SetEnsembleId{kFolder})},
+      {"close", CommandOf(10, tree::CloseSession{})},
   };
+  for (auto& [name, command] : commands) {
+    const bool is_of_client = command.session != tree::SessionId();
+    if (is_of_client && FeatureLevelOf(command) >= tree::kFeatureLevelAcls) {
+      command.identities = {{"ip", "10.1.2.3"}, {"digest", "user:hash"}};
+    }
+  }
+  return commands;
 }
 
 void WriteCommands(const Seeds& seeds) {
@@ -131,6 +150,7 @@ void WriteStates(const Seeds& seeds) {
   for (const auto& [name, command] : Commands()) {
     machine.Apply(command, {1000});
     if (name == "transaction") write("small");
+    if (name == "set_acl") write("acls");
   }
 }
 
