@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/check.h"
 #include "base/random.h"
 #include "coord/tree/quotas.h"
 #include "coord/tree/state_machine.h"
@@ -37,7 +38,10 @@ class AccessCommands {
       return command;
     }
     if (kind < 6) {
-      command.operation = DeleteExpired{AnyPath()};
+      // Mostly one that the leader would propose.
+      auto expired = state.ExpirableAfter("", 5, 100, time_ms_).paths;
+      expired.push_back(AnyPath());
+      command.operation = DeleteExpired{expired[random_.Below(expired.size())]};
       return command;
     }
     command.session = sessions[random_.Below(sessions.size())];
@@ -50,7 +54,7 @@ class AccessCommands {
   }
 
   int64_t NextTime() {
-    time_ms_ += random_.Between(0, 10);
+    time_ms_ += random_.Between(0, 30);
     return time_ms_;
   }
 
@@ -103,8 +107,8 @@ class AccessCommands {
 
   SharedBytes AnyData(const std::string& path) {
     if (path.ends_with("zookeeper_limits") && random_.Chance(0.9)) {
-      return Data(fmt::format("countHardLimit={},byteHardLimit={}", random_.Between(3, 9),
-                              random_.Between(10, 60)));
+      return Data(fmt::format("countHardLimit={},byteHardLimit={}", random_.Between(1, 4),
+                              random_.Between(5, 20)));
     }
     if (path.ends_with("zookeeper_stats") && random_.Chance(0.9)) {
       return Data(fmt::format("count={}", random_.Below(5)));
@@ -164,10 +168,20 @@ class AccessCommands {
   int64_t time_ms_ = 1000;
 };
 
-void Raise(StateMachine& state) {
+// There are ACLs, and /a has a quota.
+void Begin(StateMachine& state) {
   Command command;
   command.operation = SetFeatureLevel{kFeatureLevelAcls};
   state.Apply(command, {0});
+  command.operation = CreateSession{base::Uuid(2, 2), Password(2), 1000, 1};
+  const SessionGrant grant = *state.Apply(command, {0}).result.session;
+  Transaction quota;
+  quota.operations = {Create{"/zookeeper/quota/a"},
+                      Create{"/zookeeper/quota/a/zookeeper_limits",
+                             Data("countHardLimit=3,byteHardLimit=15")},
+                      Create{UsagePath("/a"), Data("")}};
+  command = {grant.session, grant.generation, CommandSequence(1), {}, quota, {}};
+  CHECK(state.Apply(command, {0}).result.code == ResultCode::kOk);
 }
 
 std::vector<std::string> EphemeralsOf(const StateView& state) {
@@ -200,7 +214,7 @@ class AccessSeeded : public testing::TestWithParam<uint64_t> {};
 TEST_P(AccessSeeded, FailureLeavesTheTreeAsItWas) {
   AccessCommands commands(GetParam());
   OpenMachine state;
-  Raise(state);
+  Begin(state);
   for (int i = 0; i < kCommands; ++i) {
     const Command command = commands.Next(state);
     SCOPED_TRACE(fmt::format("seed {} command {} operation {}", GetParam(), i,
@@ -218,8 +232,8 @@ TEST_P(AccessSeeded, TwoInstancesAgreeEvenThroughTheCodec) {
   AccessCommands commands(GetParam());
   StateMachine one;
   StateMachine two;
-  Raise(one);
-  Raise(two);
+  Begin(one);
+  Begin(two);
   for (int i = 0; i < kCommands; ++i) {
     const Command command = commands.Next(one);
     const int64_t time_ms = commands.NextTime();
@@ -241,7 +255,7 @@ TEST_P(AccessSeeded, TwoInstancesAgreeEvenThroughTheCodec) {
 TEST_P(AccessSeeded, ViewsDoNotSeeLaterChanges) {
   AccessCommands commands(GetParam());
   StateMachine state;
-  Raise(state);
+  Begin(state);
   std::vector<std::pair<StateView, uint64_t>> views;
   for (int i = 0; i < kCommands; ++i) {
     state.Apply(commands.Next(state), {commands.NextTime()});
@@ -255,17 +269,7 @@ TEST_P(AccessSeeded, UsageIsWhatIsThere) {
   AccessCommands commands(GetParam());
   commands.changes_quotas = false;
   OpenMachine state;
-  Raise(state);
-  Command first;
-  first.operation = CreateSession{base::Uuid(2, 2), Password(2), 1000, 1};
-  const SessionGrant grant = *state.Apply(first, {0}).result.session;
-  Transaction quota;
-  quota.operations = {Create{"/zookeeper/quota/a"},
-                      Create{"/zookeeper/quota/a/zookeeper_limits",
-                             Data("countHardLimit=6,byteHardLimit=40")},
-                      Create{UsagePath("/a"), Data("")}};
-  Command second{grant.session, grant.generation, CommandSequence(1), {}, quota, {}};
-  ASSERT_EQ(state.Apply(second, {0}).result.code, ResultCode::kOk);
+  Begin(state);
   for (int i = 0; i < kCommands; ++i) {
     state.Apply(commands.Next(state), {commands.NextTime()});
     size_t countable = kQuotaCountedZnodesMax;
@@ -283,7 +287,7 @@ TEST(AccessCommandsTest, ReachEveryOutcome) {
   for (uint64_t seed = 1; seed < 31; ++seed) {
     AccessCommands commands(seed);
     StateMachine state;
-    Raise(state);
+    Begin(state);
     for (int i = 0; i < kCommands; ++i) {
       const Command command = commands.Next(state);
       const ResultCode code = state.Apply(command, {commands.NextTime()}).result.code;
