@@ -23,7 +23,7 @@ namespace {
 
 constexpr absl::Duration kReadyTimeout = absl::Seconds(30);
 constexpr absl::Duration kStopTimeout = absl::Seconds(20);
-constexpr int kPortsPerServer = 3;
+constexpr int kPortsPerServer = 4;
 constexpr int kPortBlocksMax = 5;
 
 bool PortIsFree(uint16_t port) {
@@ -63,7 +63,10 @@ std::vector<DevServer> Servers(int coords, int brokers, uint16_t first_port) {
     DevServer server{.name = fmt::format("{}-{}", kind, id), .kind = kind, .id = id};
     server.grpc = Local(port);
     server.admin = Local(port + 1);
-    if (kind == "coord") server.peer = Local(port + 2);
+    if (kind == "coord") {
+      server.peer = Local(port + 2);
+      server.zk = Local(port + 3);
+    }
     servers.push_back(std::move(server));
     port += kPortsPerServer;
   };
@@ -104,6 +107,7 @@ absl::StatusOr<DevCluster> DevCluster::Load(const std::string& dir) {
     server.name = fmt::format("{}-{}", server.kind, server.id);
     server.admin = item["admin"];
     if (item.value("peer", nlohmann::json()).is_string()) server.peer = item["peer"];
+    if (item.value("zk", nlohmann::json()).is_string()) server.zk = item["zk"];
     cluster.servers_.push_back(std::move(server));
   }
   return cluster;
@@ -162,13 +166,17 @@ absl::Status DevCluster::MoveToOtherPorts() {
 }
 
 absl::Status DevCluster::Save() const {
+  const auto text_or_null = [](const std::optional<std::string>& text) {
+    return text.has_value() ? nlohmann::ordered_json(*text) : nlohmann::ordered_json(nullptr);
+  };
   nlohmann::ordered_json json = {{"format", 1}, {"servers", nlohmann::ordered_json::array()}};
   for (const DevServer& server : servers_) {
     RETURN_IF_ERROR(base::CreateFolder(FolderOf(server)));
     nlohmann::ordered_json item = {{"kind", server.kind}, {"id", server.id}};
     item["grpc"] = server.grpc;
     item["admin"] = server.admin;
-    item["peer"] = server.peer.has_value() ? nlohmann::ordered_json(*server.peer) : nullptr;
+    item["peer"] = text_or_null(server.peer);
+    item["zk"] = text_or_null(server.zk);
     json["servers"].push_back(std::move(item));
   }
   RETURN_IF_ERROR(base::WriteFileDurably(
@@ -218,6 +226,7 @@ std::vector<std::string> DevCluster::CommandOf(const DevServer& server) const {
     command.insert(command.end(), {"--coord", Addresses("coord")});
     return command;
   }
+  command.insert(command.end(), {"--listen-zk", server.zk.value_or("off")});
   for (const DevServer& other : servers_) {
     if (other.kind != "coord") continue;
     command.insert(command.end(), {"--peer", fmt::format("{}={}", other.id, *other.peer)});

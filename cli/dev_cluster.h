@@ -17,6 +17,7 @@ struct DevServer {
   int id = 0;
   std::string grpc;                 // "127.0.0.1:PORT"
   std::optional<std::string> peer;  // coord only
+  std::optional<std::string> zk;    // likewise; none in a cluster from before there was one
   std::string admin;
 
   friend bool operator==(const DevServer&, const DevServer&) = default;

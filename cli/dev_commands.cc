@@ -34,7 +34,7 @@ nlohmann::ordered_json Describe(const DevCluster& cluster, const DevServer& serv
   json["state"] = pid.has_value() ? "running" : "stopped";
   json["grpc"] = server.grpc;
   json["peer"] = text_or_null(server.peer);
-  json["zk"] = nullptr;
+  json["zk"] = text_or_null(server.zk);
   json["kafka"] = nullptr;
   json["admin"] = server.admin;
   json["data_dir"] = cluster.DataDir(server);

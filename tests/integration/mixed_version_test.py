@@ -39,13 +39,23 @@ def must(*words, cwd=ROOT):
     check(done.returncode == 0, f"`{' '.join(map(str, words))}`:\n{done.stdout[-4000:]}")
 
 
-def programs_with(server, folder):
+# In a shell: leaves out of its words a flag that earlier servers don't know, and its value.
+WITHOUT_ZK = """for word do
+  shift
+  case "$previous" in --listen-zk) word=; esac
+  case "$word" in ""|--listen-zk) ;; *) set -- "$@" "$word" ;; esac
+  previous=${word:-none}
+done
+"""
+
+
+def programs_with(server, folder, prelude=""):
     """`folder` with today's bell, so that `bell dev` starts what is beside it: this bell-coord, with few
-    entries to a snapshot."""
+    entries to a snapshot; before it `prelude`, in a shell that has its words."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy2(BIN / "bell", folder / "bell")
     script = folder / "bell-coord"
-    script.write_text(f"#!/bin/sh\n"
+    script.write_text(f"#!/bin/sh\n{prelude}"
                       f'exec {shlex.quote(str(server))} "$@" --snapshot-entries {SNAPSHOT_ENTRIES}\n')
     script.chmod(0o755)
     return folder
@@ -162,7 +172,7 @@ def roll(cluster, load, programs, direction):
 
 def main():
     folder = BIN.parent / "mixed_version"
-    earlier = programs_with(earlier_server(), folder / "earlier")
+    earlier = programs_with(earlier_server(), folder / "earlier", WITHOUT_ZK)
     today = programs_with(BIN / "bell-coord", folder / "today")
     with MixedCluster(earlier) as cluster, Load(cluster.environment["BELL_COORD"]) as load:
         roll(cluster, load, today, "forward")

@@ -13,8 +13,9 @@ is_gone() { [[ ! -e /proc/$1 ]] || grep -q '^State:.Z' "/proc/$1/status"; }
   run -0 dev status -o json
   check_json "keys_unsorted == [\"dir\", \"ready\", \"processes\"] and .ready and .dir == \"$CLUSTER_DIR\""
   check_json 'all(.processes[]; keys_unsorted == ["name", "kind", "id", "pid", "state", "grpc", "peer",
-    "zk", "kafka", "admin", "data_dir", "log"] and .state == "running" and .pid > 0 and .zk == null
-    and .kafka == null)'
+    "zk", "kafka", "admin", "data_dir", "log"] and .state == "running" and .pid > 0 and .kafka == null)'
+  check_json '.processes[0].zk | test("^127.0.0.1:[1-9][0-9]*$")'
+  check_json '.processes[1].zk == null'
   check_json '[.processes[].name] == ["coord-1", "broker-1"] and [.processes[].kind] == ["coord", "broker"]'
   check_json ".processes[1] | .data_dir == \"$CLUSTER_DIR/broker-1/data\"
     and .log == \"$CLUSTER_DIR/broker-1/log\" and .peer == null and .id == 1"
