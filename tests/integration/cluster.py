@@ -165,14 +165,16 @@ class Cluster:
 
 class Server:
     """One bell-coord or bell-broker with flags of its own, in a folder that must exist; used as a
-    block. The system chooses its ports, which it keeps when started again. `prefix` is a command that
-    runs it, as strace."""
+    block. The system chooses its ports, which it keeps when started again; ZooKeeper's clients have none
+    unless the flags say so. `prefix` is a command that runs it, as strace."""
 
     def __init__(self, program, folder, *flags, prefix=()):
         self.folder = pathlib.Path(folder)
         self.log = self.folder / f"{program}.log"
         self.command = [*prefix, BIN / program, "--id", "1", "--data-dir", self.folder / program,
                         *flags]
+        if program == "bell-coord" and "--listen-zk" not in flags:
+            self.command += ["--listen-zk", "off"]
         self.addresses = {"grpc": "127.0.0.1:0", "admin": "127.0.0.1:0"}  # then the ready line's
         self.process = None
 

@@ -60,7 +60,7 @@ class FlaggedEnsemble:
         """Returns when it is ready."""
         command = [BIN / "bell-coord", "--id", str(id_), "--data-dir", self.data_dir(id_),
                    "--listen", self.grpc[id_], "--listen-admin", self.admin[id_],
-                   *self.peer_flags(id_), *self.flags]
+                   "--listen-zk", "off", *self.peer_flags(id_), *self.flags]
         with open(self.folder / f"coord-{id_}.log", "ab") as log:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         check("ready" in process.stdout.readline(), self.log(id_)[-2000:])

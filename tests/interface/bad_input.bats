@@ -111,7 +111,7 @@ others_undisturbed() {
   bell dev kill coord-3 --dir "$CLUSTER_DIR"
   own=${peers[2]#3=}
   run --separate-stderr timeout 20 bell-coord --id 3 --data-dir "$CLUSTER_DIR/coord-3/data" \
-    --listen 127.0.0.1:0 --listen-admin off --listen-peer "$own" \
+    --listen 127.0.0.1:0 --listen-admin off --listen-zk off --listen-peer "$own" \
     --peer "${peers[0]}" --peer "${peers[1]}" --peer 3=127.0.0.1:1
   [[ $status == 1 && ${stderr_lines[-1]} == *"disagrees"*"3=$own"*"3=127.0.0.1:1"* ]] || {
     echo "exit $status: $stderr"
@@ -130,10 +130,10 @@ sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(one.getsockname()[1] for one in sockets), sep="\n")')
   first=127.0.0.1:${ports[0]} second=127.0.0.1:${ports[1]}
   bell-coord --id 1 --data-dir "$BATS_TEST_TMPDIR/1" --listen 127.0.0.1:0 --listen-admin off \
-    --peer "1=$first" --peer "2=$second" --peer "3=127.0.0.1:1" >/dev/null 2>&1 3>&- &
+    --listen-zk off --peer "1=$first" --peer "2=$second" --peer "3=127.0.0.1:1" >/dev/null 2>&1 3>&- &
   other=$!
   run --separate-stderr timeout 20 bell-coord --id 2 --data-dir "$BATS_TEST_TMPDIR/2" \
-    --listen 127.0.0.1:0 --listen-admin off --peer "1=$first" --peer "2=$second"
+    --listen 127.0.0.1:0 --listen-admin off --listen-zk off --peer "1=$first" --peer "2=$second"
   kill "$other" || true  # it stops for the same reason
   wait "$other" || true
   [[ $status == 1 && ${stderr_lines[-1]} == *"disagrees"*"3=127.0.0.1:1"*"2=$second"* ]] || {
@@ -148,7 +148,8 @@ print(*(one.getsockname()[1] for one in sockets), sep="\n")')
     jq -r '.processes[] | select(.kind == "coord") | "\(.id)=\(.peer)"')
   bell dev kill coord-3 --dir "$CLUSTER_DIR"
   bell-coord --id 3 --data-dir "$CLUSTER_DIR/coord-3/data" --listen 127.0.0.1:0 \
-    --listen-admin off --peer "${peers[0]}" --peer "${peers[2]}" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    --listen-admin off --listen-zk off --peer "${peers[0]}" --peer "${peers[2]}" \
+    >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   server=$!
   until grep -q ready "$BATS_TEST_TMPDIR/out"; do sleep 0.1; done
   grpc=$(sed -n 's/.* grpc=\([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/out" | tail -1)

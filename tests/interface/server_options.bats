@@ -21,7 +21,9 @@ servers=() # process ids
 serve() {
   local out
   out=$(mktemp ./ready.XXXX)
-  "$@" --listen 127.0.0.1:0 --listen-admin 127.0.0.1:0 >"$out" 2>"$out.log" 3>&- &
+  local flags=(--listen 127.0.0.1:0 --listen-admin 127.0.0.1:0)
+  if [[ $1 == bell-coord ]]; then flags+=(--listen-zk 127.0.0.1:0); fi
+  "$@" "${flags[@]}" >"$out" 2>"$out.log" 3>&- &
   pid=$!
   servers+=("$pid")
   until [[ -s $out ]]; do
@@ -33,8 +35,8 @@ serve() {
 
 # serve_anywhere FLAGS...: a bell-coord whose address is not loopback; its log in `log`.
 serve_anywhere() {
-  bell-coord --id 1 --data-dir c --listen 0.0.0.0:0 --listen-admin off --allow-plaintext "$@" \
-    >ready 2>log 3>&- &
+  bell-coord --id 1 --data-dir c --listen 0.0.0.0:0 --listen-admin off --listen-zk off \
+    --allow-plaintext "$@" >ready 2>log 3>&- &
   servers+=("$!")
   until [[ -s ready ]]; do sleep 0.02; done
 }
@@ -113,6 +115,9 @@ TOML
     refused 2 "allow-plaintext" $program --id 1 --data-dir d --listen-admin 0.0.0.0:1
     refused 2 "--log-format: " $program --id 1 --data-dir d --log-format xml
   done
+  refused 2 "allow-plaintext" bell-coord --id 1 --data-dir d --listen-zk 0.0.0.0:1
+  refused 2 "--zk-4lw: " bell-coord --id 1 --data-dir d --zk-4lw srvr,nope
+  refused 2 "--superdigest: " bell-coord --id 1 --data-dir d --superdigest password
   refused 2 "--id: " bell-coord --id 255 --data-dir d
   refused 2 "--peer: " bell-coord --id 1 --data-dir d --peer 2=a:1 --peer 3=b:1
   refused 2 "--peer: " bell-coord --id 1 --data-dir d --peer 1=a:1 --peer 1=b:1
@@ -126,7 +131,7 @@ TOML
 
 @test "the ready line, identity.json, LOCK, and exit 0 on SIGTERM and SIGINT" {
   serve bell-coord --id 1 --data-dir c
-  [[ $ready =~ ^bell-coord:\ ready\ id=1\ grpc=127.0.0.1:[1-9][0-9]*\ peer=off\ zk=off\ admin=127.0.0.1:[1-9][0-9]*\ data_dir=c\ pid=$pid$ ]]
+  [[ $ready =~ ^bell-coord:\ ready\ id=1\ grpc=127.0.0.1:[1-9][0-9]*\ peer=off\ zk=127.0.0.1:[1-9][0-9]*\ admin=127.0.0.1:[1-9][0-9]*\ data_dir=c\ pid=$pid$ ]]
   [[ -e c/LOCK && $(jq -c '[.format, .kind, .id]' c/identity.json) == '[1,"coord",1]' ]]
   coord=$(field grpc)
   run -0 bell --coord "$coord" cluster status -o json
@@ -153,13 +158,15 @@ TOML
 
 @test "a port in use is named" {
   serve bell-coord --id 1 --data-dir c
-  coord=$(field grpc) admin=$(field admin)
+  coord=$(field grpc) admin=$(field admin) zk=$(field zk)
   refused 1 "--listen: cannot listen on $coord" \
-    bell-coord --id 1 --data-dir c2 --listen "$coord" --listen-admin off
-  refused 1 "--listen-admin: cannot listen on $admin" \
-    bell-coord --id 1 --data-dir c2 --listen 127.0.0.1:0 --listen-admin "$admin"
+    bell-coord --id 1 --data-dir c2 --listen "$coord" --listen-admin off --listen-zk off
+  refused 1 "--listen-admin: cannot listen on $admin" bell-coord --id 1 --data-dir c2 \
+    --listen 127.0.0.1:0 --listen-admin "$admin" --listen-zk off
+  refused 1 "--listen-zk: cannot listen on $zk" bell-coord --id 1 --data-dir c2 \
+    --listen 127.0.0.1:0 --listen-admin off --listen-zk "$zk"
   refused 1 "--listen-peer: cannot listen on $coord" bell-coord --id 1 --data-dir c2 \
-    --peer "1=$coord" --listen 127.0.0.1:0 --listen-admin off
+    --peer "1=$coord" --listen 127.0.0.1:0 --listen-admin off --listen-zk off
   refused 1 "--listen: cannot listen on $coord" \
     bell-broker --id 1 --data-dir b --coord "$coord" --listen "$coord" --listen-admin off
   refused 1 "--listen-admin: cannot listen on $admin" \
@@ -171,19 +178,20 @@ TOML
   quiet=(--listen 127.0.0.1:0 --listen-admin off)
   serve bell-coord --id 1 --data-dir c
   coord=$(field grpc) coord_pid=$pid
-  refused 1 "in use by process $coord_pid" bell-coord --id 1 --data-dir c "${quiet[@]}"
+  refused 1 "in use by process $coord_pid" bell-coord --id 1 --data-dir c "${quiet[@]}" \
+    --listen-zk off
   serve bell-broker --id 1 --data-dir b --coord "$coord"
   refused 1 "in use by process $pid" bell-broker --id 1 --data-dir b --coord "$coord" "${quiet[@]}"
   refused 1 "pid $pid" bell-broker --id 1 --data-dir b2 --coord "$coord" "${quiet[@]}"
   [[ $(bell --coord "$coord" broker list -o json | jq -c '[.brokers[].id]') == "[1]" ]]
   kill -TERM "$pid" && wait "$pid"
   refused 1 "belongs to broker 1" bell-broker --id 2 --data-dir b --coord "$coord" "${quiet[@]}"
-  refused 1 "belongs to broker 1" bell-coord --id 1 --data-dir b "${quiet[@]}"
+  refused 1 "belongs to broker 1" bell-coord --id 1 --data-dir b "${quiet[@]}" --listen-zk off
   serve bell-coord --id 1 --data-dir other
   refused 1 "belongs to ensemble $(jq -r .ensemble_id c/identity.json)" \
     bell-broker --id 1 --data-dir b --coord "$(field grpc)" "${quiet[@]}"
   kill -TERM "$coord_pid" && wait "$coord_pid"
-  refused 1 "belongs to coord 1" bell-coord --id 2 --data-dir c "${quiet[@]}"
+  refused 1 "belongs to coord 1" bell-coord --id 2 --data-dir c "${quiet[@]}" --listen-zk off
 }
 
 @test "a folder that can't be written" {

@@ -99,7 +99,8 @@ teardown() {
   zxid=$(($(jq .zxid <<<"$saved") + (1 << 40)))
   [[ $output =~ ^bell-coord:\ restored\ id=7\ servers=1\ zxid=$zxid\ znodes=[0-9]+\ from_ensemble=$(jq -r .ensemble_id <<<"$saved")\ from_zxid=[0-9]+\ data_dir=data$ ]]
 
-  bell-coord --id 7 --data-dir data --listen 127.0.0.1:0 --listen-admin off >ready 2>log 3>&- &
+  bell-coord --id 7 --data-dir data --listen 127.0.0.1:0 --listen-admin off --listen-zk off \
+    >ready 2>log 3>&- &
   server=$!
   until [[ -s ready ]]; do kill -0 "$server" || { cat log; return 1; }; sleep 0.02; done
   coord=$(sed 's/.* grpc=\([^ ]*\) .*/\1/' ready)
@@ -123,7 +124,8 @@ teardown() {
   run --separate-stderr bell-coord restore file --id 1 --data-dir data
   [[ $status == 1 && ${stderr_lines[-1]} == *"was used before"* ]]
   touch data/restoring
-  run --separate-stderr timeout 10 bell-coord --id 1 --data-dir data --listen 127.0.0.1:0 --listen-admin off
+  run --separate-stderr timeout 10 bell-coord --id 1 --data-dir data --listen 127.0.0.1:0 \
+    --listen-admin off --listen-zk off
   [[ $status == 1 && ${stderr_lines[-1]} == *"was not finished"* ]]
   run -0 bell-coord restore --help
   [[ $output == *"bell-coord restore FILE"* ]]
