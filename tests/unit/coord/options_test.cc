@@ -100,7 +100,7 @@ TEST(CoordOptions, RefuseAnIncompleteOrContradictoryEnsemble) {
 }
 
 TEST(CoordOptions, RefuseAddressesThatAreNotLoopbackUnlessTold) {
-  for (const char* flag : {"--listen", "--listen-admin"}) {
+  for (const char* flag : {"--listen", "--listen-admin", "--listen-zk"}) {
     EXPECT_THAT(BadOf2({flag, "0.0.0.0:1"}), HasSubstr("--allow-plaintext"));
   }
   EXPECT_THAT(BadOf2({"--peer", "2=10.0.0.1:1"}), HasSubstr("--allow-plaintext"));
@@ -126,8 +126,25 @@ TEST(CoordOptions, RefuseTimeoutsThatCannotWork) {
   EXPECT_THAT(BadOf2({"--io-threads", "0"}), HasSubstr("--io-threads"));
 }
 
-TEST(CoordOptions, AdminCanBeOff) {
+TEST(CoordOptions, AdminAndZooKeeperCanBeOff) {
   EXPECT_FALSE(Good({"--listen-admin", "off"}).listen_admin.has_value());
+  EXPECT_FALSE(Good({"--listen-zk", "off"}).listen_zk.has_value());
+}
+
+TEST(CoordOptions, OfZooKeepersClientsAreThoseOfZooKeeper) {
+  const CoordServerOptions usual = Good({});
+  ASSERT_TRUE(usual.listen_zk.has_value());
+  EXPECT_EQ(usual.listen_zk->ToString(), "127.0.0.1:2181");
+  EXPECT_EQ(usual.zk_connections_per_address, 60u);
+  EXPECT_TRUE(usual.zk_words.Allows("srvr"));
+  EXPECT_FALSE(usual.zk_words.Allows("mntr"));
+  const CoordServerOptions other = Good({"--zk-4lw", "mntr", "--zk-connections-per-address", "0",
+                                         "--superdigest", "super:xQJmxLMiHGwaqBvst5y6rkB6HQs="});
+  EXPECT_EQ(other.zk_connections_per_address, 0u);
+  EXPECT_TRUE(other.zk_words.Allows("mntr"));
+  EXPECT_EQ(other.super_digest, "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
+  EXPECT_THAT(BadOf2({"--zk-4lw", "mntr,what"}), HasSubstr("what"));
+  EXPECT_THAT(BadOf2({"--superdigest", "word"}), HasSubstr("USER:DIGEST"));
 }
 
 }  // namespace

@@ -59,6 +59,13 @@ TEST(TimeoutsTest, EveryTimeoutOfTheFrontendIsMultiplied) {
   EXPECT_EQ(Scaled<GrpcServerOptions>(4).take_piece_max, absl::Seconds(120));
 }
 
+TEST(TimeoutsTest, EveryTimeoutOfZooKeepersClientsIsMultiplied) {
+  const zk::SocketTimeouts timeouts = Scaled<zk::ServerOptions>(4).timeouts;
+  EXPECT_EQ(timeouts.handshake, absl::Seconds(40));
+  EXPECT_EQ(timeouts.stall, absl::Minutes(8));
+  EXPECT_EQ(timeouts.linger, absl::Seconds(8));
+}
+
 TEST(TimeoutsTest, WhatIsNoTimeoutStaysAsItIs) {
   const ServiceOptions service = Scaled<ServiceOptions>(4);
   EXPECT_EQ(service.touch_interval, ServiceOptions().touch_interval);
