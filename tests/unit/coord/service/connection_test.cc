@@ -565,5 +565,33 @@ TEST_F(ConnectionTest, CommandsAreProposedWithTheirClientsPrincipal) {
   EXPECT_THAT(principals, testing::Each("address:test"));
 }
 
+TEST_F(ConnectionTest, RunsOnTheExecutorOfItsFrontend) {
+  auto client = Connect(NewSession(1), "test", &frontend_executor_);
+  const uint64_t create = client->Create("/a", "1");
+  const uint64_t barrier = client->Ask(SyncRead());
+  const uint64_t get = client->Get("/a");
+  Settle();
+  for (const uint64_t id : {create, barrier, get}) EXPECT_EQ(client->ReasonOf(id), "ok");
+}
+
+TEST_F(ConnectionTest, ReadsThatTakeLongKeepTheirTurn) {
+  auto client = Connect();
+  const size_t before = client->frames.size();
+  client->Create("/a", "1");
+  client->Get("/a");
+  client->Ask(MultiRead{{GetRead{"/a"}, GetRead{"/b"}}});
+  client->Ask(DescendantsRead{"/a"});
+  client->Get("/a");
+  client->Create("/a/b");
+  const uint64_t count = client->Ask(DescendantsRead{"/a"});
+  client->Ask(EphemeralsRead{""});
+  Settle();
+  ASSERT_EQ(client->frames.size(), before + 8);
+  for (size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(std::get<Response>(client->frames[before + i]).request_id, i + 1);
+  }
+  EXPECT_EQ(std::get<CountResult>(client->Find(count)->result).count, 1u);
+}
+
 }  // namespace
 }  // namespace bellwether::coord

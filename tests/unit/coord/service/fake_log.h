@@ -34,6 +34,7 @@ class FakeLog : public ReplicatedLog {
       size_t bytes = 0;
       for (ProposedCommand& command : commands) {
         bytes += command.bytes.size();
+        commands_.push_back(command.bytes);
         payloads.push_back(std::move(command.bytes));
         principals_.push_back(std::move(command.principal));
       }
@@ -90,6 +91,7 @@ class FakeLog : public ReplicatedLog {
     ReplicaStatus status;
     status.in_contact = has_leader_;
     status.not_in_contact_reason = has_leader_ ? "" : "no leader";
+    status.contact_until = has_leader_ ? absl::InfiniteDuration() : contact_until_;
     status.servers = servers_;
     status.last_index = last_index_;
     return status;
@@ -123,9 +125,11 @@ class FakeLog : public ReplicatedLog {
     base::MutexLock lock(mutex_);
     faults_.push_back(base::UnknownOutcome(absl::StatusCode::kUnavailable, "the stream broke"));
   }
-  void SetLeader(bool has_leader) {
+  // Without one contact counts until then.
+  void SetLeader(bool has_leader, absl::Duration contact_until = -absl::InfiniteDuration()) {
     base::MutexLock lock(mutex_);
     has_leader_ = has_leader;
+    contact_until_ = contact_until;
   }
   void SetServers(std::vector<ReplicaStatus::Peer> servers) {
     base::MutexLock lock(mutex_);
@@ -142,7 +146,12 @@ class FakeLog : public ReplicatedLog {
     base::MutexLock lock(mutex_);
     return ensemble_id_;
   }
-  // Of every command accepted so far, in order.
+  // Every command accepted so far, in order.
+  std::vector<std::string> commands() const {
+    base::MutexLock lock(mutex_);
+    return commands_;
+  }
+  // Of each of those.
   std::vector<std::string> principals() const {
     base::MutexLock lock(mutex_);
     return principals_;
@@ -202,10 +211,12 @@ class FakeLog : public ReplicatedLog {
   mutable base::Mutex mutex_;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
   bool has_leader_ ABSL_GUARDED_BY(mutex_) = true;
+  absl::Duration contact_until_ ABSL_GUARDED_BY(mutex_);
   std::deque<absl::Status> faults_ ABSL_GUARDED_BY(mutex_);
   LogIndex last_index_ ABSL_GUARDED_BY(mutex_);
   LogIndex committed_index_ ABSL_GUARDED_BY(mutex_);
   std::vector<CommittedBatch> appended_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> commands_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> principals_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> broadcasts_ ABSL_GUARDED_BY(mutex_);
   base::Uuid ensemble_id_ ABSL_GUARDED_BY(mutex_);

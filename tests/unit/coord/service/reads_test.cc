@@ -1,8 +1,10 @@
 #include "coord/service/reads.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "coord/tree/state_machine.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -14,13 +16,21 @@ using testing::IsEmpty;
 
 class ReadsTest : public testing::Test {
  protected:
-  void Create(std::string path, std::string_view data = "") {
+  void Apply(tree::Operation operation) {
     tree::Command command;
     command.session = session_;
     command.generation = SessionGeneration(1);
     command.sequence = ++sequence_;
-    command.operation = tree::Create{std::move(path), tree::SharedBytes::Copy(data)};
+    command.operation = std::move(operation);
     ASSERT_EQ(tree_.Apply(command, {1}).result.code, tree::ResultCode::kOk);
+  }
+  void Create(std::string path, std::string_view data = "",
+              tree::CreateMode mode = tree::CreateMode::kPersistent) {
+    Apply(tree::Create{std::move(path), tree::SharedBytes::Copy(data), mode});
+  }
+  // Nobody but bob, who may do `permissions`.
+  void Protect(std::string path, uint32_t permissions = tree::kAllPermissions) {
+    Apply(tree::SetAcl{std::move(path), {{permissions, kBob.scheme, kBob.id}}});
   }
   void SetUp() override {
     tree::Command command;
@@ -36,7 +46,12 @@ class ReadsTest : public testing::Test {
     Request request;
     request.id = 9;
     request.operation = std::move(operation);
-    return EvaluateRead(tree_, request, page_bytes_max);
+    request.identities = who_;
+    return EvaluateRead(tree_, session_, request, {page_bytes_max, reply_bytes_max_});
+  }
+  std::string ReasonOf(RequestOperation operation) {
+    const Response response = Read(std::move(operation));
+    return response.failure.has_value() ? response.failure->reason : "ok";
   }
   ListResult List(std::string path, bool recursive, std::string after = "",
                   size_t page_bytes_max = 1 << 20) {
@@ -44,8 +59,12 @@ class ReadsTest : public testing::Test {
         Read(ListRead{std::move(path), false, recursive, std::move(after)}, page_bytes_max).result);
   }
 
+  static inline const tree::Identity kBob{"digest", "bob:hash"};
+
   tree::StateMachine tree_;
   SessionId session_;
+  std::shared_ptr<const tree::Identities> who_;  // null: nobody
+  size_t reply_bytes_max_ = 1 << 20;
   CommandSequence sequence_;
 };
 
@@ -113,6 +132,129 @@ TEST_F(ReadsTest, APageMayStartAfterAPathThatIsNotBelow) {
   EXPECT_THAT(List("/a", true, "/a").names, ElementsAre("/a/b", "/a/b/c", "/a/d"));
   EXPECT_THAT(List("/a", true, "/").names, ElementsAre("/a", "/a/b", "/a/b/c", "/a/d"));
   EXPECT_THAT(List("/a", true, "/a-b").names, IsEmpty());
+}
+
+TEST_F(ReadsTest, FailuresCarryTheTreesWord) {
+  EXPECT_EQ(Read(GetRead{"/x"}).failure->result_code, tree::ResultCode::kNoNode);
+  EXPECT_EQ(Read(GetRead{"x"}).failure->result_code, tree::ResultCode::kBadArguments);
+}
+
+TEST_F(ReadsTest, WhatIsReadNeedsReadPermission) {
+  Protect("/a", tree::kRead);
+  const std::vector<RequestOperation> reads = {GetRead{"/a"}, StatRead{"/a"}, ListRead{"/a"},
+                                               GetAclRead{"/a"}, DescendantsRead{"/a"}};
+  for (const RequestOperation& read : reads) {
+    const Response response = Read(read);
+    ASSERT_TRUE(response.failure.has_value()) << read.index();
+    EXPECT_EQ(response.failure->result_code, tree::ResultCode::kNoAuth);
+    EXPECT_EQ(response.failure->code, absl::StatusCode::kPermissionDenied);
+    EXPECT_EQ(response.failure->reason, "no_auth");
+    EXPECT_THAT(response.failure->message, testing::HasSubstr("/a"));
+    EXPECT_THAT(response.failure->message, testing::HasSubstr("authenticate"));
+  }
+  EXPECT_EQ(ReasonOf(GetRead{"/a/b"}), "ok") << "an ACL is not inherited (Z49)";
+  who_ = std::make_shared<const tree::Identities>(tree::Identities{kBob});
+  for (const RequestOperation& read : reads) EXPECT_EQ(ReasonOf(read), "ok") << read.index();
+}
+
+// Z50
+TEST_F(ReadsTest, AnAclIsMaskedForWhoMayNotChangeIt) {
+  const auto acl_of = [this] { return std::get<GetAclResult>(Read(GetAclRead{"/a"}).result).acl; };
+  EXPECT_EQ(acl_of(), (tree::Acl{{31, "world", "anyone"}}));
+  Apply(tree::SetAcl{"/a", {{tree::kRead, "world", "anyone"}, {31, kBob.scheme, kBob.id}}});
+  EXPECT_EQ(acl_of()[1].id, "bob:x");
+  who_ = std::make_shared<const tree::Identities>(tree::Identities{kBob});
+  EXPECT_EQ(acl_of()[1].id, kBob.id);
+  EXPECT_EQ(std::get<GetAclResult>(Read(GetAclRead{"/a"}).result).stat.aversion, 1);
+}
+
+TEST_F(ReadsTest, ARecursiveListLeavesOutWhatIsBelowAForbiddenZnode) {
+  Create("/a/b/c/e");
+  Protect("/a/b");
+  const std::vector<std::string> whole = List("/", true).names;
+  EXPECT_THAT(whole, ElementsAre("/", "/a", "/a/b", "/a/d", "/a-b"));
+  for (size_t page_bytes = 1; page_bytes < 60; ++page_bytes) {
+    std::vector<std::string> names;
+    for (bool more = true; more;) {
+      const ListResult page = List("/", true, names.empty() ? "" : names.back(), page_bytes);
+      names.insert(names.end(), page.names.begin(), page.names.end());
+      more = page.more;
+    }
+    ASSERT_EQ(names, whole) << page_bytes;
+  }
+  for (const char* after : {"/a/b", "/a/b/c", "/a/b/a", "/a/b/c/e"}) {
+    EXPECT_THAT(List("/a", true, after).names, ElementsAre("/a/d")) << after;
+  }
+  who_ = std::make_shared<const tree::Identities>(tree::Identities{kBob});
+  EXPECT_THAT(List("/a", true).names, ElementsAre("/a", "/a/b", "/a/b/c", "/a/b/c/e", "/a/d"));
+}
+
+// Z60
+TEST_F(ReadsTest, AWholeListHasNoPagesButALimit) {
+  ListRead whole{"/", false, true, ""};
+  whole.whole = true;
+  const auto result = std::get<ListResult>(Read(whole, 1).result);
+  EXPECT_EQ(result.names.size(), 6u);
+  EXPECT_FALSE(result.more);
+  for (reply_bytes_max_ = 1; reply_bytes_max_ < 60; ++reply_bytes_max_) {
+    EXPECT_EQ(ReasonOf(whole), "too_large") << reply_bytes_max_;
+  }
+  reply_bytes_max_ = 100;
+  EXPECT_EQ(ReasonOf(whole), "ok");
+}
+
+TEST_F(ReadsTest, EphemeralsAreThoseOfTheSessionWithThePrefix) {
+  for (const char* path : {"/a/e2", "/a/e1", "/e"}) {
+    Create(path, "", tree::CreateMode::kEphemeral);
+  }
+  const auto below = [this](std::string prefix) {
+    return std::get<EphemeralsResult>(Read(EphemeralsRead{std::move(prefix)}).result).paths;
+  };
+  EXPECT_THAT(below(""), ElementsAre("/a/e1", "/a/e2", "/e"));
+  EXPECT_THAT(below("/a/"), ElementsAre("/a/e1", "/a/e2"));
+  EXPECT_THAT(below("/x"), IsEmpty());
+  reply_bytes_max_ = 1;
+  EXPECT_EQ(ReasonOf(EphemeralsRead{""}), "too_large");
+}
+
+TEST_F(ReadsTest, DescendantsAreCountedToAnyDepth) {
+  const auto below = [this](std::string path) {
+    return std::get<CountResult>(Read(DescendantsRead{std::move(path)}).result).count;
+  };
+  EXPECT_EQ(below("/"), 5u);
+  EXPECT_EQ(below("/a"), 3u);
+  EXPECT_EQ(below("/a-b"), 0u);
+  EXPECT_EQ(ReasonOf(DescendantsRead{"/x"}), "no_node");
+}
+
+TEST_F(ReadsTest, ReadsOfAMultiReadFailEachByItself) {
+  Create("/s", "secret");
+  Protect("/s");
+  ListRead children{"/a"};
+  children.whole = true;
+  const Response response = Read(MultiRead{{GetRead{"/x"}, children, GetRead{"/s"}, GetRead{"/a"}}});
+  ASSERT_FALSE(response.failure.has_value());
+  const auto& results = std::get<MultiReadResult>(response.result).results;
+  ASSERT_EQ(results.size(), 4u);
+  EXPECT_EQ(std::get<Failure>(results[0]).result_code, tree::ResultCode::kNoNode);
+  EXPECT_THAT(std::get<ListResult>(results[1]).names, ElementsAre("b", "d"));
+  EXPECT_EQ(std::get<Failure>(results[2]).result_code, tree::ResultCode::kNoAuth);
+  EXPECT_EQ(std::get<GetResult>(results[3]).stat.num_children, 2);
+}
+
+// A frame of 1 MiB can name a large znode very often.
+TEST_F(ReadsTest, AMultiReadIsBoundedByItsAnswer) {
+  Create("/large", std::string(100'000, 'x'));
+  EXPECT_EQ(ReasonOf(MultiRead{{10, GetRead{"/large"}}}), "ok");
+  EXPECT_EQ(ReasonOf(MultiRead{{11, GetRead{"/large"}}}), "too_large");
+}
+
+TEST_F(ReadsTest, WhatEvaluatesNothingSaysTheZxid) {
+  for (const RequestOperation& operation : {RequestOperation(SyncRead()), RequestOperation(EchoRead())}) {
+    const Response response = Read(operation);
+    EXPECT_FALSE(response.failure.has_value());
+    EXPECT_EQ(response.zxid, tree_.zxid());
+  }
 }
 
 }  // namespace

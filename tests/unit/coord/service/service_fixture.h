@@ -32,8 +32,10 @@ class WeakSink : public StreamSink {
 // unless it is told not to.
 class TestClient : public StreamSink, public std::enable_shared_from_this<TestClient> {
  public:
-  void Open(CoordService& service) {
-    auto opened = service.OpenConnection({"test"}, std::make_shared<WeakSink>(weak_from_this()));
+  void Open(CoordService& service, std::string address = "test",
+            base::Executor* executor = nullptr) {
+    auto opened = service.OpenConnection({std::move(address)},
+                                         std::make_shared<WeakSink>(weak_from_this()), executor);
     ASSERT_TRUE(opened.ok()) << opened.status();
     connection_ = *opened;
   }
@@ -52,6 +54,10 @@ class TestClient : public StreamSink, public std::enable_shared_from_this<TestCl
     return connection_->Submit(std::move(frame), bytes);
   }
   void Close() { connection_->Close(); }
+  void Become(tree::Identities identities) {
+    connection_->SetIdentities(
+        std::make_shared<const tree::Identities>(std::move(identities)));
+  }
 
   // A request with the next id, the attached generation and, for writes, the next sequence.
   Request Make(RequestOperation operation) {
@@ -64,6 +70,14 @@ class TestClient : public StreamSink, public std::enable_shared_from_this<TestCl
   }
   uint64_t Ask(RequestOperation operation) {
     Request request = Make(std::move(operation));
+    const uint64_t id = request.id;
+    Send(std::move(request));
+    return id;
+  }
+  // A read that may be stale.
+  uint64_t AskStale(RequestOperation operation) {
+    Request request = Make(std::move(operation));
+    request.stale_ok = true;
     const uint64_t id = request.id;
     Send(std::move(request));
     return id;
@@ -146,6 +160,7 @@ class ServiceTest : public testing::Test {
         .clock = clock_,
         .replica_executor = replica_executor_,
         .io_executors = {&io_executor_, &other_io_executor_},
+        .frontend_executors = {&frontend_executor_},
         .metrics = metrics_,
         .random = [this] { return scheduler_.random().Next(); },
         .on_ensemble_id = [](base::Uuid) {},
@@ -175,9 +190,10 @@ class ServiceTest : public testing::Test {
     return request;
   }
 
-  std::shared_ptr<TestClient> Connect(AttachRequest request) {
+  std::shared_ptr<TestClient> Connect(AttachRequest request, std::string address = "test",
+                                      base::Executor* executor = nullptr) {
     auto client = std::make_shared<TestClient>();
-    client->Open(*service_);
+    client->Open(*service_, std::move(address), executor);
     client->Send(std::move(request));
     Settle();
     if (client->attached() != nullptr) {
@@ -193,6 +209,7 @@ class ServiceTest : public testing::Test {
   SimExecutor apply_executor_{scheduler_};
   SimExecutor io_executor_{scheduler_};
   SimExecutor other_io_executor_{scheduler_};
+  SimExecutor frontend_executor_{scheduler_};
   base::Metrics metrics_;
   FakeLog log_{replica_executor_, apply_executor_};
   ServiceOptions options_;
