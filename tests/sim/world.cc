@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/parse.h"
+#include "coord/service/feature_levels.h"
 #include "coord/storage/snapshot_file.h"
 #include "tests/sim/check_leader_completeness.h"
 
@@ -100,6 +101,7 @@ World::World(const Options& options, bool print_trace)
     machine->options.servers = servers;
     if (id == spare()) machine->options.servers.push_back(AddressOf(id));
     machine->options.check_invariants = true;
+    machine->options.feature_levels = coord::kSupportedFeatureLevels;
     machine->options.tick *= options.time_scale;
     machine->options.heartbeat *= options.time_scale;
     machine->options.election_timeout *= options.time_scale;
