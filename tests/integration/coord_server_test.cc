@@ -207,7 +207,9 @@ TEST_F(CoordServerTest, ASingleServerServesAndRemembers) {
     ASSERT_TRUE(coord->Set("/a", "2", 0).ok());
     EXPECT_EQ(coord->Set("/a", "3", 0).status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(coord->Get("/x").status().code(), absl::StatusCode::kNotFound);
-    EXPECT_THAT(coord->List("/", true)->names, ElementsAre("/", "/a", "/a/b", "/gone"));
+    EXPECT_THAT(coord->List("/", true)->names,
+                ElementsAre("/", "/a", "/a/b", "/gone", "/zookeeper", "/zookeeper/config",
+                            "/zookeeper/quota"));
     EXPECT_TRUE(coord->CloseSession().ok());
   }
   Stop(1);
@@ -218,7 +220,8 @@ TEST_F(CoordServerTest, ASingleServerServesAndRemembers) {
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->data, "2");
   EXPECT_EQ(read->stat.version, 1);
-  EXPECT_THAT(coord->List("/", true)->names, ElementsAre("/", "/a", "/a/b"));
+  EXPECT_THAT(coord->List("/", true)->names,
+              ElementsAre("/", "/a", "/a/b", "/zookeeper", "/zookeeper/config", "/zookeeper/quota"));
 }
 
 TEST_F(CoordServerTest, ASessionOutlivesItsServersRestart) {
