@@ -37,7 +37,7 @@ constexpr uint8_t kHasAccess = 4;
 constexpr uint8_t kHasTtl = 8;  // it is a container or has a TTL
 
 // How many accesses are remembered, so that neither side needs more memory with every ACL.
-constexpr size_t kAccessesMax = 1 << 16;
+constexpr size_t kAccessesMax = 1 << 12;
 
 // Without overflow, whatever the values.
 int64_t Minus(int64_t a, int64_t b) {

@@ -52,7 +52,7 @@ std::vector<Command> OneOfEachOfFormat1() {
 
 const Acl kAcl = {{kAllPermissions, "world", "anyone"},
                   {~uint32_t{0}, std::string("a\0b", 3), ""},
-                  {0, "", std::string(300, 'i')}};
+                  {0, "", std::string(130, 'i')}};
 
 Create CreateOf(CreateMode mode, std::optional<Acl> acl, int64_t ttl_ms) {
   Create create{"/a", Data("x"), mode};

@@ -199,7 +199,7 @@ TEST(Snapshot, HoldsAclsTtlsAndContainers) {
 // More different ACLs than are remembered.
 TEST(Snapshot, HoldsManyAcls) {
   Tree tree;
-  constexpr int32_t kMany = (1 << 16) + 10;
+  constexpr int32_t kMany = (1 << 12) + 10;
   for (int32_t i = 0; i < kMany; ++i) {
     CowPtr<Znode> znode(new Znode());
     znode.Owned().access = tree.MakeAccess({Anyone(kRead)}, i % (kMany - 5));
