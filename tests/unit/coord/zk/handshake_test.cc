@@ -146,8 +146,9 @@ TEST_F(Handshake, OpensNoLocalSession) {
 
 // Z47
 TEST_F(Handshake, EndsWhenItIsNone) {
-  for (const std::string bytes : {std::string("\0\0\0\3abc", 7), std::string("\377\377\377\377", 4),
-                                  std::string("\0\1\0\1", 4)}) {
+  for (const std::string& bytes : {std::string("\0\0\0\3abc", 7),
+                                   std::string("\377\377\377\377", 4),
+                                   std::string("\0\1\0\1", 4)}) {
     auto client = Open();
     client->SendBytes(bytes);
     EXPECT_TRUE(client->closed());

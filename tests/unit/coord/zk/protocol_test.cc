@@ -82,8 +82,9 @@ TEST_F(ZkProtocol, GoesOnAfterABodyThatCantBeRead) {
 
 // Z47
 TEST_F(ZkProtocol, EndsAtAFrameOfAnImpossibleLength) {
-  for (const std::string length : {std::string("\377\377\377\377", 4), std::string("\0\20\0\0", 4),
-                                   std::string("\0\0\0\7headers", 11)}) {
+  for (const std::string& length : {std::string("\377\377\377\377", 4),
+                                    std::string("\0\20\0\0", 4),
+                                    std::string("\0\0\0\7headers", 11)}) {
     const auto client = Connect();
     client->SendBytes(length);
     Settle();

@@ -132,6 +132,18 @@ TEST(FrameReader, BytesOneByOneTakeMemoryInProportion) {
   EXPECT_LT(tests::AllocatedBytes() - before, 4 * bytes.size());
 }
 
+TEST(FrameReader, MemoryOfALargeFrameIsGivenBack) {
+  const std::string large = Frame(std::string(100'000, 'x'));
+  FrameReader reader(kFrameBytesMax);
+  for (int i = 0; i < 2; ++i) {
+    const uint64_t before = tests::AllocatedBytes();
+    reader.Append(large);
+    ASSERT_TRUE(reader.Next().has_value());
+    EXPECT_EQ(reader.Next(), std::nullopt);
+    EXPECT_GE(tests::AllocatedBytes() - before, large.size());  // it had none left
+  }
+}
+
 // Z56.
 TEST(FourLetterWord, IsFourLowerCaseLetters) {
   EXPECT_EQ(FourLetterWordOf("ruok"), "ruok");
