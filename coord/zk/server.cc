@@ -261,11 +261,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(ServerOptions options, Depe
   for (base::EventLoop* const loop : common->deps().loops) {
     server->loops_.push_back(std::make_shared<ClientLoop>(common, *loop));
   }
-  server->RunOnLoops([&all = server->loops_](ClientLoop& loop) { loop.Start(all); });
-  const auto accept = [all = server->loops_](base::EventLoop& loop,
-                                             std::unique_ptr<base::Connection> connection) {
-    for (const auto& candidate : all) {
-      if (&candidate->loop() == &loop) return candidate->Accept(std::move(connection));
+  server->RunOnLoops([&started = server->loops_](ClientLoop& loop) { loop.Start(started); });
+  const std::vector<std::weak_ptr<ClientLoop>> all(server->loops_.begin(), server->loops_.end());
+  const auto accept = [all](base::EventLoop& loop, std::unique_ptr<base::Connection> connection) {
+    for (const auto& weak : all) {
+      const auto candidate = weak.lock();
+      if (candidate == nullptr || &candidate->loop() != &loop) continue;
+      return candidate->Accept(std::move(connection));
     }
   };
   ASSIGN_OR_RETURN(server->listener_,

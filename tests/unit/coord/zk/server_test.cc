@@ -1,6 +1,7 @@
 #include "coord/zk/server.h"
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -47,7 +48,9 @@ class EchoProtocol : public ByteProtocol {
 // A client's socket, closed at the end.
 class Client {
  public:
-  explicit Client(const base::HostPort& server) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit Client(const base::HostPort& server)
+      : Client(server, socket(AF_INET, SOCK_STREAM, 0)) {}
+  Client(const base::HostPort& server, int fd) : fd_(fd) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(server.port);
@@ -216,6 +219,23 @@ TEST_F(ServerTest, MayBeDestroyedWithClientsAndAfterItsLoopsStopped) {
   server_.reset();
   loops_.clear();
   EXPECT_EQ(client.ReceiveAll(), "");
+}
+
+TEST_F(ServerTest, GoesOnWhenThereAreDescriptorsAgain) {
+  Open();
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  rlimit few = usual;
+  few.rlim_cur = 64;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  std::vector<int> all;
+  for (int other; (other = dup(fd)) >= 0;) all.push_back(other);
+  const Client client(server_->address(), fd);
+  client.Send(kHandshake);
+  for (const int other : all) close(other);
+  EXPECT_EQ(client.Receive(8), kHandshake);
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
 }
 
 TEST_F(ServerTest, APortInUseIsNamed) {
