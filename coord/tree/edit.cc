@@ -188,7 +188,6 @@ OperationResult Edit::Apply(const SetAcl& operation) {
   if (!VersionMatches(operation.expected_version, aversion)) {
     return Failed(ResultCode::kBadVersion);
   }
-  if (undo_ == Undo::kKeep) undo_log_.push_back(Secured{operation.path, znode->access});
   return Succeeded(tree_.SetAccess(operation.path,
                                    tree_.MakeAccess(std::move(*acl), NextVersion(aversion))));
 }
@@ -355,8 +354,6 @@ void Edit::Revert(Removed& entry) {
 }
 
 void Edit::Revert(Changed& entry) { tree_.SetContent(entry.path, std::move(entry.before)); }
-
-void Edit::Revert(Secured& entry) { tree_.SetAccess(entry.path, std::move(entry.before)); }
 
 bool Edit::ExceedsItsQuota(std::string_view path, const Usage& change) const {
   const Tree& tree = tree_before_.has_value() ? *tree_before_ : tree_;

@@ -46,7 +46,7 @@ class Edit {
   OperationResult Apply(const Create& operation);
   // Z19.
   OperationResult Apply(const SetData& operation);
-  // Z1, Z19.
+  // Z1, Z19. Not undone by Rollback(), since no transaction has one (Z23).
   OperationResult Apply(const SetAcl& operation);
   // Z18.
   OperationResult Apply(const Delete& operation);
@@ -70,8 +70,8 @@ class Edit {
   // See system_znodes.h. Not undone by Rollback().
   void AddSystemZnodes();
 
-  // Takes back all operations and their changes, sequence numbers, ACLs, TTLs and the usage of
-  // quotas included (Z22). Requires: Undo::kKeep.
+  // Takes back all operations and their changes, sequence numbers, TTLs and the usage of quotas
+  // included (Z22). Requires: Undo::kKeep.
   void Rollback();
 
  private:
@@ -94,16 +94,11 @@ class Edit {
     std::string path;
     Tree::Content before;
   };
-  struct Secured {
-    std::string path;
-    AclPtr before;
-  };
-  using UndoEntry = std::variant<Inserted, Removed, Changed, Secured>;
+  using UndoEntry = std::variant<Inserted, Removed, Changed>;
 
   void Revert(Inserted& entry);
   void Revert(Removed& entry);
   void Revert(Changed& entry);
-  void Revert(Secured& entry);
 
   // What a creation that passed its checks makes.
   struct NewZnode {

@@ -113,6 +113,14 @@ TEST_F(Quotas, UsageHasTheStatOfItsCreation) {
   EXPECT_EQ(machine.StatOf(UsagePath("/a")), expected);
 }
 
+// Z54: who creates it is told of what was asked for.
+TEST_F(Quotas, CreationOfAUsageAnswersBeforeItIsCounted) {
+  machine.Create("/zookeeper/quota/a");
+  const Result result = machine.Create(UsagePath("/a"), "");
+  EXPECT_EQ(result.stat->data_length, 0);
+  EXPECT_EQ(machine.StatOf(UsagePath("/a")).data_length, 15);
+}
+
 // Z13.
 TEST_F(Quotas, HardLimitsRefuseCreations) {
   machine.Create("/a");
@@ -129,7 +137,7 @@ TEST_F(Quotas, HardLimitsRefuseCreations) {
   EXPECT_EQ(UsageOf("/a"), "count=3,bytes=0");
 }
 
-// Z19: the quota before the version; and what was too much before may not even shrink too little.
+// Z19: the quota before the version; and too much data may not shrink to what is still too much.
 TEST_F(Quotas, HardLimitsRefuseChangesOfData) {
   machine.Create("/a", "123456789");
   SetQuota("/a", "bytes=5=;byteHardLimit=5");
