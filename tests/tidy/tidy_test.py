@@ -39,7 +39,7 @@ GOOD = {
 }
 
 
-def run_tidy(changes, is_clone_of_another=False):
+def run_tidy(changes, is_clone_of_another=False, flags=()):
     """Runs tidy on GOOD with changes (None removes a file); returns (exit, output lines)."""
     with tempfile.TemporaryDirectory() as root:
         for path, text in {**GOOD, **changes}.items():
@@ -51,7 +51,7 @@ def run_tidy(changes, is_clone_of_another=False):
         if is_clone_of_another:
             subprocess.run(["git", "init", "--quiet", root], check=True)
             environment["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"
-        done = subprocess.run([sys.executable, str(HERE / "run"), "--root", root],
+        done = subprocess.run([sys.executable, str(HERE / "run"), "--root", root, *flags],
                               capture_output=True, text=True, check=False, env=environment)
         return done.returncode, (done.stdout + done.stderr).splitlines()
 
@@ -243,6 +243,27 @@ class CommentsTest(TidyTest):
             bad = good.replace(line, "", 1)
             at = good[:good.index(line)].count("\n") + 1
             self.assert_fires("proto-comment", "proto/x.proto", at, {"proto/x.proto": bad})
+
+
+class CitationsTest(TidyTest):
+    def report(self, changes):
+        status, output = run_tidy(changes, flags=("--rules", "Z"))
+        return status, output[:-1], output[-1]
+
+    def test_rules_that_tests_cite(self):
+        status, lines, last = self.report({
+            "tests/unit/a_test.cc": "// Z1, Z12 and Z12 again\n", "tests/x.py": '"""Z60"""\n',
+            "tests/differential/run": "#!/usr/bin/env python3\n# Z2\n",
+            "tests/README.md": "Z3\n", "tests/tidy/tidy_test.py": "# Z4\n",
+            "coord/raft/log.cc": "// Z5\n", "tests/y.py": "# XZ6 Z7x K8 z9\n"})
+        self.assertEqual((status, last), (0, "rules: Z=4/60"))
+        self.assertEqual(lines, [f"Z{number}: no test cites it" for number in range(1, 61)
+                                 if number not in (1, 2, 12, 60)])
+
+    def test_rule_that_is_none(self):
+        status, lines, last = self.report({"tests/unit/a_test.cc": "\n// Z61\n"})
+        self.assertEqual((status, last), (1, "rules: Z=0/60"))
+        self.assertEqual(lines[-1], "tests/unit/a_test.cc:2: rule: there is no Z61")
 
 
 class ReferencesTest(TidyTest):
