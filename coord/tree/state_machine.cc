@@ -85,9 +85,8 @@ void StateMachine::Execute(const Command&, const SetFeatureLevel& operation,
     outcome.result.code = ResultCode::kAlreadySet;
     return;
   }
-  const bool had_system_znodes = feature_level_ >= kFeatureLevelAcls;
   feature_level_ = operation.level;
-  if (had_system_znodes || feature_level_ < kFeatureLevelAcls) return;
+  if (feature_level_ < kFeatureLevelAcls) return;
   StartEdit({}, NoIdentities(), Edit::Undo::kNone, outcome).AddSystemZnodes();
 }
 

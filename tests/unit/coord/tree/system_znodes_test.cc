@@ -117,6 +117,9 @@ TEST(SystemZnodes, AreNotMadeBelowAnEphemeral) {
   machine.RaiseLevel();
   EXPECT_EQ(machine.state.znode_count(), 2u);
   EXPECT_EQ(machine.Apply(machine.session, CloseSession{}).result.deleted_znodes, 1u);
+  // The next level makes up for it.
+  machine.Apply({}, SetFeatureLevel{kFeatureLevelAcls + 1});
+  EXPECT_EQ(machine.state.znode_count(), 4u);
 }
 
 TEST(SystemZnodes, AreOrdinaryBelowTheirLevel) {
