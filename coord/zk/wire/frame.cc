@@ -26,8 +26,8 @@ std::optional<std::string_view> FrameReader::Next() {
   const uint32_t length = input.Fixed32();
   if (length > frame_bytes_max_) {  // so is a negative one
     bad_ = true;
-    buffer_ = std::string();
-    taken_ = 0;
+    taken_ = buffer_.size();
+    ReleaseMemory();
     return std::nullopt;
   }
   const std::string_view body = input.Raw(length);
@@ -41,7 +41,7 @@ std::optional<std::string_view> FrameReader::Next() {
 
 void FrameReader::ReleaseMemory() {
   if (buffer_.capacity() <= kKeptBytesMax || unread().size() > kKeptBytesMax / 2) return;
-  buffer_ = std::string(unread());
+  std::string(unread()).swap(buffer_);  // an assignment would keep the capacity
   taken_ = 0;
 }
 
