@@ -41,7 +41,7 @@ TEST_F(ContactTest, TheConnectionIsGivenUpWhenItIsAskedLater) {
   Settle();
   EXPECT_EQ(client->Find(read), nullptr);
   ASSERT_EQ(client->All<Detached>().size(), 1u);
-  const Failure& failure = client->All<Detached>()[0].failure;
+  const Failure failure = client->All<Detached>()[0].failure;
   EXPECT_EQ(failure.code, absl::StatusCode::kUnavailable);
   EXPECT_EQ(failure.outcome, base::Outcome::kUnknown);
   EXPECT_THAT(failure.message, HasSubstr("use another server"));
