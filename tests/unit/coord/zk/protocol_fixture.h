@@ -63,9 +63,9 @@ class ZkClient {
 
   // Sends a request; returns its xid.
   int32_t Ask(Opcode opcode, wire::RequestBody body) {
-    int32_t xid = ++last_xid_;
-    if (opcode == Opcode::kPing) xid = wire::kPingXid;
-    if (opcode == Opcode::kAuth) xid = wire::kAuthXid;
+    const int32_t xid = opcode == Opcode::kPing   ? wire::kPingXid
+                        : opcode == Opcode::kAuth ? wire::kAuthXid
+                                                  : ++last_xid_;
     AskAs(xid, opcode, std::move(body));
     return xid;
   }

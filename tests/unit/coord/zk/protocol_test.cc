@@ -96,16 +96,17 @@ TEST_F(ZkProtocol, EndsAtAFrameOfAnImpossibleLength) {
 // Z47: the largest frame there may be.
 TEST_F(ZkProtocol, TakesAFrameInPieces) {
   const auto client = Connect();
-  const size_t rest = client->Encoded(1, Opcode::kCreate, ZkClient::Making("/a")).size();
+  const size_t rest = client->Encoded(50, Opcode::kCreate, ZkClient::Making("/a")).size();
   const std::string data(wire::kFrameBytesMax - rest, 'x');
   const std::string bytes =
-      ZkClient::Framed(client->Encoded(1, Opcode::kCreate, ZkClient::Making("/a", data)));
+      ZkClient::Framed(client->Encoded(50, Opcode::kCreate, ZkClient::Making("/a", data)));
   for (size_t i = 0; i < bytes.size(); i += 65'537) {
     EXPECT_TRUE(client->wants_input());
     client->SendBytes(std::string_view(bytes).substr(i, 65'537));
   }
-  const int32_t get = client->Ask(Opcode::kGetData, wire::ReadRequest{"/a", false});
+  const int32_t get = client->Get("/a");
   Settle();
+  EXPECT_EQ(client->PathOf(50), "/a");
   EXPECT_EQ(client->BodyOf<wire::DataReply>(get).stat.data_length,
             static_cast<int32_t>(data.size()));
 }
