@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "coord/tree/path.h"
+#include "coord/tree/system_znodes.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -76,8 +77,9 @@ class Evaluation {
     if (read.recursive) {
       Walk(read, page);
     } else {
-      state_.ChildrenAfter(read.path, read.after, [&page](std::string_view name) {
-        return page.Add(std::string(name));
+      const bool leaves_out = LeavesSystemOut(read);
+      state_.ChildrenAfter(read.path, read.after, [&](std::string_view name) {
+        return (leaves_out && name == tree::kSystemPath.substr(1)) || page.Add(std::string(name));
       });
     }
     bytes_ += page.bytes();
@@ -94,6 +96,10 @@ class Evaluation {
     response_.result =
         GetAclResult{Allowed(znode->access, tree::kAdmin) ? acl : tree::MaskedAcl(acl),
                      znode->ToStat()};
+  }
+
+  void operator()(const WhoAmIRead&) {
+    response_.result = WhoAmIResult{who_ == nullptr ? Nobody() : *who_};
   }
 
   void operator()(const EphemeralsRead& read) {
@@ -175,6 +181,10 @@ class Evaluation {
                     what, limits_.reply_bytes_max);
   }
 
+  static bool LeavesSystemOut(const ListRead& read) {
+    return read.path == "/" && !read.system_znodes;
+  }
+
   // A walk through what is permitted: the names below a znode are its own to tell.
   void Walk(const ListRead& read, Page& page) const {
     std::string after = read.after;
@@ -185,10 +195,18 @@ class Evaluation {
     } else {
       after.clear();
     }
+    const bool leaves_out = LeavesSystemOut(read);
+    if (leaves_out && (after == tree::kSystemPath || tree::IsBelow(after, tree::kSystemPath))) {
+      after = std::string(tree::kSystemPath) + std::string(kBehindAllNames);
+    }
     std::optional<std::string> forbidden;
     do {
       forbidden.reset();
       const auto add = [&](const tree::ZnodeVisit& visit) {
+        if (leaves_out && visit.path == tree::kSystemPath) {
+          forbidden = visit.path;
+          return false;
+        }
         if (!page.Add(std::string(visit.path))) return false;
         if (visit.znode.num_children() == 0 || Allowed(visit.znode.access, tree::kRead)) return true;
         forbidden = visit.path;

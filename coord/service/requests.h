@@ -87,11 +87,16 @@ struct ListRead {
   // All names in one result, though it be large (Z60): above ServiceOptions::reply_bytes_max the
   // read fails. Else a page.
   bool whole = false;
+  // What is below the root includes ZooKeeper's system znodes (Z53). Else they are seen only by
+  // who asks for them or for what is below them.
+  bool system_znodes = false;
 };
 // Evaluates nothing: a barrier. Never stale, whatever the request says.
 struct SyncRead {};
 // Evaluates nothing: answered in its turn, with the zxid that earlier reads had or a later one.
 struct EchoRead {};
+// What the client is to ACLs when the request comes (Z51). Evaluates nothing.
+struct WhoAmIRead {};
 // The ACL as who asks may see it (Z50).
 struct GetAclRead {
   std::string path;
@@ -143,11 +148,11 @@ struct RemoveWatches {
 // Reads first: Request::is_write relies on the order. What sets and removes watches is a read, too:
 // it changes nothing but the connection.
 using RequestOperation =
-    std::variant<GetRead, StatRead, ListRead, SyncRead, EchoRead, GetAclRead, EphemeralsRead,
-                 DescendantsRead, MultiRead, SetWatches, AddWatch, RemoveWatches, tree::Create,
-                 tree::SetData, tree::SetAcl, tree::Delete, tree::DeleteRecursive,
+    std::variant<GetRead, StatRead, ListRead, SyncRead, EchoRead, WhoAmIRead, GetAclRead,
+                 EphemeralsRead, DescendantsRead, MultiRead, SetWatches, AddWatch, RemoveWatches,
+                 tree::Create, tree::SetData, tree::SetAcl, tree::Delete, tree::DeleteRecursive,
                  tree::Transaction, tree::CloseSession>;
-inline constexpr size_t kFirstWriteOperation = 12;
+inline constexpr size_t kFirstWriteOperation = 13;
 static_assert(std::is_same_v<std::variant_alternative_t<kFirstWriteOperation, RequestOperation>,
                              tree::Create>);
 
@@ -230,6 +235,9 @@ struct GetAclResult {
   tree::Acl acl;  // never empty
   tree::Stat stat;
 };
+struct WhoAmIResult {
+  tree::Identities identities;
+};
 struct EphemeralsResult {
   std::vector<std::string> paths;
 };
@@ -245,7 +253,7 @@ struct Response {
   std::optional<Failure> failure;
   Zxid zxid;  // 0: nothing was evaluated
   std::variant<std::monostate, CreateResult, SetDataResult, SetAclResult, DeleteResult,
-               TransactionResult, GetResult, StatResult, ListResult, GetAclResult,
+               TransactionResult, GetResult, StatResult, ListResult, GetAclResult, WhoAmIResult,
                EphemeralsResult, CountResult, MultiReadResult>
       result;
 };

@@ -207,6 +207,7 @@ class Translation {
     list.path = std::move(path);
     list.watch = watch;
     list.whole = true;  // Z60
+    list.system_znodes = true;
     return list;
   }
 

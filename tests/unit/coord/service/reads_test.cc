@@ -11,8 +11,11 @@
 namespace bellwether::coord {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class ReadsTest : public testing::Test {
  protected:
@@ -180,8 +183,7 @@ TEST_F(ReadsTest, ARecursiveListLeavesOutWhatIsBelowAForbiddenZnode) {
   Create("/a/b/c/e");
   Protect("/a/b");
   const std::vector<std::string> whole = List("/", true).names;
-  EXPECT_THAT(whole, ElementsAre("/", "/a", "/a/b", "/a/d", "/a-b", "/zookeeper",
-                                 "/zookeeper/config", "/zookeeper/quota"));
+  EXPECT_THAT(whole, ElementsAre("/", "/a", "/a/b", "/a/d", "/a-b"));
   for (size_t page_bytes = 1; page_bytes < 60; ++page_bytes) {
     std::vector<std::string> names;
     for (bool more = true; more;) {
@@ -196,6 +198,27 @@ TEST_F(ReadsTest, ARecursiveListLeavesOutWhatIsBelowAForbiddenZnode) {
   }
   who_ = std::make_shared<const tree::Identities>(tree::Identities{kBob});
   EXPECT_THAT(List("/a", true).names, ElementsAre("/a", "/a/b", "/a/b/c", "/a/b/c/e", "/a/d"));
+}
+
+// Z53
+TEST_F(ReadsTest, SystemZnodesAreToldToWhoAsksForThem) {
+  AllowAcls();
+  Create("/zz");
+  EXPECT_THAT(List("/", false).names, ElementsAre("a", "a-b", "zz"));
+  EXPECT_THAT(List("/", false, "zookeeper").names, ElementsAre("zz"));
+  const std::vector<std::string> all = List("/", true).names;
+  EXPECT_EQ(all.back(), "/zz");
+  EXPECT_THAT(all, Not(Contains(HasSubstr("zookeeper"))));
+  for (const char* const after : {"/zookeeper", "/zookeeper/config", "/zookeeper/x/y"}) {
+    EXPECT_THAT(List("/", true, after).names, ElementsAre("/zz")) << after;
+  }
+  EXPECT_THAT(List("/zookeeper", false).names, ElementsAre("config", "quota"));
+  EXPECT_THAT(List("/zookeeper", true).names,
+              ElementsAre("/zookeeper", "/zookeeper/config", "/zookeeper/quota"));
+  ListRead list{"/"};
+  list.system_znodes = true;
+  EXPECT_THAT(std::get<ListResult>(Read(list).result).names,
+              ElementsAre("a", "a-b", "zookeeper", "zz"));
 }
 
 // Z60
