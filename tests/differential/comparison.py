@@ -7,10 +7,11 @@ import dataclasses
 import pathlib
 import re
 
-from steps import Close, Until
+from steps import Close, Open, Until
 
 ALLOWED_MAX = 15
-_LINE = re.compile(r"^(?P<field>\S+) (?P<operation>\S+) Z\d+(?:,Z\d+)* : \S")
+_LINE = re.compile(r"^(?P<field>[\w.]+)(?:=(?P<theirs>\S+)/(?P<ours>\S+))? (?P<operation>\w+) "
+                   r"Z\d+(?:,Z\d+)* : \S")
 _INDEX = re.compile(r"^\[\d+\]\.")
 
 
@@ -21,11 +22,16 @@ class BadAllowed(Exception):
 @dataclasses.dataclass
 class Allowed:
     """A difference that is meant: of one field in answers to one operation (`event` and `handshake`
-    are such, too)."""
+    are such, too), and of two values only when it names them."""
     field: str
     operation: str
+    values: tuple  # theirs and ours, as text; empty: any
     text: str
     used: int = 0
+
+    def holds(self, field, operation, theirs, ours):
+        return (self.field, self.operation) == (field, operation) and \
+            self.values in ((), (str(theirs), str(ours)))
 
     @staticmethod
     def read(path):
@@ -35,8 +41,10 @@ class Allowed:
                 continue
             match = _LINE.match(line)
             if not match:
-                raise BadAllowed(f"{path}:{number}: write 'FIELD OPERATION RULE : reason'")
-            found.append(Allowed(match["field"], match["operation"], line))
+                raise BadAllowed(f"{path}:{number}: write 'FIELD OPERATION RULE : reason', or "
+                                 "FIELD=THEIRS/OURS")
+            values = (match["theirs"], match["ours"]) if match["theirs"] else ()
+            found.append(Allowed(match["field"], match["operation"], values, line))
         if len(found) > ALLOWED_MAX:
             raise BadAllowed(f"{path} has {len(found)} lines, at most {ALLOWED_MAX} are allowed")
         return found
@@ -76,19 +84,27 @@ class OrderedPairs:
 
 
 class Comparison:
-    """Of one sequence. `named` gives a session's name for its id."""
+    """Of one sequence. `named` gives a session's name for its id.
+
+    A zxid that only one server takes for something shows in the headers of all replies until both
+    take another: so it counts as a difference of what took it. `attach` is such an operation, too.
+    """
 
     def __init__(self, allowed, their_named, our_named):
         self._allowed = allowed
         self._their_named = their_named
         self._our_named = our_named
         self._zxids = OrderedPairs()
+        self._newest = (0, 0)
+        self._took = None  # the operation that only one server takes a zxid for
         self.differences = []
         self.allowed = 0
 
     def compare(self, theirs, ours):
         """Lists of Played; returns the differences that are not allowed."""
         for number, (their, our) in enumerate(zip(theirs, ours)):
+            if isinstance(their.step, Open) and their.step.attaches():
+                self._took = "attach"
             if their.silent != our.silent:
                 self._differ(number, "", "server", "silent", their.silent, our.silent)
             for connection in sorted({*their.frames, *our.frames}):
@@ -132,8 +148,20 @@ class Comparison:
                 self._differ(step, connection, their.op, "fields", their, our)
             return
         for theirs, ours in zip(their.fields, our.fields):
-            if not self._same(theirs, ours):
+            if theirs.name == "zxid" and their.op != "event":
+                self._compare_newest(step, connection, their.op, theirs.value, ours.value)
+            elif not self._same(theirs, ours):
                 self._differ(step, connection, their.op, theirs.name, theirs.value, ours.value)
+
+    def _compare_newest(self, step, connection, operation, theirs, ours):
+        """The zxid in a header: the newest that the server knew (Z8)."""
+        if theirs > self._newest[0] and ours > self._newest[1]:
+            self._took = None
+        self._newest = max(theirs, self._newest[0]), max(ours, self._newest[1])
+        if self._zxids.add(theirs, ours):
+            return
+        self._took = self._took or operation
+        self._differ(step, connection, operation, "zxid", theirs, ours, counts_for=self._took)
 
     def _same(self, theirs, ours):
         if theirs.kind == "zxid":
@@ -142,10 +170,10 @@ class Comparison:
             return self._their_named(theirs.value) == self._our_named(ours.value)
         return theirs.value == ours.value
 
-    def _differ(self, step, connection, operation, field, theirs, ours):
+    def _differ(self, step, connection, operation, field, theirs, ours, counts_for=None):
         plain = _INDEX.sub("", field)
         for allowed in self._allowed:
-            if (allowed.field, allowed.operation) == (plain, operation):
+            if allowed.holds(plain, counts_for or operation, theirs, ours):
                 allowed.used += 1
                 self.allowed += 1
                 return

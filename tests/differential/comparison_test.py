@@ -12,7 +12,7 @@ from player import Played
 from random_sequences import random_sequence
 from raw_connection import CLOSED, Frame
 from registry import directed, names
-from steps import Close, Send
+from steps import Close, Open, Send
 from wire import create, event_fields, exists, get_children, multi, reply_fields
 import directed_access  # pylint: disable=unused-import
 import directed_sessions  # pylint: disable=unused-import
@@ -146,6 +146,27 @@ class AllowedTest(unittest.TestCase):
         self.assertEqual(compare([event("/n")], [event("/m")], allowed), ["path"])
         self.assertEqual(compare([reply(exists("/n"), 0)], [reply(exists("/n"), 5)], allowed),
                          ["zxid"])
+
+    def test_two_values_only(self):
+        allowed = self.read("err=0/-102 exists Z50 : since 3.9.2\n")
+        for ours, differs in ((-102, []), (-101, ["err"])):
+            self.assertEqual(compare([reply(exists("/n"), 3, stat(3))],
+                                     [reply(exists("/n"), 3, error=ours)], allowed), differs)
+
+    def test_zxids_that_only_one_server_takes(self):
+        """Seen in all headers until both take another."""
+        allowed = self.read("zxid attach Z7 : a command\n")
+        asked = exists("/n")
+        before, again = (Played(SEND, {"a": [reply(asked, 5, stat(3))]}) for _ in range(2))
+        later = Played(SEND, {"a": [reply(asked, 9, stat(3)), reply(asked, 5, stat(3))]})
+        ours_again = Played(SEND, {"a": [reply(asked, 6, stat(3))]})
+        ours_later = Played(SEND, {"a": [reply(asked, 9, stat(3)), reply(asked, 6, stat(3))]})
+        for step, differs in ((Open("b", resume="a"), ["zxid"]), (Open("b"), ["zxid", "zxid"])):
+            attach = Played(step, {})
+            comparison = Comparison(allowed, str, str)
+            found = comparison.compare([before, attach, again, later],
+                                       [before, attach, ours_again, ours_later])
+            self.assertEqual([difference.field for difference in found], differs)
 
     def test_lines_that_are_not(self):
         for text in ("zxid event Z34 another one", "zxid Z34 : why", "zxid event : why",

@@ -82,17 +82,15 @@ def persistent_watches(root):
 
 @sequence("Z28 Z29")
 def kinds_of_watches_together(root):
-    """A connection is told once per change and table; a watch of another kind on the same path
-    stays or takes its place."""
-    return [Open("a"), Open("b"), at("a", create(f"{root}/n")),
+    """A connection is told once per change and table. Each kind has paths of its own: before 3.9 a
+    path has one kind per connection."""
+    return [Open("a"), Open("b"), at("a", create(f"{root}/n"), create(f"{root}/n/m")),
             at("b", add_watch(f"{root}/n", PERSISTENT_WATCH), add_watch(root, RECURSIVE_WATCH),
-               get_data(f"{root}/n", watch=True), get_children(f"{root}/n", watch=True)),
+               get_data(f"{root}/n/m", watch=True), get_children(f"{root}/n/m", watch=True),
+               exists(f"{root}/n/x", watch=True)),
             *each("a", set_data(f"{root}/n", b"1"), create(f"{root}/n/x"), delete(f"{root}/n/x"),
-                  set_data(f"{root}/n", b"2")),
-            at("b", add_watch(f"{root}/n", RECURSIVE_WATCH)),
-            *each("a", create(f"{root}/n/y"), set_data(f"{root}/n/y", b"1")),
-            at("b", add_watch(f"{root}/n", PERSISTENT_WATCH)),
-            *each("a", set_data(f"{root}/n/y", b"2"), delete(f"{root}/n/y"), delete(f"{root}/n"))]
+                  set_data(f"{root}/n/m", b"2"), create(f"{root}/n/m/y"), delete(f"{root}/n/m/y"),
+                  delete(f"{root}/n/m"), delete(f"{root}/n"))]
 
 
 @sequence("Z29")
@@ -101,7 +99,7 @@ def recursive_watch_on_the_root(root):
             *each("a", create(f"{root}/n"), set_data(f"{root}/n", b"1"),
                   multi(create(f"{root}/n/x"), set_data(root, b"1"), delete(f"{root}/n/x")),
                   delete(f"{root}/n")),
-            at("b", remove_watches("/", RECURSIVE_KIND)), at("a", set_data(root, b"2"))]
+            at("b", remove_watches("/", ANY)), at("a", set_data(root, b"2"))]
 
 
 @sequence("Z30 Z31")
@@ -180,13 +178,12 @@ def watches_added(root):
 @sequence("Z33")
 def watches_removed(root):
     n = f"{root}/n"
-    kinds = (CHILDREN, DATA, ANY, PERSISTENT_KIND, RECURSIVE_KIND)
+    kinds = (CHILDREN, DATA, ANY)
     return [Open("a"), Open("b"), at("b", create(n)),
             at("a", *(remove_watches(n, kind, only_check=True) for kind in kinds)),
             at("a", *(remove_watches(n, kind) for kind in kinds)),
-            at("a", remove_watches(n, 0), remove_watches(n, 9), remove_watches(n, 0,
-                                                                               only_check=True),
-               remove_watches("nope", ANY), exists(n)),
+            at("a", remove_watches(n, 0), remove_watches(n, 9),
+               remove_watches(n, 0, only_check=True), remove_watches("nope", ANY), exists(n)),
             at("a", get_data(n, watch=True), get_children(n, watch=True)),
             at("a", *(remove_watches(n, kind, only_check=True) for kind in kinds)),
             at("a", remove_watches(n, CHILDREN), remove_watches(n, CHILDREN, only_check=True),
@@ -194,15 +191,22 @@ def watches_removed(root):
             *each("b", create(f"{n}/x"), set_data(n, b"1")),
             at("a", get_data(n, watch=True), get_children(n, watch=True), remove_watches(n, ANY),
                remove_watches(n, ANY)), at("b", set_data(n, b"2")),
-            at("a", add_watch(n, PERSISTENT_WATCH), remove_watches(n, RECURSIVE_KIND),
-               remove_watches(n, DATA, only_check=True), remove_watches(n, PERSISTENT_KIND)),
-            at("a", add_watch(n, RECURSIVE_WATCH), remove_watches(n, PERSISTENT_KIND,
-                                                                  only_check=True),
-               remove_watches(f"{n}/x", RECURSIVE_KIND), remove_watches(n, RECURSIVE_KIND)),
-            at("b", set_data(n, b"3"), delete(f"{n}/x")),
-            at("a", add_watch(n, PERSISTENT_WATCH), get_data(n, watch=True), remove_watches(n,
-                                                                                            ANY)),
+            at("a", add_watch(n, PERSISTENT_WATCH), remove_watches(n, ANY, only_check=True),
+               remove_watches(n, ANY), remove_watches(n, ANY)),
+            at("a", add_watch(n, RECURSIVE_WATCH), remove_watches(f"{n}/x", ANY),
+               remove_watches(n, ANY)),
+            at("b", set_data(n, b"3"), delete(f"{n}/x"), get_data(n, watch=True)),
+            at("a", remove_watches(n, DATA, only_check=True), remove_watches(n, DATA)),
             at("b", set_data(n, b"4"))]
+
+
+@sequence("Z33")
+def persistent_watches_removed_by_kind(root):
+    """Behind it nothing happens: ZooKeeper knows these kinds since 3.9 only."""
+    kinds = (PERSISTENT_KIND, RECURSIVE_KIND)
+    return [Open("a"),
+            at("a", *(remove_watches(root, kind, only_check=True) for kind in kinds)),
+            at("a", *(remove_watches(root, kind) for kind in kinds)), at("a", exists(root))]
 
 
 @sequence("Z35")

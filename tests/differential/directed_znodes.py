@@ -244,7 +244,7 @@ def results_of_transactions(root):
                multi(), multi_read(), get_children2(root)),
             at("a", multi(get_data(f"{root}/a")), multi(set_data(f"{root}/a", b""), sync(root)),
                multi(set_acl(f"{root}/a", OPEN_ACL)), multi(exists(f"{root}/a")),
-               multi_read(create(f"{root}/f")), exists(f"{root}/a"), get_children(root)),
+               exists(f"{root}/a"), get_children(root)),
             at("a",
                multi_read(get_data(f"{root}/a"), get_data(f"{root}/none"), get_children(root),
                           get_children(f"{root}/none"), get_data("nope"), get_data(f"{root}/a")),

@@ -25,6 +25,10 @@ class Open:
     read_only: typing.Optional[bool] = False
     then: typing.Tuple[Request, ...] = ()
 
+    def attaches(self):
+        """Rather than opening a session."""
+        return self.resume is not None or self.session is not None
+
     def __str__(self):
         words = [f"open {self.connection}", f"timeout={self.timeout_ms}"]
         words += [f"resume={self.resume}"] if self.resume else []

@@ -17,12 +17,13 @@ clientPortAddress=127.0.0.1
 clientPort={port}
 dataDir={folder}/data
 admin.enableServer=false
-reconfigEnabled=true
 4lw.commands.whitelist=*
 """
 _PROPERTIES = {
     "zookeeper.extendedTypesEnabled": "true",
     "zookeeper.enforceQuota": "true",
+    "zookeeper.authProvider.x509":
+        "org.apache.zookeeper.server.auth.X509AuthenticationProvider",
     "zookeeper.DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
     "zookeeper.forceSync": "no",  # nobody pulls its plug
     "zookeeper.preAllocSize": "1024",
