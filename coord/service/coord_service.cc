@@ -143,6 +143,10 @@ absl::StatusOr<std::shared_ptr<Watch>> CoordService::OpenWatch(Principal princip
   RETURN_IF_ERROR(CheckOpen());
   RETURN_IF_ERROR(CheckFilter(request.filter, options_.watch_paths_max));
   request.filter.Normalize();
+  if (request.identities == nullptr) {
+    request.identities = std::make_shared<const tree::Identities>(
+        tree::Identities{AddressIdentity(principal.address)});
+  }
   if (ensemble_id_known_) RETURN_IF_ERROR(CheckEnsemble(request.ensemble_id));
   auto watch = std::make_shared<Watch>(std::move(request), options_,
                                        static_cast<WatchBackend&>(*this), NextIoExecutor(),

@@ -49,7 +49,7 @@ Description Describe(ResultCode code) {
     case ResultCode::kInvalidAcl:
       return {absl::StatusCode::kInvalidArgument, "invalid_acl",
               "it needs at least one entry, each with a known scheme (world, digest, ip, x509) and an "
-              "id of that scheme's form; auth needs a client that has authenticated"};
+              "id of that scheme's form, or auth from a client that has authenticated"};
     case ResultCode::kQuotaExceeded:
       return {absl::StatusCode::kResourceExhausted, "quota_exceeded",
               "delete znodes or data below the quota's path, or raise the quota in /zookeeper/quota"};
@@ -85,6 +85,11 @@ struct PayloadBytes {
   size_t operator()(const StatResult&) const { return 88; }
   size_t operator()(const ListResult& result) const { return 88 + Sum(result.names); }
   size_t operator()(const GetAclResult& result) const { return 88 + tree::AclBytes(result.acl); }
+  size_t operator()(const WhoAmIResult& result) const {
+    size_t bytes = 0;
+    for (const tree::Identity& one : result.identities) bytes += sizeof(one) + one.id.size();
+    return bytes;
+  }
   size_t operator()(const EphemeralsResult& result) const { return Sum(result.paths); }
   size_t operator()(const CountResult&) const { return 8; }
   size_t operator()(const MultiReadResult& result) const {

@@ -136,9 +136,25 @@ void Watch::SetArmed(Zxid zxid) {
   if (!finished_) progress_ = std::max(last_progress_, last_queued_);
 }
 
+bool Watch::MayRead(const tree::AclPtr& access) const {
+  static const tree::Identities nobody;
+  return tree::Allows(access, tree::kRead,
+                      request_.identities == nullptr ? nobody : *request_.identities);
+}
+
+bool Watch::Tells(const tree::Change& change) const {
+  return request_.filter.Matches(change) && MayRead(change.access);
+}
+
+// What is not told is not queued either: progress then says how far the watch is.
 bool Watch::QueueChanges(const ChangeSetPtr& set) {
   base::MutexLock lock(mutex_);
-  if (finished_ || set->zxid <= last_queued_) return false;
+  if (finished_ || set->zxid <= last_offered_) return false;
+  last_offered_ = set->zxid;
+  if (std::none_of(set->changes.begin(), set->changes.end(),
+                   [this](const tree::Change& change) { return Tells(change); })) {
+    return false;
+  }
   last_queued_ = set->zxid;
   if (progress_.has_value()) progress_ = std::max(*progress_, set->zxid);
   queue_.push_back(set);
@@ -183,7 +199,7 @@ WatchChanges Watch::TakeChanges() {
   queue_.pop_front();
   queue_bytes_ -= taken.set->bytes;
   for (const tree::Change& change : taken.set->changes) {
-    if (request_.filter.Matches(change)) taken.changes.push_back(&change);
+    if (Tells(change)) taken.changes.push_back(&change);
   }
   return taken;
 }

@@ -25,6 +25,9 @@ struct WatchRequest {
   Zxid min_zxid;
   bool stale_ok = false;
   bool prompt_progress = false;
+  // Who watches, as proved when the watch was opened; shared with who opened it. Null: what its
+  // address proves.
+  std::shared_ptr<const tree::Identities> identities;
 };
 
 struct WatchCompacted {
@@ -66,7 +69,8 @@ class WatchBackend {
 };
 
 // One native watch: waits until this server is fresh enough, is armed at one zxid, then queues what
-// the hub gives it until the frontend takes it. Shared by the hub, the frontend and its own tasks.
+// the hub gives it until the frontend takes it. Of znodes that its client may not read it tells
+// nothing (Z32). Shared by the hub, the frontend and its own tasks.
 // Threads: owned by `executor`; Take, Close and the queueing calls from any thread.
 // Limits: the queue's bytes; above them the watch ends with RESOURCE_EXHAUSTED.
 class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_from_this<Watch> {
@@ -84,6 +88,8 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   TakeResult Take(size_t bytes_max, std::vector<WatchFrame>& frames);
 
   const WatchRequest& request() const { return request_; }
+  // Whether the client may know of a znode that has this ACL.
+  bool MayRead(const tree::AclPtr& access) const;
   // Bytes of changes not yet taken.
   size_t queue_bytes() const;
 
@@ -108,6 +114,7 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   void Advance();
   void AwaitApplied();
   bool finished() const;
+  bool Tells(const tree::Change& change) const;
   bool NeedsWake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishLocked(std::optional<Failure> failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   WatchState TakeStateChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -135,7 +142,8 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   std::deque<WatchZnode> state_ ABSL_GUARDED_BY(mutex_);
   std::deque<ChangeSetPtr> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  Zxid last_queued_ ABSL_GUARDED_BY(mutex_);  // perhaps taken since, as the next
+  Zxid last_offered_ ABSL_GUARDED_BY(mutex_);  // by the hub, queued or not
+  Zxid last_queued_ ABSL_GUARDED_BY(mutex_);   // perhaps taken since, as the next
   Zxid last_progress_ ABSL_GUARDED_BY(mutex_);
   std::optional<Zxid> progress_ ABSL_GUARDED_BY(mutex_);  // never below what is queued
 };

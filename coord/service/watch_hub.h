@@ -83,7 +83,7 @@ class HubWatcher : public virtual Wakeable {
 
   // Called with the hub locked: queue, call nothing else. True when the watcher must be woken after
   // the locks are released. `QueueChanges` gets sets that match the filter, in zxid order, the newest
-  // perhaps several times.
+  // perhaps several times; it judges itself what its client may see of them.
   virtual bool QueueChanges(const ChangeSetPtr& set) = 0;
   // All up to `zxid` was queued: tells the client, once that was taken. `repeat`: also when the
   // client knows, so that it hears from the server.

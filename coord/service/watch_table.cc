@@ -43,7 +43,7 @@ absl::Status WatchTable::Arm(const std::shared_ptr<Watch>& watch) {
   }
   if (!resumed.from_ring) {
     if (request.from_zxid > Zxid(0)) watch->SetCompacted(resumed.resumable_from);
-    ASSIGN_OR_RETURN(std::vector<WatchZnode> znodes, Collect(state, request.filter));
+    ASSIGN_OR_RETURN(std::vector<WatchZnode> znodes, Collect(state, *watch));
     watch->SetState(resumed.zxid, std::move(znodes));
   }
   watch->SetArmed(resumed.zxid);
@@ -51,16 +51,19 @@ absl::Status WatchTable::Arm(const std::shared_ptr<Watch>& watch) {
 }
 
 absl::StatusOr<std::vector<WatchZnode>> WatchTable::Collect(const tree::StateView& state,
-                                                            const WatchFilter& filter) const {
+                                                            const Watch& watch) const {
+  const WatchFilter& filter = watch.filter();
   std::vector<WatchZnode> znodes;
   size_t bytes = 0;
   for (const std::string& path : filter.paths) {
     if (!filter.recursive) {
-      auto znode = state.Get(path);
-      if (znode.has_value()) znodes.push_back({path, std::move(znode->data), znode->stat});
+      const tree::Znode* const znode = state.FindZnode(path);
+      if (znode == nullptr || !watch.MayRead(znode->access)) continue;
+      znodes.push_back({path, znode->data, znode->ToStat()});
       continue;
     }
     state.Subtree(path, [&](const tree::ZnodeVisit& visit) {
+      if (!watch.MayRead(visit.znode.access)) return true;  // what is below has ACLs of its own
       bytes += kZnodeOverheadBytes + visit.path.size();
       znodes.push_back({std::string(visit.path), visit.data(), visit.stat()});
       return bytes <= options_.watch_state_bytes_max;

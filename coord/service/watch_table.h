@@ -50,7 +50,7 @@ class WatchTable {
   };
 
   absl::StatusOr<std::vector<WatchZnode>> Collect(const tree::StateView& state,
-                                                  const WatchFilter& filter) const;
+                                                  const Watch& watch) const;
 
   const ServiceOptions& options_;
   const LockedTree& state_;
