@@ -5,12 +5,16 @@
 
 #include "base/status.h"
 #include "base/version.h"
+#include "coord/service/identities.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
 namespace {
 
 using tree::SharedBytes;
+
+constexpr std::string_view kReasonAuthFailed = "auth_failed";
+constexpr size_t kSchemeShownBytesMax = 64;  // in errors
 
 // nullopt unless the field is empty or a uuid's 16 bytes.
 std::optional<base::Uuid> UuidOf(const std::string& bytes) {
@@ -21,6 +25,16 @@ std::optional<base::Uuid> UuidOf(const std::string& bytes) {
 template <typename Message>
 SharedBytes DataOf(const Message& message) {
   return message.has_data() ? SharedBytes::Copy(message.data()) : SharedBytes();
+}
+
+// More entries than an ACL may have are not copied: FixUpAcl refuses one too many as well.
+tree::Acl AclOf(const v1::Acl& from) {
+  tree::Acl acl;
+  for (const v1::AclEntry& entry : from.entries()) {
+    if (acl.size() > tree::kAclEntriesMax) break;
+    acl.push_back({entry.permissions(), entry.scheme(), entry.id()});
+  }
+  return acl;
 }
 
 ClientFrame ToAttach(const v1::Attach& attach) {
@@ -69,6 +83,10 @@ class OperationReader {
       case v1::Request::kCloseSession:
         request_.operation = tree::CloseSession();
         break;
+      case v1::Request::kSetAcl:
+        request_.operation = tree::SetAcl{from.set_acl().path(), AclOf(from.set_acl().acl()),
+                                          from.set_acl().version()};
+        break;
       case v1::Request::kGet:
         request_.operation = GetRead{from.get().path(), from.get().watch()};
         break;
@@ -81,6 +99,15 @@ class OperationReader {
         break;
       case v1::Request::kSync:
         request_.operation = SyncRead();
+        break;
+      case v1::Request::kGetAcl:
+        request_.operation = GetAclRead{from.get_acl().path()};
+        break;
+      case v1::Request::kWhoAmI:
+        request_.operation = WhoAmIRead();
+        break;
+      case v1::Request::kAuthenticate:  // by the stream, on receipt
+        request_.operation = EchoRead();
         break;
       case v1::Request::OPERATION_NOT_SET:
         Refuse("the request has no operation that this server knows");
@@ -96,11 +123,14 @@ class OperationReader {
   }
 
   tree::Create Create(const v1::CreateRequest& from) {
-    if (from.mode() < 0 || from.mode() > v1::CREATE_MODE_EPHEMERAL_SEQUENTIAL) {
+    if (from.mode() < 0 || from.mode() > v1::CREATE_MODE_PERSISTENT_SEQUENTIAL_WITH_TTL) {
       Refuse(fmt::format("create {}: mode {} is not known", from.path(), from.mode()));
       return {};
     }
-    return {from.path(), DataOf(from), static_cast<tree::CreateMode>(from.mode())};
+    tree::Create create{from.path(), DataOf(from), static_cast<tree::CreateMode>(from.mode())};
+    if (from.has_acl()) create.acl = AclOf(from.acl());
+    create.ttl_ms = from.ttl_ms();
+    return create;
   }
 
   tree::SetData SetData(const v1::SetDataRequest& from) {
@@ -161,6 +191,9 @@ class OperationReader {
                              from.delete_().path()));
         }
         return;
+      case v1::TransactionOperation::kCheck:
+        operations.emplace_back(tree::Check{from.check().path(), from.check().version()});
+        return;
       case v1::TransactionOperation::OPERATION_NOT_SET:
         Refuse("an operation of the transaction is not known to this server");
         return;
@@ -206,6 +239,22 @@ void ToProto(CreateResult&& result, v1::CreateResult& out) {
   ToProto(result.stat, *out.mutable_stat());
 }
 
+void ToProto(const tree::Acl& acl, v1::Acl& out) {
+  for (const tree::AclEntry& entry : acl) {
+    v1::AclEntry& one = *out.add_entries();
+    one.set_permissions(entry.permissions);
+    one.set_scheme(entry.scheme);
+    one.set_id(entry.id);
+  }
+}
+
+// A digest's user is shown without the hash, as ZooKeeper does (Z50).
+void ToProto(const tree::Identity& identity, v1::Identity& out) {
+  out.set_scheme(identity.scheme);
+  out.set_id(identity.scheme == "digest" ? identity.id.substr(0, identity.id.find(':'))
+                                         : identity.id);
+}
+
 // One result, into a message with the fields create, set_data and delete.
 template <typename Message>
 struct ChangeWriter {
@@ -216,19 +265,38 @@ struct ChangeWriter {
     ToProto(result.stat, *out.mutable_set_data()->mutable_stat());
   }
   void operator()(DeleteResult& result) { out.mutable_delete_()->set_deleted(result.deleted); }
-  // Of what no message of this protocol asks for.
-  template <typename Other>
-  void operator()(Other&) {}
+};
+
+struct OperationResultWriter : ChangeWriter<v1::OperationResult> {
+  using ChangeWriter<v1::OperationResult>::operator();
+
+  void operator()(CheckResult&) { out.mutable_check(); }
 };
 
 struct ResultWriter : ChangeWriter<v1::Response> {
   using ChangeWriter<v1::Response>::operator();
 
   void operator()(std::monostate) {}
+  // Of what no message of this protocol asks for.
+  template <typename Other>
+  void operator()(Other&) {}
+  void operator()(SetAclResult& result) {
+    ToProto(result.stat, *out.mutable_set_acl()->mutable_stat());
+  }
+  void operator()(GetAclResult& result) {
+    ToProto(result.acl, *out.mutable_get_acl()->mutable_acl());
+    ToProto(result.stat, *out.mutable_get_acl()->mutable_stat());
+  }
+  void operator()(WhoAmIResult& result) {
+    v1::WhoAmIResult& to = *out.mutable_who_am_i();
+    for (const tree::Identity& identity : result.identities) {
+      ToProto(identity, *to.add_identities());
+    }
+  }
   void operator()(TransactionResult& result) {
     v1::TransactionResult& to = *out.mutable_transaction();
     for (auto& one : result.results) {
-      std::visit(ChangeWriter<v1::OperationResult>{*to.add_results()}, one);
+      std::visit(OperationResultWriter{{*to.add_results()}}, one);
     }
     to.set_failed_compare(result.failed_compare);
     to.set_failed_operation(result.failed_operation);
@@ -373,6 +441,29 @@ absl::StatusOr<base::Uuid> ToEnsembleId(const std::string& bytes, std::string_vi
   const auto ensemble_id = UuidOf(bytes);
   if (ensemble_id.has_value()) return *ensemble_id;
   return absl::InvalidArgumentError(fmt::format("{}: ensemble_id is not 16 bytes", call));
+}
+
+absl::StatusOr<tree::Identities> Authenticated(const CoordService& service, tree::Identities known,
+                                               const Credentials& credentials) {
+  if (static_cast<size_t>(credentials.size()) > tree::kIdentitiesMax) {
+    return base::ErrorWithReason(
+        absl::StatusCode::kUnauthenticated, kReasonAuthFailed,
+        fmt::format("{} credentials are too many; give at most {}", credentials.size(),
+                    tree::kIdentitiesMax));
+  }
+  for (const v1::Credential& one : credentials) {
+    std::optional<tree::Identities> proved =
+        service.Authenticate(known, one.scheme(), one.credential());
+    if (!proved.has_value()) {
+      return base::ErrorWithReason(
+          absl::StatusCode::kUnauthenticated, kReasonAuthFailed,
+          fmt::format("a credential of the scheme '{}' proves nothing here; use the scheme digest "
+                      "with USER:PASSWORD, of a user of at most {} bytes",
+                      one.scheme().substr(0, kSchemeShownBytesMax), kIdentityBytesMax - 64));
+    }
+    known = *std::move(proved);
+  }
+  return known;
 }
 
 absl::StatusOr<WatchRequest> ToWatchRequest(const v1::WatchRequest& from) {

@@ -21,6 +21,12 @@ void ToProto(ServerFrame&& frame, v1::SessionResponse& out);
 // The ensemble that a request names; nil: none. Errors: INVALID_ARGUMENT that names `call`.
 absl::StatusOr<base::Uuid> ToEnsembleId(const std::string& bytes, std::string_view call);
 
+// Who a client is that knows it by `known` and now gives these credentials. Errors: UNAUTHENTICATED
+// with reason "auth_failed", which names the scheme and never the credential.
+using Credentials = google::protobuf::RepeatedPtrField<v1::Credential>;
+absl::StatusOr<tree::Identities> Authenticated(const CoordService& service, tree::Identities known,
+                                               const Credentials& credentials);
+
 // Errors: INVALID_ARGUMENT that names the field.
 absl::StatusOr<WatchRequest> ToWatchRequest(const v1::WatchRequest& request);
 

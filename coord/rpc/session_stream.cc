@@ -10,12 +10,34 @@ absl::StatusOr<std::unique_ptr<SessionStream>> SessionStream::Open(
     CoordService& service, Principal principal, std::shared_ptr<StreamSink> sink) {
   ASSIGN_OR_RETURN(auto connection,
                    service.OpenConnection(std::move(principal), std::move(sink)));
-  return std::unique_ptr<SessionStream>(new SessionStream(std::move(connection)));
+  return std::unique_ptr<SessionStream>(new SessionStream(service, std::move(connection)));
+}
+
+absl::Status SessionStream::Authenticate(const Credentials& credentials) {
+  if (credentials.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(tree::Identities proved,
+                   Authenticated(service_, *connection_->identities(), credentials));
+  connection_->SetIdentities(std::make_shared<const tree::Identities>(std::move(proved)));
+  return absl::OkStatus();
 }
 
 bool SessionStream::Receive(v1::SessionRequest&& frame) {
   const size_t bytes = frame.ByteSizeLong();
-  return connection_->Submit(ToClientFrame(std::move(frame)), bytes);
+  absl::Status authenticated = Authenticate(frame.attach().credentials());
+  if (!authenticated.ok()) {
+    if (connection_->Detach(FailureOf(authenticated))) connection_->PostWake();
+    return false;
+  }
+  if (frame.request().has_authenticate()) {
+    Credentials one;
+    *one.Add() = frame.request().authenticate().credential();
+    authenticated = Authenticate(one);
+  }
+  ClientFrame converted = ToClientFrame(std::move(frame));
+  if (!authenticated.ok()) {
+    std::get<Request>(converted).malformed = FailureOf(authenticated);
+  }
+  return connection_->Submit(std::move(converted), bytes);
 }
 
 TakeResult SessionStream::Take(size_t bytes_max, std::vector<v1::SessionResponse>& frames) {

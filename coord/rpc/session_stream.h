@@ -7,7 +7,8 @@
 namespace bellwether::coord {
 
 // Coord.Session without its transport: frames in, frames out. gRPC carries them in production, a
-// function call in the simulator. Thread-safe as Connection is.
+// function call in the simulator. What authenticates takes effect when it is received (Z51), not in
+// its turn. Thread-safe as Connection is, but for Receive: one call at a time.
 class SessionStream {
  public:
   // The sink is told when there is something to take. Errors as CoordService::OpenConnection.
@@ -25,9 +26,13 @@ class SessionStream {
   TakeResult Take(size_t bytes_max, std::vector<v1::SessionResponse>& frames);
 
  private:
-  explicit SessionStream(std::shared_ptr<Connection> connection)
-      : connection_(std::move(connection)) {}
+  SessionStream(CoordService& service, std::shared_ptr<Connection> connection)
+      : service_(service), connection_(std::move(connection)) {}
 
+  // The connection's later requests are made as who has these credentials, too.
+  absl::Status Authenticate(const Credentials& credentials);
+
+  CoordService& service_;
   const std::shared_ptr<Connection> connection_;  // shared with the service
 };
 

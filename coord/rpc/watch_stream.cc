@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "coord/service/identities.h"
 
 namespace bellwether::coord {
 
@@ -11,6 +12,10 @@ absl::StatusOr<std::unique_ptr<WatchStream>> WatchStream::Open(CoordService& ser
                                                                const v1::WatchRequest& request,
                                                                std::shared_ptr<StreamSink> sink) {
   ASSIGN_OR_RETURN(WatchRequest converted, ToWatchRequest(request));
+  ASSIGN_OR_RETURN(tree::Identities identities,
+                   Authenticated(service, {AddressIdentity(principal.address)},
+                                 request.credentials()));
+  converted.identities = std::make_shared<const tree::Identities>(std::move(identities));
   ASSIGN_OR_RETURN(auto watch, service.OpenWatch(std::move(principal), std::move(converted),
                                                  std::move(sink)));
   return std::unique_ptr<WatchStream>(new WatchStream(std::move(watch)));

@@ -9,7 +9,8 @@ namespace bellwether::coord {
 // Coord.Watch without its transport: one request in, frames out. Thread-safe as Watch is.
 class WatchStream {
  public:
-  // Errors: INVALID_ARGUMENT for a malformed request, else as CoordService::OpenWatch.
+  // Errors: INVALID_ARGUMENT for a malformed request, UNAUTHENTICATED for credentials that prove
+  // nothing, else as CoordService::OpenWatch.
   static absl::StatusOr<std::unique_ptr<WatchStream>> Open(CoordService& service,
                                                            Principal principal,
                                                            const v1::WatchRequest& request,
