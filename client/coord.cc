@@ -42,8 +42,10 @@ absl::StatusOr<std::unique_ptr<Coord>> Coord::Connect(CoordOptions options) {
   base::TimerId timer = 0;
   coord->Run([&](CoordClient& client) {
     auto setter = std::make_shared<Callback<SessionState>>(attached.Setter());
-    client.AddStateListener([setter](SessionState state) {
-      if (*setter) std::exchange(*setter, nullptr)(state);
+    client.AddStateListener([setter, &client](SessionState state) {
+      if (!*setter) return;
+      if (!client.final_status().ok()) return std::exchange(*setter, nullptr)(client.final_status());
+      std::exchange(*setter, nullptr)(state);
     });
     timer = client.executor().RunAfter(timeout, [setter, timeout, read_only, &client] {
       if (!*setter) return;
@@ -83,6 +85,12 @@ absl::StatusOr<CreateResult> Coord::Create(std::string path, Data data, CreateMo
                                            CallOptions options) {
   return Await<CreateResult>([&](CoordClient& client, Callback<CreateResult> done) {
     client.Create(std::move(path), std::move(data), mode, options, std::move(done));
+  });
+}
+
+absl::StatusOr<CreateResult> Coord::Create(CreateOperation operation, CallOptions options) {
+  return Await<CreateResult>([&](CoordClient& client, Callback<CreateResult> done) {
+    client.Create(std::move(operation), options, std::move(done));
   });
 }
 
@@ -179,6 +187,33 @@ absl::StatusOr<ListResult> Coord::List(std::string path, bool recursive, ReadOpt
   return Await<ListResult>([&](CoordClient& client, Callback<ListResult> done) {
     client.List(std::move(path), recursive, std::move(options), std::move(done));
   });
+}
+
+absl::StatusOr<SetResult> Coord::SetAcl(std::string path, Acl acl, int32_t version,
+                                        CallOptions options) {
+  return Await<SetResult>([&](CoordClient& client, Callback<SetResult> done) {
+    client.SetAcl(std::move(path), acl, version, options, std::move(done));
+  });
+}
+
+absl::StatusOr<AclResult> Coord::GetAcl(std::string path, ReadOptions options) {
+  return Await<AclResult>([&](CoordClient& client, Callback<AclResult> done) {
+    client.GetAcl(std::move(path), std::move(options), std::move(done));
+  });
+}
+
+absl::Status Coord::Authenticate(Credential credential, CallOptions options) {
+  return Await<SyncResult>([&](CoordClient& client, Callback<SyncResult> done) {
+           client.Authenticate(std::move(credential), options, std::move(done));
+         })
+      .status();
+}
+
+absl::StatusOr<std::vector<Identity>> Coord::WhoAmI(CallOptions options) {
+  return Await<std::vector<Identity>>(
+      [&](CoordClient& client, Callback<std::vector<Identity>> done) {
+        client.WhoAmI(options, std::move(done));
+      });
 }
 
 absl::StatusOr<SyncResult> Coord::Sync(CallOptions options) {

@@ -27,7 +27,7 @@ class BlockingWatch;
 class Coord {
  public:
   // Waits until a session is attached (read_only: a server answers), at most options.request_timeout. options.seed 0 takes one
-  // from the system. Errors: UNAVAILABLE that names the last failure.
+  // from the system. Errors: UNAVAILABLE that names the last failure; UNAUTHENTICATED auth_failed.
   static absl::StatusOr<std::unique_ptr<Coord>> Connect(CoordOptions options);
 
   // The session lives on until its timeout, with its ephemeral znodes, unless CloseSession was
@@ -40,6 +40,8 @@ class Coord {
   absl::StatusOr<CreateResult> Create(std::string path, Data data,
                                       CreateMode mode = CreateMode::kPersistent,
                                       CallOptions options = {});
+  // With an ACL or a TTL. Likewise, and INVALID_ARGUMENT invalid_acl.
+  absl::StatusOr<CreateResult> Create(CreateOperation operation, CallOptions options = {});
   // Errors: NOT_FOUND no_node, FAILED_PRECONDITION bad_version.
   absl::StatusOr<SetResult> Set(std::string path, Data data, int32_t version = kAnyVersion,
                                 CallOptions options = {});
@@ -55,6 +57,12 @@ class Coord {
   // Errors: NOT_FOUND no_node.
   absl::StatusOr<ListResult> List(std::string path, bool recursive = false,
                                   ReadOptions options = {});
+  // See CoordClient::SetAcl, GetAcl, Authenticate and WhoAmI.
+  absl::StatusOr<SetResult> SetAcl(std::string path, Acl acl, int32_t version = kAnyVersion,
+                                   CallOptions options = {});
+  absl::StatusOr<AclResult> GetAcl(std::string path, ReadOptions options = {});
+  absl::Status Authenticate(Credential credential, CallOptions options = {});
+  absl::StatusOr<std::vector<Identity>> WhoAmI(CallOptions options = {});
   // Returns when the server attached to is as new as the leader was.
   absl::StatusOr<SyncResult> Sync(CallOptions options = {});
   // Ends the session now, with its ephemeral znodes; afterwards everything fails.

@@ -35,6 +35,7 @@ CoordClient::CoordClient(CoordOptions options, base::Executor& executor, base::C
       connector_(connector),
       servers_(options_.addresses, options_.ensemble_id, options_.seed),
       nonce_(base::Uuid::FromRandom(servers_.RandomWord(), servers_.RandomWord())),
+      credentials_(options_.credentials),
       queue_(options_.outstanding_max, options_.outstanding_bytes_max),
       alive_(std::make_shared<bool>(true)) {}
 
@@ -58,6 +59,9 @@ void CoordClient::Connect() {
   coord::v1::SessionRequest frame;
   coord::v1::Attach& attach = *frame.mutable_attach();
   if (!servers_.ensemble_id().IsNil()) attach.set_ensemble_id(servers_.ensemble_id().Bytes());
+  for (const Credential& credential : credentials_) {
+    *attach.add_credentials() = ToWire(credential);
+  }
   if (options_.read_only) {
     attach.set_read_only(true);
   } else {
@@ -111,6 +115,10 @@ void CoordClient::OnFrame(coord::v1::SessionResponse frame) {
 void CoordClient::OnAttached(const coord::v1::Attached& attached) {
   if (attached.has_error()) {
     const absl::Status why = FromWire(attached.error());
+    // With a session another server may know better.
+    if (ReasonOf(why) == "auth_failed" && session_.id.value() == 0) {
+      return Finish(SessionState::kExpired, why);
+    }
     // An ensemble that was restored is another one, and has no sessions of before. Until its
     // deadline this one may be alive elsewhere, as when an address is wrong.
     const bool is_gone = IsExpired(why) || (IsOfAnotherEnsemble(why) &&

@@ -43,6 +43,9 @@ struct CoordOptions {
   // with stale_ok are served; the rest, CloseSession included, fails with FAILED_PRECONDITION, reason
   // "read_only". state() is kConnecting or kConnected, session().id stays 0.
   bool read_only = false;
+  // What the client is known by, besides its address, in its session and its watches; at most 64.
+  // Servers that refuse one end a client without a session: kExpired, UNAUTHENTICATED.
+  std::vector<Credential> credentials;
 };
 
 // One session with the ensemble, over one connection at a time. Knows nothing of gRPC or threads:
@@ -77,7 +80,10 @@ class CoordClient {
   // the session is gone (the client is then of no further use: make a new one).
 
   // Errors: NOT_FOUND no_node (the parent), ALREADY_EXISTS node_exists, FAILED_PRECONDITION
-  // no_children_for_ephemerals, INVALID_ARGUMENT bad_arguments.
+  // no_children_for_ephemerals, INVALID_ARGUMENT bad_arguments or invalid_acl. This and whatever
+  // else reads or writes: PERMISSION_DENIED no_auth when an ACL does not permit it; what creates and
+  // sets: RESOURCE_EXHAUSTED quota_exceeded.
+  void Create(CreateOperation operation, CallOptions options, Callback<CreateResult> callback);
   void Create(std::string path, Data data, CreateMode mode, CallOptions options,
               Callback<CreateResult> callback);
   // Errors: NOT_FOUND no_node, FAILED_PRECONDITION bad_version.
@@ -94,6 +100,17 @@ class CoordClient {
   void Get(std::string path, ReadOptions options, Callback<GetResult> callback);
   void GetStat(std::string path, ReadOptions options, Callback<StatResult> callback);
   void List(std::string path, bool recursive, ReadOptions options, Callback<ListResult> callback);
+  // Replaces the ACL, if its version (Stat::aversion) is that. Errors: NOT_FOUND no_node,
+  // FAILED_PRECONDITION bad_version, INVALID_ARGUMENT invalid_acl.
+  void SetAcl(std::string path, const Acl& acl, int32_t version, CallOptions options,
+              Callback<SetResult> callback);
+  // Needs kRead or kAdmin. options.watch is ignored. Errors: NOT_FOUND no_node.
+  void GetAcl(std::string path, ReadOptions options, Callback<AclResult> callback);
+  // From the next request on the client is known by this as well, and so are watches made later.
+  // Errors: UNAUTHENTICATED auth_failed; then nothing has changed.
+  void Authenticate(Credential credential, CallOptions options, Callback<SyncResult> callback);
+  // Who this client is to ACLs.
+  void WhoAmI(CallOptions options, Callback<std::vector<Identity>> callback);
   // Answered when the server attached to is as new as the leader was.
   void Sync(CallOptions options, Callback<SyncResult> callback);
   // Ends the session and removes its ephemeral znodes, after all requests made before.
@@ -138,6 +155,9 @@ class CoordClient {
   // can prove: the time at which the last keepalive or attach that was answered had been sent, plus
   // the session timeout. Thread-safe. Before the first attach: the past.
   absl::Duration SessionDeadline() const;
+
+  // Why everything fails; OK until the state is final.
+  const absl::Status& final_status() const { return final_status_; }
 
   // What last stood in the way of a connection, with its address.
   std::string LastFailure() const { return servers_.LastFailure(); }
@@ -185,6 +205,8 @@ class CoordClient {
   CoordConnector& connector_;
   ServerList servers_;
   const base::Uuid nonce_;
+
+  std::vector<Credential> credentials_;  // of the options, and what Authenticate added
 
   RequestQueue queue_;
   OneShotWatches watches_;

@@ -1,4 +1,5 @@
 // The requests of CoordClient: from plain values to frames and back.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -29,10 +30,22 @@ void NameEnsemble(const ServerList& servers, Message& request) {
   if (!servers.ensemble_id().IsNil()) request.set_ensemble_id(servers.ensemble_id().Bytes());
 }
 
-bool PathsAreUtf8(const Request& request) {
+bool IsUtf8(const coord::v1::Acl& acl) {
+  return std::all_of(acl.entries().begin(), acl.entries().end(), [](const auto& entry) {
+    return base::IsUtf8(entry.scheme()) && base::IsUtf8(entry.id());
+  });
+}
+
+bool TextsAreUtf8(const Request& request) {
   switch (request.operation_case()) {
     case Request::kCreate:
-      return base::IsUtf8(request.create().path());
+      return base::IsUtf8(request.create().path()) && IsUtf8(request.create().acl());
+    case Request::kSetAcl:
+      return base::IsUtf8(request.set_acl().path()) && IsUtf8(request.set_acl().acl());
+    case Request::kGetAcl:
+      return base::IsUtf8(request.get_acl().path());
+    case Request::kAuthenticate:
+      return base::IsUtf8(request.authenticate().credential().scheme());
     case Request::kSetData:
       return base::IsUtf8(request.set_data().path());
     case Request::kDelete:
@@ -51,7 +64,8 @@ bool PathsAreUtf8(const Request& request) {
   }
   for (const coord::v1::TransactionOperation& operation : request.transaction().operations()) {
     if (!base::IsUtf8(operation.create().path()) || !base::IsUtf8(operation.set_data().path()) ||
-        !base::IsUtf8(operation.delete_().path())) {
+        !base::IsUtf8(operation.delete_().path()) || !base::IsUtf8(operation.check().path()) ||
+        !IsUtf8(operation.create().acl())) {
       return false;
     }
   }
@@ -86,9 +100,9 @@ void CoordClient::Submit(Request request, absl::Duration deadline, RequestQueue:
         absl::StatusCode::kFailedPrecondition, "read_only",
         absl::StrCat(Describe(request), ": this client is read-only and may only read with stale_ok; "
                                         "open one with a session"));
-  } else if (!PathsAreUtf8(request)) {
+  } else if (!TextsAreUtf8(request)) {
     refused = ErrorWithReason(absl::StatusCode::kInvalidArgument, "bad_arguments",
-                              "the path is not valid UTF-8; choose another one");
+                              "the path or ACL is not valid UTF-8; choose another one");
   } else {
     refused = queue_.Add(std::move(request), deadline, answer);
   }
@@ -117,8 +131,13 @@ void CoordClient::ArmRequestTimer() {
 
 void CoordClient::Create(std::string path, Data data, CreateMode mode, CallOptions options,
                          Callback<CreateResult> callback) {
+  Create(CreateOperation{std::move(path), std::move(data), mode}, options, std::move(callback));
+}
+
+void CoordClient::Create(CreateOperation operation, CallOptions options,
+                         Callback<CreateResult> callback) {
   Request request;
-  *request.mutable_create() = ToWire(CreateOperation{std::move(path), std::move(data), mode});
+  *request.mutable_create() = ToWire(std::move(operation));
   Submit(std::move(request), DeadlineAfter(options.timeout),
          AnswerTo(std::move(callback), [](Response r) { return CreateResultOf(std::move(r)); }));
 }
@@ -231,6 +250,46 @@ void CoordClient::ListPage(std::string after, std::shared_ptr<ListUnderWay> list
                    std::move(answer)));
 }
 
+void CoordClient::SetAcl(std::string path, const Acl& acl, int32_t version, CallOptions options,
+                         Callback<SetResult> callback) {
+  Request request;
+  request.mutable_set_acl()->set_path(std::move(path));
+  *request.mutable_set_acl()->mutable_acl() = ToWire(acl);
+  request.mutable_set_acl()->set_version(version);
+  Submit(std::move(request), DeadlineAfter(options.timeout),
+         AnswerTo(std::move(callback), SetAclResultOf));
+}
+
+void CoordClient::GetAcl(std::string path, ReadOptions options, Callback<AclResult> callback) {
+  Request request;
+  SetReadOptions(options, request);
+  request.mutable_get_acl()->set_path(std::move(path));
+  Submit(std::move(request), DeadlineAfter(options.timeout),
+         AnswerTo(std::move(callback), AclResultOf));
+}
+
+void CoordClient::Authenticate(Credential credential, CallOptions options,
+                               Callback<SyncResult> callback) {
+  Request request;
+  request.set_stale_ok(true);  // no state is read
+  *request.mutable_authenticate()->mutable_credential() = ToWire(credential);
+  Submit(std::move(request), DeadlineAfter(options.timeout),
+         [this, credential = std::move(credential),
+          callback = std::move(callback)](absl::StatusOr<Response> response) mutable {
+           if (!response.ok()) return callback(std::move(response).status());
+           credentials_.push_back(std::move(credential));
+           callback(SyncResult{Zxid(response->zxid())});
+         });
+}
+
+void CoordClient::WhoAmI(CallOptions options, Callback<std::vector<Identity>> callback) {
+  Request request;
+  request.set_stale_ok(true);  // no state is read
+  request.mutable_who_am_i();
+  Submit(std::move(request), DeadlineAfter(options.timeout),
+         AnswerTo(std::move(callback), IdentitiesOf));
+}
+
 void CoordClient::Sync(CallOptions options, Callback<SyncResult> callback) {
   Request request;
   request.mutable_sync();
@@ -257,8 +316,8 @@ void CoordClient::CloseSession(CallOptions options, Callback<SyncResult> callbac
 
 std::unique_ptr<CoordWatch> CoordClient::Watch(std::string path, WatchOptions options,
                                                WatchCallbacks callbacks) {
-  return std::make_unique<CoordWatch>(servers_, connector_, executor_, std::move(path),
-                                      std::move(options), std::move(callbacks));
+  return std::make_unique<CoordWatch>(servers_, connector_, executor_, credentials_,
+                                      std::move(path), std::move(options), std::move(callbacks));
 }
 
 void CoordClient::Status(const std::string& address, absl::Duration timeout,

@@ -47,6 +47,48 @@ enum class CreateMode {
   kEphemeral,            // until the session ends
   kPersistentSequential, // ten digits of the parent's counter are appended to the path
   kEphemeralSequential,  // both
+  kContainer,            // until deleted, or some time after its last child was
+  kPersistentWithTtl,    // until deleted, or after it was childless and unchanged for its TTL
+  kPersistentSequentialWithTtl,
+};
+
+// What an AclEntry permits: bits.
+enum Permission : uint32_t {
+  kRead = 1,    // the znode's data, ACL and names of children
+  kWrite = 2,   // a change of its data
+  kCreate = 4,  // a new child
+  kDelete = 8,  // the end of a child
+  kAdmin = 16,  // a change of its ACL
+};
+inline constexpr uint32_t kAllPermissions = 31;
+
+// Permits whoever has the identity.
+struct AclEntry {
+  uint32_t permissions = 0;
+  // "world", "ip", "digest", "x509"; when set also "auth": whoever this client has proved to be.
+  std::string scheme;
+  // world: "anyone"; ip: an address, also with a prefix length; digest: "user:" + base64(SHA1(
+  // "user:password")), for who has no kAdmin "user:x".
+  std::string id;
+
+  friend bool operator==(const AclEntry&, const AclEntry&) = default;
+};
+
+// Who may do what with one znode, 1 to 1,000 entries; it says nothing about what is below.
+using Acl = std::vector<AclEntry>;
+
+// Makes a client somebody whom ACLs can name.
+struct Credential {
+  std::string scheme;      // "digest"
+  std::string credential;  // digest: "user:password"
+};
+
+// Somebody whom ACLs can name.
+struct Identity {
+  std::string scheme;  // "ip", "digest", "x509", "super"
+  std::string id;      // ip: the address; digest: the user; super: empty
+
+  friend bool operator==(const Identity&, const Identity&) = default;
 };
 
 // Any version will do, in Set and Delete.
@@ -133,12 +175,20 @@ struct ListResult {
   int pages = 1;
 };
 
+// Of a successful GetAcl.
+struct AclResult {
+  Acl acl;    // at least one entry
+  Stat stat;  // its aversion is the ACL's version
+  Zxid zxid;  // as in GetResult
+};
+
 // Of a successful Sync: the server was as new as the leader, at this zxid.
 struct SyncResult {
   Zxid zxid;
 };
 
-// One condition of a transaction on one znode; those set must all hold.
+// One condition of a transaction on one znode, which the client must be permitted to read; those set
+// must all hold.
 struct Compare {
   std::string path;
   std::optional<bool> exists;  // unset: it must exist if any other condition is set
@@ -153,6 +203,8 @@ struct CreateOperation {
   std::string path;
   Data data;
   CreateMode mode = CreateMode::kPersistent;
+  std::optional<Acl> acl = std::nullopt;      // none: everybody may do everything
+  absl::Duration ttl = absl::ZeroDuration();  // in the modes with a TTL 1 ms to 34 years
 };
 struct SetOperation {
   std::string path;
@@ -164,7 +216,12 @@ struct DeleteOperation {
   int32_t version = kAnyVersion;
   bool recursive = false;  // all below it as well
 };
-using Operation = std::variant<CreateOperation, SetOperation, DeleteOperation>;
+// Holds when the znode has that version; sees what the operations before it did.
+struct CheckOperation {
+  std::string path;
+  int32_t version = kAnyVersion;
+};
+using Operation = std::variant<CreateOperation, SetOperation, DeleteOperation, CheckOperation>;
 
 // All or nothing, under one zxid: the compares against the state before, then the operations in
 // order, later ones seeing the effects of earlier ones. At most 4 MiB in all.
@@ -173,7 +230,9 @@ struct Transaction {
   std::vector<Operation> operations;
 };
 
-using OperationResult = std::variant<CreateResult, SetResult, DeleteResult>;
+// Of a check that held.
+struct CheckResult {};
+using OperationResult = std::variant<CreateResult, SetResult, DeleteResult, CheckResult>;
 
 // Of a successful Transaction: one result per operation.
 struct TransactionResult {
@@ -319,7 +378,7 @@ enum class SessionState {
   kConnected,     // before the deadline, with a connection
   kSuspended,     // before the deadline, without a connection: looking for another server
   kPastDeadline,  // may come back as kConnected when the ensemble kept the session after all
-  kExpired,       // final: the session is gone; make a new client
+  kExpired,       // final: the session is gone, or was refused for its credentials; make a new client
   kClosed,        // final: closed by this client
 };
 

@@ -31,10 +31,12 @@ bool IsFinal(const absl::Status& status) {
 }  // namespace
 
 CoordWatch::CoordWatch(ServerList& servers, CoordConnector& connector, base::Executor& executor,
-                       std::string path, WatchOptions options, WatchCallbacks callbacks)
+                       const std::vector<Credential>& credentials, std::string path,
+                       WatchOptions options, WatchCallbacks callbacks)
     : servers_(servers),
       connector_(connector),
       executor_(executor),
+      credentials_(credentials),
       path_(std::move(path)),
       options_(std::move(options)),
       callbacks_(std::move(callbacks)),
@@ -65,6 +67,9 @@ void CoordWatch::Connect() {
   request.set_stale_ok(options_.stale_ok);
   for (const std::string& path : further) request.add_further_paths(path);
   request.set_prompt_progress(options_.prompt_progress);
+  for (const Credential& credential : credentials_) {
+    *request.add_credentials() = ToWire(credential);
+  }
   StreamCallbacks<coord::v1::WatchResponse> callbacks;
   callbacks.on_frame = [this](coord::v1::WatchResponse frame) { OnFrame(std::move(frame)); };
   callbacks.on_end = [this](absl::Status status) { OnEnd(status); };

@@ -26,15 +26,16 @@ struct WatchCallbacks {
 
 // A watch that outlives its connections: the state at one zxid, then every later change, resumed by
 // zxid at any server. Needs no session. After compaction it compares the new state with what it
-// delivered and hands over the differences. Owned by whoever called CoordClient::Watch, must not
-// outlive that client; used on its executor only.
+// delivered and hands over the differences. Tells nothing of znodes that the client may not read.
+// Owned by whoever called CoordClient::Watch, must not outlive that client; used on its executor only.
 //
 // Memory: path and two zxids (about 100 bytes and the path) per znode of the watched part.
 class CoordWatch {
  public:
-  // Made by CoordClient::Watch.
+  // Made by CoordClient::Watch. `credentials` outlive it; each connection gives those of its time.
   CoordWatch(ServerList& servers, CoordConnector& connector, base::Executor& executor,
-             std::string path, WatchOptions options, WatchCallbacks callbacks);
+             const std::vector<Credential>& credentials, std::string path, WatchOptions options,
+             WatchCallbacks callbacks);
   ~CoordWatch();
   CoordWatch(const CoordWatch&) = delete;
   CoordWatch& operator=(const CoordWatch&) = delete;
@@ -73,6 +74,7 @@ class CoordWatch {
   ServerList& servers_;
   CoordConnector& connector_;
   base::Executor& executor_;
+  const std::vector<Credential>& credentials_;
   const std::string path_;
   const WatchOptions options_;
   WatchCallbacks callbacks_;

@@ -79,6 +79,7 @@ bool IsWrite(const Request& request) {
     case Request::kDelete:
     case Request::kTransaction:
     case Request::kCloseSession:
+    case Request::kSetAcl:
       return true;
     default:
       return false;
@@ -97,6 +98,14 @@ std::string Describe(const Request& request) {
       return "transaction";
     case Request::kCloseSession:
       return "close session";
+    case Request::kSetAcl:
+      return absl::StrCat("setAcl ", request.set_acl().path());
+    case Request::kGetAcl:
+      return absl::StrCat("getAcl ", request.get_acl().path());
+    case Request::kWhoAmI:
+      return "whoami";
+    case Request::kAuthenticate:
+      return "authenticate";
     case Request::kGet:
       return absl::StrCat("get ", request.get().path());
     case Request::kStat:

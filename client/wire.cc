@@ -23,6 +23,12 @@ coord::v1::CreateMode ModeOf(CreateMode mode) {
       return coord::v1::CREATE_MODE_PERSISTENT_SEQUENTIAL;
     case CreateMode::kEphemeralSequential:
       return coord::v1::CREATE_MODE_EPHEMERAL_SEQUENTIAL;
+    case CreateMode::kContainer:
+      return coord::v1::CREATE_MODE_CONTAINER;
+    case CreateMode::kPersistentWithTtl:
+      return coord::v1::CREATE_MODE_PERSISTENT_WITH_TTL;
+    case CreateMode::kPersistentSequentialWithTtl:
+      return coord::v1::CREATE_MODE_PERSISTENT_SEQUENTIAL_WITH_TTL;
     case CreateMode::kPersistent:
       break;
   }
@@ -225,6 +231,31 @@ absl::StatusOr<StatResult> StatResultOf(const coord::v1::Response& response) {
   return StatResult{FromWire(response.stat().stat()), Zxid(response.zxid())};
 }
 
+absl::StatusOr<SetResult> SetAclResultOf(const coord::v1::Response& response) {
+  if (!response.has_set_acl()) return WrongResult();
+  return SetResult{FromWire(response.set_acl().stat()), Zxid(response.zxid())};
+}
+
+absl::StatusOr<AclResult> AclResultOf(const coord::v1::Response& response) {
+  if (!response.has_get_acl()) return WrongResult();
+  AclResult result;
+  for (const coord::v1::AclEntry& entry : response.get_acl().acl().entries()) {
+    result.acl.push_back({entry.permissions(), entry.scheme(), entry.id()});
+  }
+  result.stat = FromWire(response.get_acl().stat());
+  result.zxid = Zxid(response.zxid());
+  return result;
+}
+
+absl::StatusOr<std::vector<Identity>> IdentitiesOf(const coord::v1::Response& response) {
+  if (!response.has_who_am_i()) return WrongResult();
+  std::vector<Identity> identities;
+  for (const coord::v1::Identity& identity : response.who_am_i().identities()) {
+    identities.push_back({identity.scheme(), identity.id()});
+  }
+  return identities;
+}
+
 absl::StatusOr<TransactionResult> TransactionResultOf(coord::v1::Response response) {
   if (!response.has_transaction()) return WrongResult();
   TransactionResult result;
@@ -234,6 +265,8 @@ absl::StatusOr<TransactionResult> TransactionResultOf(coord::v1::Response respon
       result.results.emplace_back(CreateResultOf(*one.mutable_create(), result.zxid));
     } else if (one.has_set_data()) {
       result.results.emplace_back(SetResult{FromWire(one.set_data().stat()), result.zxid});
+    } else if (one.has_check()) {
+      result.results.emplace_back(CheckResult());
     } else {
       result.results.emplace_back(DeleteResult{one.delete_().deleted(), result.zxid});
     }
@@ -241,11 +274,31 @@ absl::StatusOr<TransactionResult> TransactionResultOf(coord::v1::Response respon
   return result;
 }
 
+coord::v1::Acl ToWire(const Acl& acl) {
+  coord::v1::Acl wire;
+  for (const AclEntry& entry : acl) {
+    coord::v1::AclEntry& added = *wire.add_entries();
+    added.set_permissions(entry.permissions);
+    added.set_scheme(entry.scheme);
+    added.set_id(entry.id);
+  }
+  return wire;
+}
+
+coord::v1::Credential ToWire(const Credential& credential) {
+  coord::v1::Credential wire;
+  wire.set_scheme(credential.scheme);
+  wire.set_credential(credential.credential);
+  return wire;
+}
+
 coord::v1::CreateRequest ToWire(CreateOperation operation) {
   coord::v1::CreateRequest wire;
   wire.set_path(std::move(operation.path));
   if (operation.data.has_value()) wire.set_data(*std::move(operation.data));
   wire.set_mode(ModeOf(operation.mode));
+  if (operation.acl.has_value()) *wire.mutable_acl() = ToWire(*operation.acl);
+  wire.set_ttl_ms(absl::ToInt64Milliseconds(operation.ttl));
   return wire;
 }
 
@@ -274,6 +327,9 @@ coord::v1::TransactionRequest ToWire(Transaction transaction) {
       *added.mutable_create() = ToWire(std::move(*create));
     } else if (auto* set = std::get_if<SetOperation>(&operation)) {
       *added.mutable_set_data() = ToWire(std::move(*set));
+    } else if (const auto* check = std::get_if<CheckOperation>(&operation)) {
+      added.mutable_check()->set_path(check->path);
+      added.mutable_check()->set_version(check->version);
     } else {
       *added.mutable_delete_() = ToWire(std::get<DeleteOperation>(std::move(operation)));
     }

@@ -25,8 +25,13 @@ absl::StatusOr<SetResult> SetResultOf(const coord::v1::Response& response);
 absl::StatusOr<DeleteResult> DeleteResultOf(const coord::v1::Response& response);
 absl::StatusOr<GetResult> GetResultOf(coord::v1::Response response);
 absl::StatusOr<StatResult> StatResultOf(const coord::v1::Response& response);
+absl::StatusOr<SetResult> SetAclResultOf(const coord::v1::Response& response);
+absl::StatusOr<AclResult> AclResultOf(const coord::v1::Response& response);
+absl::StatusOr<std::vector<Identity>> IdentitiesOf(const coord::v1::Response& response);
 absl::StatusOr<TransactionResult> TransactionResultOf(coord::v1::Response response);
 
+coord::v1::Acl ToWire(const Acl& acl);
+coord::v1::Credential ToWire(const Credential& credential);
 coord::v1::CreateRequest ToWire(CreateOperation operation);
 coord::v1::MembershipRequest ToWire(const MembershipChange& change);
 coord::v1::SetDataRequest ToWire(SetOperation operation);

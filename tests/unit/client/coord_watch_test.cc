@@ -83,8 +83,8 @@ class CoordWatchTest : public ::testing::Test {
     WatchCallbacks callbacks;
     callbacks.on_batch = [this](WatchBatch batch) { batches_.push_back(Text(batch)); };
     callbacks.on_end = [this](absl::Status status) { end_ = status; };
-    watch_ = std::make_unique<CoordWatch>(servers_, ensemble_, executor_, "/r", options,
-                                          std::move(callbacks));
+    watch_ = std::make_unique<CoordWatch>(servers_, ensemble_, executor_, credentials_, "/r",
+                                          options, std::move(callbacks));
     executor_.Run();
   }
   static WatchOptions Recursive(int64_t from_zxid = 0) {
@@ -106,6 +106,7 @@ class CoordWatchTest : public ::testing::Test {
   ManualExecutor executor_;
   FakeEnsemble ensemble_;
   ServerList servers_{{"a:1", "b:1"}, base::Uuid(), 7};
+  std::vector<Credential> credentials_;
   std::vector<std::string> batches_;
   absl::Status end_;
   std::unique_ptr<CoordWatch> watch_;
