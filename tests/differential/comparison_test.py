@@ -73,8 +73,8 @@ class ComparisonTest(unittest.TestCase):
 
     def test_pairs_of_numbers(self):
         pairs = OrderedPairs()
-        self.assertTrue(pairs.add(5, 50) and pairs.add(9, 90) and pairs.add(5, 50) and pairs.add(-1,
-                                                                                                 -1))
+        for theirs, ours in ((5, 50), (9, 90), (5, 50), (-1, -1), (0, 0)):
+            self.assertTrue(pairs.add(theirs, ours), (theirs, ours))
         for theirs, ours in ((5, 51), (4, 50), (6, 90), (10, 60), (7, 95), (0, 3), (3, -1)):
             self.assertFalse(pairs.add(theirs, ours), (theirs, ours))
         self.assertTrue(pairs.add(7, 70))

@@ -29,8 +29,8 @@ def timeouts(_root):
 @sequence("Z39")
 def sessions_that_are_not(_root):
     return [Open("a"), Drop("a"), Open("b", resume="a", password=b"x" * 16),
-            Open("c", session=0x1234567890ab, password=bytes(16)), Open("d", session=-1), Open("e",
-                                                                                               resume="a", password=bytes(16)),
+            Open("c", session=0x1234567890ab, password=bytes(16)), Open("d", session=-1),
+            Open("e", resume="a", password=bytes(16)),
             Open("f", resume="a", password=b"short"), Open("g", resume="a", password=b""),
             Open("h", resume="a"), Close("h"), Open("i", resume="a")]
 

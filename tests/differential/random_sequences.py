@@ -3,9 +3,9 @@ identities work on a few znodes, with several requests under way, lose their con
 again.
 
 What 3.8.0 and 3.9 do differently is left out, since it would show in all that follows: exists sets
-watches only for the superuser (before 3.9.2 it did so without READ); one client has persistent watches
-and the others one-shot ones, and a path has always the same kind (before 3.9 a connection had one kind
-per path).
+watches only for the superuser (before 3.9.2 it did so without READ); one client has persistent
+watches and the others one-shot ones, and a path has always the same kind (before 3.9 a connection
+had one kind per path, and who removed its watches of data removed persistent ones).
 """
 
 import random
@@ -21,6 +21,7 @@ from wire import (EPHEMERAL, EPHEMERAL_SEQUENTIAL, OPEN_ACL, PERSISTENT, SEQUENT
 STEPS = 60
 CLIENTS = ("a", "b", "c")
 PERSISTENT_WATCHER, SUPERUSER = "b", "c"
+ANY = 3  # of the kinds of watches
 IN_FLIGHT_MAX = 6
 LONG_TTL_MS = 3_600_000
 IDENTITIES = {"a": "alice:a", "b": "bob:b", "c": "super:secret"}
@@ -198,9 +199,8 @@ class _Generator:
                  lambda: get_ephemerals(self._path()),
                  lambda: get_all_children_number(self._path()),
                  self._add_watch, self._add_watch,
-                 lambda: remove_watches(self._path(), self._random.randrange(1, 4)),
-                 lambda: remove_watches(self._path(), self._random.randrange(1, 4),
-                                        only_check=True),
+                 lambda: remove_watches(self._path(), self._watch_kind()),
+                 lambda: remove_watches(self._path(), self._watch_kind(), only_check=True),
                  lambda: auth("digest", self._random.choice(["alice:a", "bob:b"]))]
         return self._random.choice(kinds)()
 
@@ -209,6 +209,9 @@ class _Generator:
             return add_watch(self._path(), 2)  # no such mode
         path = self._path()
         return add_watch(path, 1 if _is_recursive(path) else 0)
+
+    def _watch_kind(self):
+        return ANY if self._client == PERSISTENT_WATCHER else self._random.choice([1, 2, ANY])
 
     def _path_below(self):
         """Not the root, which must stay open to all."""

@@ -3,8 +3,8 @@
 exists and is empty.
 
 Prints a line per check, "check NAME" or "failed NAME: why", and asks, with "crash HOST:PORT", for
-the end of the server that it is connected to; the answer is a line on stdin, "crashed" or "none". Runs
-under Debian's python3, which has Debian's kazoo. Exit 1 when a check failed.
+the end of the server that it is connected to; the answer is a line on stdin, "crashed" or "none".
+Runs under Debian's python3, which has Debian's kazoo. Exit 1 when a check failed.
 """
 
 import contextlib
@@ -370,7 +370,7 @@ def work(client, path, acknowledged, end):
 
 
 def crash(world):
-    """A server dies while two clients write, hold a lock and watch. False: there is no other one."""
+    """A server dies while two clients write, hold a lock and watch. False: there is no other."""
     path = world.path("crash")
     clients = [world.client(), world.client()]
     acknowledged, end = [[], []], threading.Event()
@@ -383,7 +383,8 @@ def crash(world):
     seen = queue.Queue()
     clients[0].DataWatch(path, lambda value, stat: seen.put(value))
     states, session = states_of(clients[0]), clients[0].client_id
-    host, port = clients[0]._connection._socket.getpeername()[:2]  # pylint: disable=protected-access
+    connection = clients[0]._connection  # pylint: disable=protected-access
+    host, port = connection._socket.getpeername()[:2]  # pylint: disable=protected-access
     print(f"crash {host}:{port}", flush=True)
     crashed = sys.stdin.readline().strip() == "crashed"
     if crashed:

@@ -1,5 +1,5 @@
-"""zkCli.sh, ZooKeeper's own shell: what it prints for a script, without what is another on each server
-or at each time; and as a process that is talked to."""
+"""zkCli.sh, ZooKeeper's own shell: what it prints for a script, without what is another on each
+server or at each time; and as a process that is talked to."""
 
 import itertools
 import queue
@@ -75,7 +75,7 @@ delete ROOT/b/x
 deleteall ROOT/b
 deleteall ROOT
 ls ROOT
-ls /
+ls /zookeeper
 nonsense
 close
 ls ROOT
@@ -96,8 +96,8 @@ def run_script(hosts, root):
 
 
 def normalised(text, hosts):
-    """Zxids and ids are named by their order of appearance. Events come when they come: they stand
-    behind everything else, sorted."""
+    """Zxids and ids are named by their order of appearance, lists sorted. Events come when they
+    come: they stand behind everything else, sorted."""
     names, count = {}, itertools.count(1)
     lines, events = [], []
 
@@ -110,16 +110,23 @@ def normalised(text, hosts):
         if line.startswith("WatchedEvent"):
             events.append(line)
         elif line not in _ASIDE and not line.startswith("SLF4J"):
-            lines.append(_NUMBER.sub(name, line))
+            lines.append(_sorted_list(_NUMBER.sub(name, line)))
     return lines + sorted(events)
+
+
+def _sorted_list(line):
+    if not (line.startswith("[") and line.endswith("]")):
+        return line
+    return "[" + ", ".join(sorted(line[1:-1].split(", "))) + "]"
 
 
 class Shell:
     """A zkCli.sh that goes on while its server dies. Used as a block."""
 
     def __init__(self, hosts):
-        self._process = subprocess.Popen([CLIENT, "-server", hosts], stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self._process = subprocess.Popen([CLIENT, "-server", hosts], text=True,
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         stderr=subprocess.STDOUT)
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
