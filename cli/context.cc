@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 #include "base/status.h"
+#include "cli/acl_text.h"
 #include "cli/flags.h"
 #include "cli/stored_cluster.h"
 #include "client/admin.h"
@@ -60,28 +61,35 @@ absl::StatusOr<std::vector<std::string>> Context::BrokerAddresses() const {
   return RegisteredBrokers(*coord, RequestTimeout());
 }
 
-absl::StatusOr<client::CoordOptions> Context::MakeCoordOptions() const {
+absl::StatusOr<client::CoordOptions> Context::MakeCoordOptions(
+    std::vector<std::string> addresses) const {
   client::CoordOptions options;
-  ASSIGN_OR_RETURN(options.addresses, CoordAddresses());
+  options.addresses = std::move(addresses);
   options.request_timeout = RequestTimeout();
+  for (const std::string& text : auth_flags_) {
+    auto credential = ParseCredential(text);
+    if (!credential.ok()) return base::Annotate(credential.status(), "--auth");
+    options.credentials.push_back(*std::move(credential));
+  }
   return options;
 }
 
 absl::StatusOr<std::unique_ptr<client::Coord>> Context::ConnectCoord() const {
-  ASSIGN_OR_RETURN(client::CoordOptions options, MakeCoordOptions());
+  ASSIGN_OR_RETURN(std::vector<std::string> addresses, CoordAddresses());
+  ASSIGN_OR_RETURN(client::CoordOptions options, MakeCoordOptions(std::move(addresses)));
   return client::Coord::Connect(std::move(options));
 }
 
 absl::StatusOr<std::unique_ptr<client::Coord>> Context::ConnectCoordAt(
     const std::string& servers) const {
-  client::CoordOptions options;
-  ASSIGN_OR_RETURN(options.addresses, Addresses(servers, servers));
-  options.request_timeout = RequestTimeout();
+  ASSIGN_OR_RETURN(std::vector<std::string> addresses, Addresses(servers, servers));
+  ASSIGN_OR_RETURN(client::CoordOptions options, MakeCoordOptions(std::move(addresses)));
   return client::Coord::Connect(std::move(options));
 }
 
 absl::StatusOr<std::unique_ptr<client::Coord>> Context::ConnectCoordReadOnly() const {
-  ASSIGN_OR_RETURN(client::CoordOptions options, MakeCoordOptions());
+  ASSIGN_OR_RETURN(std::vector<std::string> addresses, CoordAddresses());
+  ASSIGN_OR_RETURN(client::CoordOptions options, MakeCoordOptions(std::move(addresses)));
   options.read_only = true;
   return client::Coord::Connect(std::move(options));
 }
@@ -97,6 +105,9 @@ void AddGlobalFlags(CLI::App& app, Context& context) {
   app.add_option("--coord", context.coord_flag_, "servers of the ensemble")->type_name("H:P[,H:P]");
   app.add_option("--broker", context.broker_flag_, "brokers; default: found through coord")
       ->type_name("H:P[,H:P]");
+  app.add_option("--auth", context.auth_flags_, "who to be for the ACLs of coord; repeatable")
+      ->type_name("digest:USER:PASSWORD")
+      ->allow_extra_args(false);
   app.add_option_function<std::string>(
          "-o,--output",
          [&context](const std::string& format) { context.json = format == "json"; },

@@ -66,13 +66,15 @@ class Context {
  private:
   friend void AddGlobalFlags(CLI::App& app, Context& context);
 
-  absl::StatusOr<client::CoordOptions> MakeCoordOptions() const;
+  // At `addresses`, with what the flags say.
+  absl::StatusOr<client::CoordOptions> MakeCoordOptions(std::vector<std::string> addresses) const;
 
   std::string coord_flag_;
+  std::vector<std::string> auth_flags_;
   std::string broker_flag_;
 };
 
-// --coord, --broker, -o, --timeout.
+// --coord, --broker, --auth, -o, --timeout.
 void AddGlobalFlags(CLI::App& app, Context& context);
 
 }  // namespace bellwether::cli

@@ -102,7 +102,7 @@ std::optional<std::string> LineEditor::Read() {
   }
   std::string line(text, static_cast<size_t>(length));
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
-  if (!line.empty()) {
+  if (!line.empty() && line.find("addauth") == std::string::npos) {  // it has a password
     HistEvent event;
     history(state_->history, &event, H_ENTER, line.c_str());
   }

@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "base/version.h"
+#include "cli/acl_text.h"
 #include "cli/output.h"
 #include "cli/znode_output.h"
 #include "fmt/format.h"
@@ -16,13 +17,26 @@ namespace {
 
 constexpr absl::Duration kCompletionMax = absl::Seconds(2);
 constexpr absl::Duration kCatchUpMax = absl::Seconds(1);
+constexpr int64_t kTtlMsMax = (int64_t{1} << 40) - 1;  // that the servers take
 constexpr absl::Duration kNextPartMax = absl::Seconds(10);  // of a state that is read
 
-absl::StatusOr<int32_t> VersionOf(const VerbArguments& arguments) {
-  if (!arguments.Has('v')) return client::kAnyVersion;
-  ASSIGN_OR_RETURN(const int64_t version,
-                   base::ParseInteger(arguments.flags.at('v'), -1, INT32_MAX));
-  return static_cast<int32_t>(version);
+// The mode that the flags -e, -s, -c and -t say.
+absl::StatusOr<client::CreateMode> ModeOf(const VerbArguments& arguments) {
+  using client::CreateMode;
+  const bool sequential = arguments.Has('s');
+  if (arguments.Has('e') + arguments.Has('c') + arguments.Has('t') > 1 ||
+      (arguments.Has('c') && sequential)) {
+    return absl::InvalidArgumentError(
+        "create: only one of -e, -c and -t can be given, and no -s with -c; see `help`");
+  }
+  if (arguments.Has('c')) return CreateMode::kContainer;
+  if (arguments.Has('e')) {
+    return sequential ? CreateMode::kEphemeralSequential : CreateMode::kEphemeral;
+  }
+  if (arguments.Has('t')) {
+    return sequential ? CreateMode::kPersistentSequentialWithTtl : CreateMode::kPersistentWithTtl;
+  }
+  return sequential ? CreateMode::kPersistentSequential : CreateMode::kPersistent;
 }
 
 }  // namespace
@@ -39,28 +53,37 @@ struct ShellSession::Verb {
 
 const std::vector<ShellSession::Verb>& ShellSession::Verbs() {
   static const auto* const verbs = new std::vector<Verb>{
+      {"addauth", "", 2, 2, "addauth SCHEME CREDENTIAL", &ShellSession::AddAuth},
       {"addWatch", "m:", 1, 1, "addWatch [-m PERSISTENT|PERSISTENT_RECURSIVE] PATH",
        &ShellSession::AddWatch},
       {"close", "", 0, 0, "close", &ShellSession::Close},
       {"connect", "", 0, 1, "connect [H:P[,H:P]]", &ShellSession::Connect, false},
-      {"create", "es", 1, 2, "create [-e] [-s] PATH [DATA]", &ShellSession::Create},
+      {"create", "esct:", 1, 3, "create [-e] [-s] [-c] [-t TTL_MS] PATH [DATA [ACL]]",
+       &ShellSession::Create},
       {"delete", "v:", 1, 1, "delete [-v VERSION] PATH", &ShellSession::Delete},
       {"deleteall", "", 1, 1, "deleteall PATH", &ShellSession::DeleteAll},
+      {"delquota", "nbNB", 1, 1, "delquota [-n] [-b] [-N] [-B] PATH", &ShellSession::DelQuota},
       {"get", "sw", 1, 1, "get [-s] [-w] PATH", &ShellSession::Get},
+      {"getAcl", "s", 1, 1, "getAcl [-s] PATH", &ShellSession::GetAcl},
       {"getAllChildrenNumber", "", 1, 1, "getAllChildrenNumber PATH",
        &ShellSession::GetAllChildrenNumber},
       {"getEphemerals", "", 0, 1, "getEphemerals [PATH]", &ShellSession::GetEphemerals},
       {"help", "", 0, 0, "help", &ShellSession::Help, false},
       {"history", "", 0, 0, "history", &ShellSession::History, false},
+      {"listquota", "", 1, 1, "listquota PATH", &ShellSession::ListQuota},
       {"ls", "sRw", 1, 1, "ls [-s] [-R] [-w] PATH", &ShellSession::Ls},
       {"printwatches", "", 0, 1, "printwatches [on|off]", &ShellSession::PrintWatches, false},
       {"quit", "", 0, 0, "quit", &ShellSession::Quit, false},
       {"redo", "", 1, 1, "redo NUMBER", &ShellSession::Redo, false},
       {"removewatches", "", 1, 1, "removewatches PATH", &ShellSession::RemoveWatches},
       {"set", "v:s", 2, 2, "set [-s] [-v VERSION] PATH DATA", &ShellSession::Set},
+      {"setAcl", "sv:R", 2, 2, "setAcl [-s] [-v VERSION] [-R] PATH ACL", &ShellSession::SetAcl},
+      {"setquota", "n:b:N:B:", 1, 1, "setquota [-n|-N ZNODES] [-b|-B BYTES] PATH",
+       &ShellSession::SetQuota},
       {"stat", "w", 1, 1, "stat [-w] PATH", &ShellSession::Stat},
       {"sync", "", 0, 1, "sync [PATH]", &ShellSession::Sync},
       {"version", "", 0, 0, "version", &ShellSession::Version, false},
+      {"whoami", "", 0, 0, "whoami", &ShellSession::WhoAmI},
   };
   return *verbs;
 }
@@ -86,7 +109,8 @@ absl::Status ShellSession::CloseSession() {
 absl::Status ShellSession::Run(const std::string& line) {
   ASSIGN_OR_RETURN(const std::vector<std::string> words, SplitWords(line));
   if (words.empty() || words[0].starts_with("#")) return absl::OkStatus();
-  if (words[0] != "redo") Remember(line);  // in its place is the line that it names
+  // In place of `redo` is the line that it names; a password is not remembered.
+  if (words[0] != "redo" && words[0] != "addauth") Remember(line);
   const auto verb = std::find_if(Verbs().begin(), Verbs().end(),
                                  [&](const Verb& v) { return v.name == words[0]; });
   if (verb == Verbs().end()) {
@@ -256,16 +280,27 @@ absl::Status ShellSession::Set(const VerbArguments& arguments) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<int32_t> ShellSession::VersionOf(const VerbArguments& arguments) {
+  if (!arguments.Has('v')) return client::kAnyVersion;
+  ASSIGN_OR_RETURN(const int64_t version,
+                   base::ParseInteger(arguments.flags.at('v'), -1, INT32_MAX));
+  return static_cast<int32_t>(version);
+}
+
 absl::Status ShellSession::Create(const VerbArguments& arguments) {
-  using client::CreateMode;
-  const CreateMode mode =
-      arguments.Has('e')
-          ? (arguments.Has('s') ? CreateMode::kEphemeralSequential : CreateMode::kEphemeral)
-          : (arguments.Has('s') ? CreateMode::kPersistentSequential : CreateMode::kPersistent);
-  client::Data data;
-  if (arguments.positional.size() > 1) data = arguments.positional[1];
-  ASSIGN_OR_RETURN(const client::CreateResult created,
-                   coord_->Create(arguments.positional[0], std::move(data), mode));
+  client::CreateOperation operation;
+  operation.path = arguments.positional[0];
+  if (arguments.positional.size() > 1) operation.data = arguments.positional[1];
+  if (arguments.positional.size() > 2) {
+    ASSIGN_OR_RETURN(operation.acl, ParseAcl(arguments.positional[2]));
+  }
+  ASSIGN_OR_RETURN(operation.mode, ModeOf(arguments));
+  if (arguments.Has('t')) {
+    ASSIGN_OR_RETURN(const int64_t ttl_ms,
+                     base::ParseInteger(arguments.flags.at('t'), 1, kTtlMsMax));
+    operation.ttl = absl::Milliseconds(ttl_ms);
+  }
+  ASSIGN_OR_RETURN(const client::CreateResult created, coord_->Create(std::move(operation)));
   fmt::print("{}\n", created.path);
   return absl::OkStatus();
 }

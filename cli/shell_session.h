@@ -60,14 +60,24 @@ class ShellSession {
   void LetWatchesCatchUp();
   absl::Status CloseSession();
 
+  // The flag -v; without it any.
+  static absl::StatusOr<int32_t> VersionOf(const VerbArguments& arguments);
+
+  absl::Status AddAuth(const VerbArguments& arguments);
   absl::Status AddWatch(const VerbArguments& arguments);
   absl::Status Close(const VerbArguments& arguments);
   absl::Status Connect(const VerbArguments& arguments);
+  absl::Status DelQuota(const VerbArguments& arguments);
+  absl::Status GetAcl(const VerbArguments& arguments);
   absl::Status GetAllChildrenNumber(const VerbArguments& arguments);
   absl::Status GetEphemerals(const VerbArguments& arguments);
+  absl::Status ListQuota(const VerbArguments& arguments);
   absl::Status PrintWatches(const VerbArguments& arguments);
   absl::Status Redo(const VerbArguments& arguments);
   absl::Status RemoveWatches(const VerbArguments& arguments);
+  absl::Status SetAcl(const VerbArguments& arguments);
+  absl::Status SetQuota(const VerbArguments& arguments);
+  absl::Status WhoAmI(const VerbArguments& arguments);
   absl::Status Version(const VerbArguments& arguments);
   absl::Status Ls(const VerbArguments& arguments);
   absl::Status Get(const VerbArguments& arguments);
