@@ -108,6 +108,14 @@ class Events {
   std::vector<Event> events_ ABSL_GUARDED_BY(mutex_);
 };
 
+constexpr int kDone = 1;
+constexpr int kFailed = -1;
+
+// On the library's thread: what it was asked for has come.
+void AddResult(int code, const void* events) {
+  static_cast<Events*>(const_cast<void*>(events))->Add({code == ZOK ? kDone : kFailed, code, ""});
+}
+
 // A session, closed at the end of the scope. Used by the main thread.
 class Client {
  public:
@@ -166,6 +174,15 @@ class Client {
 
   int Set(const std::string& path, std::string_view value, int version = -1) const {
     return zoo_set(handle_, path.c_str(), value.data(), static_cast<int>(value.size()), version);
+  }
+
+  // What others wrote before is seen afterwards, whichever server they are at (Z52).
+  void Sync() const {
+    Events done;
+    CheckCode("sync", zoo_async(handle_, "/", [](int code, const char*, const void* events) {
+      AddResult(code, events);
+    }, &done));
+    Check("sync", done.WaitForType(kDone, ""), "no answer");
   }
 
   int Exists(const std::string& path, Stat* stat = nullptr, Events* watch = nullptr) const {
@@ -298,19 +315,15 @@ void CheckWatches(const Client& client, const Client& other, const std::string& 
   Passed("watches");
 }
 
-// The library answers on its own thread when the credentials are accepted.
-void OnAuthenticated(int code, const void* context) {
-  static_cast<Events*>(const_cast<void*>(context))->Add({code == ZOK ? 1 : -1, code, "auth"});
-}
-
 void CheckAccess(const Client& client, const Client& other, const std::string& root) {
   const std::string path = root + "/access";
   std::string value;
   Events events;
-  CheckCode("access", zoo_add_auth(client.get(), "digest", "alice:a", 7, OnAuthenticated, &events));
-  Check("access", events.WaitForType(1, "auth"), "not authenticated");
+  CheckCode("access", zoo_add_auth(client.get(), "digest", "alice:a", 7, AddResult, &events));
+  Check("access", events.WaitForType(kDone, ""), "not authenticated");
   CheckCode("access", client.Create(path, "secret", 0, nullptr, nullptr, &ZOO_CREATOR_ALL_ACL));
   CheckCode("access", client.Get(path, value));
+  other.Sync();
   CheckCode("access", other.Get(path, value), ZNOAUTH);
   CheckCode("access", other.Set(path, ""), ZNOAUTH);
   ACL_vector list{};
@@ -321,6 +334,7 @@ void CheckAccess(const Client& client, const Client& other, const std::string& r
         "another list");
   deallocate_ACL_vector(&list);
   CheckCode("access", zoo_set_acl(client.get(), path.c_str(), 0, &ZOO_READ_ACL_UNSAFE));
+  other.Sync();
   CheckCode("access", other.Get(path, value));
   CheckCode("access", other.Set(path, ""), ZNOAUTH);
   Passed("access");
@@ -404,6 +418,7 @@ void CheckEnds(const std::string& hosts, Client& client, const Client& other,
   const std::string path = root + "/ends";
   Events events;
   CheckCode("ends", client.Create(path, "", ZOO_EPHEMERAL));
+  other.Sync();
   CheckCode("ends", other.Exists(path, nullptr, &events));
   client.Close();
   Check("ends", events.WaitForType(ZOO_DELETED_EVENT, path), "the ephemeral stayed");

@@ -63,7 +63,8 @@ def this_is_a_check(function):
 
 
 class World:
-    """Two sessions for all checks, and more for those that need them."""
+    """Two sessions for all checks, and more for those that need them. They may be at different
+    servers: before one reads what another wrote it asks for a sync (Z52)."""
 
     def __init__(self, hosts, root):
         self.hosts = hosts
@@ -79,6 +80,9 @@ class World:
         client.start(timeout=SECONDS)
         self.clients.append(client)
         return client
+
+    def sync(self, client):
+        check(client.sync(self.root) == self.root, "another path")
 
     def path(self, name):
         return f"{self.root}/{name}"
@@ -135,6 +139,7 @@ def ephemerals_and_sequences(world):
     third = world.client()
     third.create(f"{path}/third", ephemeral=True)
     gone = threading.Event()
+    world.sync(zk)
     check(zk.exists(f"{path}/third", watch=lambda event: gone.set()), "not there")
     third.stop()
     check(gone.wait(SECONDS) and zk.exists(f"{path}/third") is None, "it stayed")
@@ -145,6 +150,7 @@ def access(world):
     path = world.path("access")
     owner = world.client(auth_data=[("digest", "alice:a")])
     owner.create(path, b"secret", acl=CREATOR_ALL_ACL)
+    world.sync(world.one)
     raises(NoAuthError, world.one.get, path)
     raises(NoAuthError, world.one.set, path, b"")
     check(owner.get(path)[0] == b"secret", "not for its owner")
@@ -154,6 +160,7 @@ def access(world):
     owner.set_acls(path, [make_digest_acl("alice", "a", all=True), make_digest_acl("bob", "b",
                                                                                    read=True)])
     world.other.add_auth("digest", "bob:b")
+    world.sync(world.other)
     check(world.other.get(path)[0] == b"secret", "not for bob")
     raises(NoAuthError, world.other.set, path, b"")
     check(isinstance(acls[0], ACL), "no ACL")
@@ -271,6 +278,7 @@ def queues(world):
     for number in range(5):
         plain[0].put(b"%d" % number)
     plain[0].put(b"first", priority=1)
+    world.sync(world.other)
     check([plain[1].get() for _ in range(6)] == [b"first", b"0", b"1", b"2", b"3", b"4"], "order")
     check(plain[1].get() is None, "not empty")
     locking = [zk.LockingQueue(world.path("locking")) for zk in (world.one, world.other)]
@@ -284,6 +292,7 @@ def queues(world):
 def barriers(world):
     barrier = world.one.Barrier(world.path("barrier"))
     barrier.create()
+    world.sync(world.other)
     waiting = in_background(world.other.Barrier(world.path("barrier")).wait, SECONDS)
     check(barrier.remove() and waiting.get(timeout=SECONDS), "still closed")
     path = world.path("double")
@@ -305,10 +314,12 @@ def counters_and_parties(world):
             counter += 1
     for result in [in_background(count, counter) for counter in counters]:
         check(result.get(timeout=SECONDS) is None, "counting failed")
+    world.sync(world.one)
     check(counters[0].value == 20, counters[0].value)
     party = world.one.Party(world.path("party"), "one")
     party.join()
     world.other.Party(world.path("party"), "other").join()
+    world.sync(world.one)
     check(sorted(party) == ["one", "other"], "another party")
     party.leave()
     wait_until(lambda: sorted(world.other.Party(world.path("party"))) == ["other"], "one has left")
@@ -348,13 +359,20 @@ def session_lost(world):
     zk.create(path, b"", ephemeral=True)
     states = states_of(zk)
     session, password = zk.client_id
-    thief = RawConnection(world.hosts.split(",", maxsplit=1)[0])
-    thief.shake(Handshake(session=session, password=password))
-    thief.send([close_session()], int)
-    thief.receive_until_closed(SECONDS)
+
+    def closed():
+        """Not when the client attaches again in between, and so takes its session back."""
+        thief = RawConnection(world.hosts.split(",", maxsplit=1)[0])
+        thief.shake(Handshake(session=session, password=password))
+        thief.send([close_session()], int)
+        frames = thief.receive_until_closed(SECONDS)
+        return any(frame.value("session") == 0 or
+                   (frame.op == "closeSession" and frame.value("err") == 0) for frame in frames)
+    wait_until(closed, "the session is closed")
     wait_for_state(states, KazooState.LOST)
     wait_for_state(states, KazooState.CONNECTED)
     check(zk.client_id[0] != session, "the same session")
+    zk.retry(world.sync, zk)
     check(zk.retry(zk.exists, path) is None, "its ephemeral stayed")
 
 
