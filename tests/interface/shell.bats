@@ -117,3 +117,74 @@ LINES
   run -2 --separate-stderr bell shell <<<'redo 1'
   [[ $stderr == *"'1' is not the number of a line"* ]]
 }
+
+@test "ACLs are set at creation and later, and hide what they say" {
+  run -3 --separate-stderr bell shell <<'LINES'
+addauth digest bob:pw
+create /acl open
+create /acl/mine secret auth::cdrwa
+getAcl /acl
+getAcl /acl/mine
+setAcl -v 0 /acl/mine auth::r,world:anyone:a
+get /acl/mine
+whoami
+history
+get /no/such
+LINES
+  [[ ${lines[2]} == world:anyone:cdrwa ]]
+  [[ ${lines[3]} =~ ^digest:bob:[A-Za-z0-9+/]+=*:cdrwa$ ]]
+  [[ ${lines[4]} == secret && ${lines[5]} == "ip: 127.0.0.1" && ${lines[6]} == "digest: bob" ]]
+  [[ ${lines[7]} == "1 create /acl open" ]]
+  run -7 --separate-stderr bell znode get /acl/mine -o json
+  check_error 7 permission_denied
+  run -0 bell --auth digest:bob:pw znode get /acl/mine
+  [[ $output == secret ]]
+  run -0 bell --auth digest:bob:pw znode stat /acl/mine -o json
+  check_json '.stat.aversion == 1'
+}
+
+@test "a watch tells nothing of what an ACL hides" {
+  bell shell <<<$'addauth digest bob:pw\ncreate /hidden\ncreate /hidden/s 1 auth::cdrwa'
+  zxid=$(bell znode get /hidden -o json | jq .stat.czxid)
+  bell --auth digest:bob:pw znode set /hidden/s 2
+  bell znode create /hidden/t
+  run -0 bell znode watch /hidden -R --from-zxid "$zxid" --count 1
+  [[ ${lines[1]} == "created /hidden/t "* ]]
+  run -0 bell --auth digest:bob:pw znode watch /hidden -R --from-zxid "$zxid" --count 3
+  [[ ${lines[1]} == "created /hidden/s "* && ${lines[2]} == "changed /hidden/s "* ]]
+}
+
+@test "credentials that prove nothing are refused, without being repeated" {
+  run -7 --separate-stderr bell shell <<<'addauth sasl secret'
+  [[ $stderr != *secret* ]]
+  run -2 --separate-stderr bell --auth secret znode get /
+  [[ $stderr != *secret* ]]
+}
+
+@test "containers and znodes with a TTL" {
+  run -0 bell shell <<<$'create -c /box\ncreate -t 60000 /lasts x\ncreate -s -t 60000 /lasts- x\nls /'
+  [[ ${lines[0]} == /box && ${lines[1]} == /lasts && ${lines[2]} == /lasts-00* ]]
+  run -2 bell shell <<<'create -c -e /both'
+  run -2 bell shell <<<'create -t 0 /never'
+}
+
+@test "quotas are set, shown, obeyed and never nested" {
+  run -0 bell shell <<'LINES'
+create /quota
+create /quota/a 123
+setquota -N 3 /quota
+setquota -b 100 /quota
+listquota /quota
+create /quota/b
+LINES
+  [[ ${lines[2]} == "limits  count=-1,bytes=100=;byteHardLimit=-1;countHardLimit=3" ]]
+  [[ ${lines[3]} == "usage   count=2,bytes=3" ]]
+  run -5 --separate-stderr bell znode create /quota/c
+  [[ $stderr == *"quota"* ]]
+  run -4 --separate-stderr bell shell <<<'setquota -n 5 /quota/a'
+  [[ $stderr == *"quotas can't be nested"* ]]
+  run -0 bell shell <<<$'delquota -N /quota\ncreate /quota/c\ndelquota /quota\nsetquota -n 5 /quota/a'
+  run -4 bell shell <<<'setquota -n 5 /quota'
+  run -3 bell shell <<<'listquota /quota'
+  run -2 bell shell <<<'setquota -n 5 /zookeeper/quota'
+}

@@ -227,5 +227,15 @@ TEST_F(CoordWatchTest, EndsWhenNoServerCouldHelp) {
   EXPECT_EQ(ensemble_.watches.size(), 1u);
 }
 
+TEST_F(CoordWatchTest, EachConnectionGivesTheCredentialsOfItsTime) {
+  credentials_ = {{"digest", "bob:pw"}};
+  Start({});
+  ASSERT_EQ(Last().request.credentials_size(), 1);
+  EXPECT_EQ(Last().request.credentials(0).credential(), "bob:pw");
+  credentials_.push_back({"digest", "eve:pw"});
+  Break();
+  EXPECT_EQ(Last().request.credentials_size(), 2);
+}
+
 }  // namespace
 }  // namespace bellwether::client

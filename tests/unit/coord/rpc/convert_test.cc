@@ -90,11 +90,39 @@ TEST(ConvertRequest, NullAndEmptyDataDiffer) {
 }
 
 TEST(ConvertRequest, RefusesAnUnknownCreateMode) {
-  for (const int mode : {-1, 4, 1'000'000}) {
+  for (const int mode : {-1, 7, 1'000'000}) {
     v1::SessionRequest frame;
     frame.mutable_request()->mutable_create()->set_mode(static_cast<v1::CreateMode>(mode));
     EXPECT_TRUE(RequestOf(frame).malformed.has_value()) << mode;
   }
+}
+
+TEST(ConvertRequest, KeepsTtlAndAclOfACreate) {
+  v1::SessionRequest frame;
+  v1::CreateRequest& create = *frame.mutable_request()->mutable_create();
+  create.set_mode(v1::CREATE_MODE_PERSISTENT_WITH_TTL);
+  create.set_ttl_ms(5'000);
+  EXPECT_FALSE(std::get<tree::Create>(RequestOf(frame).operation).acl.has_value());
+  create.mutable_acl();
+  EXPECT_TRUE(std::get<tree::Create>(RequestOf(frame).operation).acl.value().empty());
+  v1::AclEntry& entry = *create.mutable_acl()->add_entries();
+  entry.set_permissions(3);
+  entry.set_scheme("ip");
+  entry.set_id("10.0.0.0/8");
+  const auto operation = std::get<tree::Create>(RequestOf(frame).operation);
+  EXPECT_EQ(operation.mode, tree::CreateMode::kPersistentWithTtl);
+  EXPECT_EQ(operation.ttl_ms, 5'000);
+  EXPECT_THAT(operation.acl.value(), ElementsAre(tree::AclEntry{3, "ip", "10.0.0.0/8"}));
+}
+
+TEST(ConvertRequest, CopiesNoMoreOfAnAclThanWhatMakesItTooLarge) {
+  v1::SessionRequest frame;
+  for (int i = 0; i < 5'000; ++i) {
+    frame.mutable_request()->mutable_set_acl()->mutable_acl()->add_entries();
+  }
+  const auto operation = std::get<tree::SetAcl>(RequestOf(frame).operation);
+  EXPECT_EQ(operation.acl.size(), tree::kAclEntriesMax + 1);
+  EXPECT_TRUE(tree::ExceedsLimits(operation.acl));
 }
 
 TEST(ConvertRequest, ARecursiveDeleteTakesNoVersion) {
@@ -160,6 +188,34 @@ TEST(ConvertResponse, AnUnknownOutcomeStaysUnknown) {
   const Failure failure{absl::StatusCode::kUnavailable, "why", "", base::Outcome::kUnknown};
   ToProto(ServerFrame(Detached{failure}), frame);
   EXPECT_EQ(frame.detached().error().outcome(), ::bellwether::common::v1::OUTCOME_UNKNOWN);
+}
+
+TEST(ConvertResponse, ShowsADigestsUserWithoutTheHash) {
+  Response response;
+  response.result = WhoAmIResult{{{"ip", "::1"}, {"digest", "bob:hash"}, {"super", ""}}};
+  v1::SessionResponse frame;
+  ToProto(ServerFrame(response), frame);
+  const v1::WhoAmIResult& who = frame.response().who_am_i();
+  ASSERT_EQ(who.identities_size(), 3);
+  EXPECT_EQ(who.identities(0).id(), "::1");
+  EXPECT_EQ(who.identities(1).id(), "bob");
+  EXPECT_EQ(who.identities(2).scheme(), "super");
+}
+
+TEST(ConvertTransaction, ChecksAreOperations) {
+  v1::SessionRequest frame;
+  v1::CheckRequest& check = *frame.mutable_request()->mutable_transaction()->add_operations()
+                                 ->mutable_check();
+  check.set_path("/a");
+  check.set_version(3);
+  const Request request = RequestOf(frame);
+  const auto& operations = std::get<tree::Transaction>(request.operation).operations;
+  EXPECT_EQ(std::get<tree::Check>(operations.at(0)), (tree::Check{"/a", 3}));
+  Response response;
+  response.result = TransactionResult{{CheckResult()}};
+  v1::SessionResponse answer;
+  ToProto(ServerFrame(response), answer);
+  EXPECT_TRUE(answer.response().transaction().results(0).has_check());
 }
 
 TEST(ConvertWatch, SendsPayloadsButNoStatOfADeletion) {
