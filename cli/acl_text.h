@@ -9,8 +9,8 @@
 // Access lists as people write them. Pure.
 namespace bellwether::cli {
 
-// "world:anyone:r,digest:user:hash:cdrwa": SCHEME:ID:PERMISSIONS, separated by commas, as zkCli reads
-// them; an id may contain colons. INVALID_ARGUMENT that says what is wrong.
+// "world:anyone:r,digest:user:hash:cdrwa": SCHEME:ID:PERMISSIONS, separated by commas, as zkCli
+// reads them; an id may contain colons. INVALID_ARGUMENT that says what is wrong.
 absl::StatusOr<client::Acl> ParseAcl(std::string_view text);
 
 // An entry in that form, the permissions in the order "cdrwa".

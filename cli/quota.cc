@@ -46,8 +46,8 @@ absl::Status Nested(const std::string& path, std::string_view other) {
       "quota of {}: {} has one, and quotas can't be nested; delete that one first", path, other));
 }
 
-// As zkCli does it: what others set at the same moment is seen above (by compares of the transaction
-// that makes the quota) and may be missed below.
+// As zkCli does it: what others set at the same moment is seen above (by compares of the
+// transaction that makes the quota) and may be missed below.
 absl::Status CheckNotNested(client::Coord& coord, const std::string& path) {
   for (const std::string& ancestor : AncestorsOf(path)) {
     const absl::Status found = coord.GetStat(LimitsPath(ancestor)).status();

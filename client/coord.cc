@@ -44,8 +44,8 @@ absl::StatusOr<std::unique_ptr<Coord>> Coord::Connect(CoordOptions options) {
     auto setter = std::make_shared<Callback<SessionState>>(attached.Setter());
     client.AddStateListener([setter, &client](SessionState state) {
       if (!*setter) return;
-      if (!client.final_status().ok()) return std::exchange(*setter, nullptr)(client.final_status());
-      std::exchange(*setter, nullptr)(state);
+      auto set = std::exchange(*setter, nullptr);
+      client.final_status().ok() ? set(state) : set(client.final_status());
     });
     timer = client.executor().RunAfter(timeout, [setter, timeout, read_only, &client] {
       if (!*setter) return;

@@ -64,7 +64,7 @@ inline constexpr uint32_t kAllPermissions = 31;
 
 // Permits whoever has the identity.
 struct AclEntry {
-  uint32_t permissions = 0;
+  uint32_t permissions = 0;  // bits of Permission
   // "world", "ip", "digest", "x509"; when set also "auth": whoever this client has proved to be.
   std::string scheme;
   // world: "anyone"; ip: an address, also with a prefix length; digest: "user:" + base64(SHA1(
