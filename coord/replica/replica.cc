@@ -70,4 +70,6 @@ void Replica::OnApplied(LogIndex index) { driver_->OnApplied(index); }
 
 ReplicaStatus Replica::status() const { return driver_->status(); }
 
+absl::Duration Replica::contact_until() const { return driver_->contact_until(); }
+
 }  // namespace bellwether::coord

@@ -134,9 +134,6 @@ struct ReplicaStatus {
   LogIndex snapshot_index;  // of the newest snapshot; 0 = none
   bool in_contact = false;  // has confirmed contact with a leader within two election timeouts
   std::string not_in_contact_reason;
-  // By Clock::Monotonic: two election timeouts after the last confirmed contact, though the leader
-  // may be lost since. Until then reads that may be stale are of the present ensemble.
-  absl::Duration contact_until = -absl::InfiniteDuration();
   bool is_member = true;  // false: it was removed, or is not added yet; the reason says so
   struct Peer {
     PeerAddress address;
@@ -251,6 +248,11 @@ class Replica {
   void OnApplied(LogIndex index);
 
   ReplicaStatus status() const;
+
+  // By Clock::Monotonic, as of the last tick: two election timeouts after the last confirmed contact
+  // with a leader, though it may be lost since. Until then reads that may be stale are of the present
+  // ensemble. Cheaper than status().
+  absl::Duration contact_until() const;
 
  private:
   // Shared with tasks posted to the executor, which do nothing once the replica is gone.

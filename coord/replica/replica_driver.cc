@@ -418,8 +418,9 @@ void ReplicaDriver::PublishStatus() {
   }
   status.applied_index = applier_.applied();
   status.in_contact = InContact(now);
-  if (core_ != nullptr && !Removed()) {
-    status.contact_until = contact_ + 2 * options_.election_timeout;
+  if (core_ != nullptr) {
+    const absl::Duration until = contact_ + 2 * options_.election_timeout;
+    contact_until_ns_ = absl::ToInt64Nanoseconds(Removed() ? -absl::InfiniteDuration() : until);
   }
   if (!status.in_contact) {
     status.not_in_contact_reason = NotInContactReason();

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -59,6 +60,7 @@ class ReplicaDriver : public Transport::Handler,
   void SendNote(std::string note);
   void OnApplied(LogIndex index);
   ReplicaStatus status() const;
+  absl::Duration contact_until() const { return absl::Nanoseconds(contact_until_ns_.load()); }
 
   // Runs `task` on the executor unless the driver is gone by then. From any thread.
   void PostSelf(absl::AnyInvocable<void(ReplicaDriver&)> task);
@@ -286,6 +288,7 @@ class ReplicaDriver : public Transport::Handler,
   std::atomic<bool> pump_requested_ = false;
   std::atomic<uint64_t> reported_applied_ = 0;
   std::atomic<int> pieces_ = 0;  // calls of ReadSnapshot without an answer
+  std::atomic<int64_t> contact_until_ns_ = std::numeric_limits<int64_t>::min();
   mutable base::Mutex status_mutex_;
   ReplicaStatus status_ ABSL_GUARDED_BY(status_mutex_);
 

@@ -201,7 +201,7 @@ Zxid CoordService::applied_zxid() const {
 }
 
 bool CoordService::InContact() const {
-  return deps_.clock.Monotonic() <= absl::Nanoseconds(contact_until_ns_.load());
+  return started_ && deps_.clock.Monotonic() <= log_->contact_until();
 }
 
 std::optional<tree::Identities> CoordService::Authenticate(const tree::Identities& known,
@@ -240,7 +240,6 @@ void CoordService::OnBroadcast(std::string note) {
 EntryKind CoordService::KindOf(std::string_view command) const { return KindOfCommand(command); }
 
 void CoordService::OnTick(absl::Duration since_last) {
-  contact_until_ns_ = absl::ToInt64Nanoseconds(log_->status().contact_until);
   leader_duties_.OnTick(since_last, ensemble_id_known_);
 }
 

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -220,8 +219,6 @@ class CoordService : public StateMachine,
   std::atomic<bool> stopped_ = false;
   std::atomic<uint64_t> last_token_ = 0;
   std::atomic<uint64_t> last_connection_ = 0;
-  // By Clock::Monotonic, as of the last tick; see ReplicaStatus.
-  std::atomic<int64_t> contact_until_ns_ = std::numeric_limits<int64_t>::min();
   std::atomic<size_t> next_io_executor_ = 0;
   std::atomic<bool> ensemble_id_known_ = false;
   std::atomic<bool> failed_ = false;  // on_fatal was told

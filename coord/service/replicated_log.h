@@ -31,6 +31,7 @@ class ReplicatedLog {
   virtual void SetEnsembleId(base::Uuid ensemble_id) = 0;
   virtual void OnApplied(LogIndex index) = 0;
   virtual ReplicaStatus status() const = 0;
+  virtual absl::Duration contact_until() const = 0;
 };
 
 // The real one.
@@ -63,6 +64,7 @@ class ReplicaLog : public ReplicatedLog {
   void SetEnsembleId(base::Uuid ensemble_id) override { replica_.SetEnsembleId(ensemble_id); }
   void OnApplied(LogIndex index) override { replica_.OnApplied(index); }
   ReplicaStatus status() const override { return replica_.status(); }
+  absl::Duration contact_until() const override { return replica_.contact_until(); }
 
  private:
   Replica& replica_;

@@ -63,6 +63,23 @@ TEST_P(LostLeader, WithoutANextOneItIsRejectedInTheEnd) {
   EXPECT_TRUE(absl::IsUnavailable((*read)->status()));
 }
 
+// What a server tells of itself at any time, follower or leader.
+TEST_P(LostLeader, ContactCountsForTwoElectionTimeouts) {
+  ensemble_.scheduler.RunFor(4 * kElectionTimeout);
+  const auto left = [this](uint32_t id) {
+    return ensemble_.at(id).replica.contact_until() - ensemble_.at(id).clock.Monotonic();
+  };
+  for (uint32_t id = 1; id <= 3; ++id) {
+    EXPECT_GT(left(id), kElectionTimeout) << id;
+    EXPECT_LE(left(id), 2 * kElectionTimeout) << id;
+  }
+  for (uint32_t id = 1; id <= 3; ++id) {
+    if (id != follower_) ensemble_.Crash(id);
+  }
+  ensemble_.scheduler.RunFor(2 * kElectionTimeout + absl::Milliseconds(10));
+  EXPECT_LT(left(follower_), absl::ZeroDuration());
+}
+
 TEST_P(LostLeader, AReadUnderWayIsAskedAgainWithItsNote) {
   ensemble_.at(leader_).executor.Pause();
   const auto read = ensemble_.Read(follower_, "touch");

@@ -91,10 +91,13 @@ class FakeLog : public ReplicatedLog {
     ReplicaStatus status;
     status.in_contact = has_leader_;
     status.not_in_contact_reason = has_leader_ ? "" : "no leader";
-    status.contact_until = has_leader_ ? absl::InfiniteDuration() : contact_until_;
     status.servers = servers_;
     status.last_index = last_index_;
     return status;
+  }
+  absl::Duration contact_until() const override {
+    base::MutexLock lock(mutex_);
+    return has_leader_ ? absl::InfiniteDuration() : contact_until_;
   }
 
   // Nothing is committed until Release.
