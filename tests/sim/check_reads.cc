@@ -3,6 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "coord/tree/system_znodes.h"
+#include "tests/sim/zk_users.h"
+
 namespace bellwether::sim {
 namespace {
 
@@ -26,12 +29,21 @@ bool ListMatches(const Operation& operation, const client::ListResult& result,
                  const Model& model) {
   const Model::Snapshot* const snapshot = model.At(operation.path, operation.zxid);
   if (!Matches(result, snapshot)) return false;
-  if (!operation.recursive) return result.names == snapshot->children;
+  // Lists of the root leave it out.
+  const std::string_view hidden = operation.path == "/" ? coord::tree::kSystemPath : "";
+  if (!operation.recursive) {
+    std::vector<std::string> names = snapshot->children;
+    std::erase_if(names, [hidden](const std::string& name) { return "/" + name == hidden; });
+    return result.names == names;
+  }
   std::vector<std::string> paths;
   for (const auto& [path, unused] : model.Subtree(operation.path, operation.zxid)) {
+    if (IsPrivate(path) || (!hidden.empty() && IsWithin(path, hidden))) continue;
     paths.push_back(path);
   }
-  return result.names == paths;
+  std::vector<std::string> names = result.names;
+  std::erase_if(names, [](const std::string& path) { return IsPrivate(path); });
+  return names == paths;
 }
 
 bool AnswerMatches(const Operation& operation, const Model& model) {

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "coord/tree/system_znodes.h"
 #include "fmt/format.h"
+#include "tests/sim/zk_users.h"
 
 namespace bellwether::sim {
 namespace {
@@ -17,9 +19,23 @@ using client::WatchEventType;
 
 bool Concerns(const WatchRecord& watch, const Change& change) {
   if (watch.recursive && change.type == Change::Type::kChildren) return false;
+  if (IsPrivate(change.path)) return false;
   return std::any_of(watch.paths.begin(), watch.paths.end(), [&](const std::string& path) {
     return watch.recursive ? IsWithin(change.path, path) : change.path == path;
   });
+}
+
+// They came to be at zxid 0, whenever the feature level was raised: who asks what was created or
+// changed meanwhile is not told of them.
+bool IsTimeless(std::string_view path) { return path != "/" && coord::tree::IsSystemPath(path); }
+
+// The batch, or a copy in `without` when something is not to be looked at.
+const WatchBatch& WithoutPrivate(const WatchBatch& batch, WatchBatch& without) {
+  const auto is_private = [](const WatchChange& change) { return IsPrivate(change.path); };
+  if (std::none_of(batch.changes.begin(), batch.changes.end(), is_private)) return batch;
+  without = batch;
+  std::erase_if(without.changes, is_private);
+  return without;
 }
 
 bool Same(const WatchChange& delivered, const Change& change) {
@@ -40,7 +56,9 @@ class WatchFollower {
   }
 
   void Follow() {
-    for (const WatchBatch& batch : watch_.batches) {
+    for (const WatchBatch& whole : watch_.batches) {
+      WatchBatch without;
+      const WatchBatch& batch = WithoutPrivate(whole, without);
       const Zxid zxid = ToTree(batch.zxid);
       if (zxid > model_.newest()) return Fail(zxid, "is beyond the log");
       if (zxid < position_) return Fail(zxid, "is older than what came before");
@@ -65,6 +83,7 @@ class WatchFollower {
 
   // What the client now believes is below the path.
   void Believe(const WatchChange& change) {
+    if (IsTimeless(change.path)) return;
     if (change.type == WatchEventType::kDeleted) {
       view_.erase(change.path);
     } else {
@@ -88,6 +107,7 @@ class WatchFollower {
     for (const std::string& root : watch_.paths) {
       if (watch_.recursive) {
         for (const auto& [path, snapshot] : model_.Subtree(root, zxid)) {
+          if (IsPrivate(path) || IsTimeless(path)) continue;
           truth[path] = {snapshot->stat.czxid, snapshot->stat.mzxid};
         }
       } else if (const Model::Snapshot* snapshot = model_.At(root, zxid)) {

@@ -1,6 +1,7 @@
 #include "tests/sim/check_writes.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -45,6 +46,7 @@ class WriteChecker {
  public:
   WriteChecker(const History& history, const Model& model, Violations& violations)
       : history_(history), model_(model), violations_(violations) {
+    for (const Operation& operation : history.operations) sessions_.insert(operation.session);
     for (const Model::Applied& applied : model.commands()) {
       if (!WasAdmitted(applied.result)) continue;
       const std::string_view tag = TagOf(applied.command.command.operation);
@@ -79,6 +81,7 @@ class WriteChecker {
   void CountDelete(const Model::Applied& applied) {
     if (applied.result.code != ResultCode::kOk) return;
     const coord::tree::Command& command = applied.command.command;
+    if (!sessions_.contains(command.session)) return;  // of another kind of client
     if (const auto* one = std::get_if<coord::tree::Delete>(&command.operation)) {
       ++deletes_[{command.session, one->path, false}].done;
     } else if (const auto* all = std::get_if<coord::tree::DeleteRecursive>(&command.operation)) {
@@ -166,6 +169,7 @@ class WriteChecker {
   const History& history_;
   const Model& model_;
   Violations& violations_;
+  std::set<SessionId> sessions_;  // of all operations
   std::map<std::string_view, std::vector<const Model::Applied*>> by_tag_;
   std::map<DeleteKey, DeleteCount> deletes_;
 };

@@ -363,7 +363,7 @@ void ClientStream::DropAll() {
 
 // ---- ClientNetwork ----
 
-void ClientNetwork::Add(std::shared_ptr<ClientStream> stream) {
+void ClientNetwork::Open(std::shared_ptr<ClientStream> stream) {
   std::erase_if(streams_, [](const auto& weak) { return weak.expired(); });
   streams_.push_back(stream);
   stream->Open();
@@ -422,7 +422,7 @@ std::unique_ptr<client::SessionCall> SimConnector::OpenSession(
     const std::string& address, client::StreamCallbacks<coord::v1::SessionResponse> callbacks) {
   auto link = std::make_shared<SessionLink>(network_, client_, ServerOf(address), executor_,
                                             std::move(callbacks), on_frame_);
-  network_.Add(link);
+  network_.Open(link);
   return std::make_unique<SimSessionCall>(std::move(link));
 }
 
@@ -432,7 +432,7 @@ std::unique_ptr<client::WatchCall> SimConnector::OpenWatch(
   auto link = std::make_shared<WatchLink>(network_, client_, ServerOf(address), executor_,
                                           std::move(request), std::move(callbacks),
                                           network_.watch_window_);
-  network_.Add(link);
+  network_.Open(link);
   return std::make_unique<SimWatchCall>(std::move(link));
 }
 

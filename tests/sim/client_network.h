@@ -38,6 +38,7 @@ class ClientNetwork {
 
   static std::string AddressOf(uint32_t server) { return "server" + std::to_string(server); }
 
+  void Open(std::shared_ptr<ClientStream> stream);
   // Ends all streams of a client; false when it has none.
   bool Break(uint32_t client);
   void Cut(uint32_t client, uint32_t server) { cut_.insert({client, server}); }
@@ -54,7 +55,6 @@ class ClientNetwork {
   using Edge = std::pair<uint32_t, uint32_t>;  // client, server
 
   bool IsCut(uint32_t client, uint32_t server) const { return cut_.contains({client, server}); }
-  void Add(std::shared_ptr<ClientStream> stream);
   std::vector<std::shared_ptr<ClientStream>> Live();
 
   SimScheduler& scheduler_;

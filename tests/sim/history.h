@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "client/coord_types.h"
 #include "coord/tree/types.h"
+#include "tests/sim/zk_history.h"
 
 // What clients asked for, what they were told, and when: what the checkers compare with the log.
 namespace bellwether::sim {
@@ -91,6 +92,8 @@ struct History {
   std::deque<Operation> operations;
   std::deque<WatchRecord> watches;
   std::deque<OneShotRecord> one_shots;
+  std::deque<ZkOperation> zk_operations;
+  std::deque<ZkConnection> zk_connections;
   std::map<coord::tree::SessionId, SessionRecord> sessions;
 
   uint64_t Count(Operation::Outcome outcome) const;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/sim/check_unchanged.h"
+
 namespace bellwether::sim {
 namespace {
 
@@ -20,8 +22,16 @@ struct Tagged {
   }
   std::string_view operator()(const coord::tree::SetData& set) const { return set.data.view(); }
   std::string_view operator()(const coord::tree::Transaction& transaction) const {
-    return transaction.operations.empty() ? std::string_view()
-                                          : std::visit(*this, transaction.operations.front());
+    for (const auto& operation : transaction.operations) {
+      const std::string_view tag = std::visit(*this, operation);
+      if (!tag.empty()) return tag;
+    }
+    return {};
+  }
+  // The last entry says it, in front of the colon.
+  std::string_view operator()(const coord::tree::SetAcl& set) const {
+    const std::string_view id = set.acl.empty() ? std::string_view() : set.acl.back().id;
+    return id.substr(0, id.find(':'));
   }
   template <typename Other>
   std::string_view operator()(const Other&) const {
@@ -82,6 +92,21 @@ std::string_view TagOf(const coord::tree::Operation& operation) {
   return std::visit(Tagged(), operation);
 }
 
+coord::zk::wire::EventType ZkTypeOf(Change::Type type) {
+  using coord::zk::wire::EventType;
+  switch (type) {
+    case Change::Type::kCreated:
+      return EventType::kNodeCreated;
+    case Change::Type::kChanged:
+      return EventType::kNodeDataChanged;
+    case Change::Type::kDeleted:
+      return EventType::kNodeDeleted;
+    case Change::Type::kChildren:
+      break;
+  }
+  return EventType::kNodeChildrenChanged;
+}
+
 Model::Model(const CommittedLog& log, const std::map<LogIndex, uint64_t>& digests,
              Violations& violations) {
   Remember("/", Zxid());
@@ -108,8 +133,14 @@ void Model::Replay(const CommittedLog::Entry& entry, Violations& violations) {
       Remember(change.path, outcome.result.zxid);
       Remember(ParentOf(change.path), outcome.result.zxid);
     }
+    // It changes nothing that a watch sees.
+    if (const auto* set = std::get_if<coord::tree::SetAcl>(&command->command.operation)) {
+      Remember(set->path, outcome.result.zxid);
+    }
     commands_.push_back({outcome.result.zxid, *std::move(command), std::move(outcome.result),
-                         std::move(outcome.changes), entry.first_applied});
+                         std::move(outcome.changes), entry.first_applied, entry.time_ms});
+    CheckUnchanged(commands_.back(), *this, violations);
+    quotas_.Follow(commands_.back().command.command.operation, tree_, violations);
     FollowSessions(commands_.back(), violations);
   }
 }
@@ -121,6 +152,8 @@ void Model::Remember(std::string_view path, Zxid zxid) {
     snapshot->stat = znode->stat;
     if (!znode->data.is_null()) snapshot->data = std::string(znode->data.view());
     snapshot->children = tree_.Children(path)->names;
+    snapshot->access = tree_.AccessOf(path);
+    snapshot->ttl_ms = tree_.TtlOf(path);
   }
   timelines_[std::string(path)][zxid] = std::move(snapshot);
 }

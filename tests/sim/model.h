@@ -8,6 +8,8 @@
 
 #include "coord/service/envelope.h"
 #include "coord/tree/state_machine.h"
+#include "coord/zk/wire/opcodes.h"
+#include "tests/sim/check_quotas.h"
 #include "tests/sim/committed_log.h"
 #include "tests/sim/history.h"
 #include "tests/sim/trace.h"
@@ -28,6 +30,8 @@ class Model {
     coord::tree::Stat stat;
     std::optional<std::string> data;
     std::vector<std::string> children;
+    coord::tree::AclPtr access;
+    std::optional<int64_t> ttl_ms;  // 0: a container
   };
   struct Applied {
     Zxid zxid;
@@ -35,6 +39,7 @@ class Model {
     coord::tree::Result result;
     std::vector<coord::tree::Change> changes;
     absl::Duration first_applied;  // by any server
+    int64_t time_ms = 0;           // of the log entry
   };
   // When a session began and ended, by zxid; 0 = it still lives.
   struct SessionLife {
@@ -59,6 +64,8 @@ class Model {
   // All znodes at and below the path that existed, in path order.
   std::map<std::string, const Snapshot*, PathOrder> Subtree(std::string_view path,
                                                             Zxid zxid) const;
+  // The newest state of a znode.
+  const Snapshot* Newest(std::string_view path) const { return At(path, newest()); }
   // Whether the znode was missing at some zxid of [first, last].
   bool WasMissing(std::string_view path, Zxid first, Zxid last) const;
 
@@ -68,6 +75,7 @@ class Model {
   void FollowSessions(const Applied& applied, Violations& violations);
 
   coord::tree::StateMachine tree_;
+  QuotaChecker quotas_;
   std::vector<Applied> commands_;
   // Per path, the states that it had from a zxid on; nullopt = missing.
   std::map<std::string, std::map<Zxid, std::optional<Snapshot>>, std::less<>> timelines_;
@@ -85,6 +93,7 @@ inline Zxid ToTree(client::Zxid zxid) { return Zxid(zxid.value()); }
 
 // As a client hears of it.
 client::WatchEventType TypeOf(coord::tree::Change::Type type);
+coord::zk::wire::EventType ZkTypeOf(coord::tree::Change::Type type);
 
 // Data found nowhere else, by which a write of a client is known in the log; empty: it has none.
 std::string_view TagOf(const coord::tree::Operation& operation);

@@ -11,6 +11,8 @@ namespace {
 using Cut = coord::SimNetwork::Cut;
 
 constexpr absl::Duration kLatencyLast = absl::Microseconds(300);
+// In the world's time scale; not all are upgraded by then.
+constexpr absl::Duration kFinalizedAfter = absl::Seconds(6);
 // For a piece of a snapshot to arrive and the rest to be done; 20 us each.
 constexpr int kInstallLooks = 150;
 
@@ -36,6 +38,8 @@ void Nemesis::Start() {
   if (world_.options().last_partition) {
     UndoAfter(world_.options().chaos - Between(300, 1'200), [this] { CutOffLeader(); });
   }
+  if (!AllUpgraded()) UndoAfter(Between(100, 5'000), [this] { Upgrade(); });
+  UndoAfter(kFinalizedAfter * world_.options().time_scale, [this] { AskToFinalize(); });
   ScheduleNext();
 }
 
@@ -357,7 +361,7 @@ bool Nemesis::DriftClock() {
 
 bool Nemesis::MoveClient() {
   const uint32_t slot = AnyClient();
-  SimClient* const client = world_.client(slot);
+  Program* const client = world_.client(slot);
   if (client == nullptr || client->writes_outstanding() == 0) return false;
   if (!world_.client_network.Break(slot)) return false;
   world_.trace.Add("fault: connections of client {} break", client->serial());
@@ -366,7 +370,7 @@ bool Nemesis::MoveClient() {
 
 bool Nemesis::CutClient() {
   const uint32_t slot = AnyClient();
-  SimClient* const client = world_.client(slot);
+  Program* const client = world_.client(slot);
   if (client == nullptr || client->server() == 0) return false;
   const uint32_t server = client->server();
   world_.trace.Add("fault: client {} and server {} don't reach each other", client->serial(),
@@ -379,7 +383,7 @@ bool Nemesis::CutClient() {
 
 bool Nemesis::PauseClient() {
   const uint32_t slot = AnyClient();
-  SimClient* const client = world_.client(slot);
+  Program* const client = world_.client(slot);
   if (client == nullptr) return false;
   if (random_.Chance(0.3) && client->session_deadline() > world_.scheduler.now()) {
     return PauseToDeadline(slot);
@@ -435,20 +439,20 @@ void Nemesis::SlowDisks(absl::Duration begin, absl::Duration end) {
 
 // `breaks`: its connections end then, so that it attaches anew.
 void Nemesis::PauseClientFor(uint32_t slot, absl::Duration length, bool breaks) {
-  SimClient& client = *world_.client(slot);
+  Program& client = *world_.client(slot);
   world_.trace.Add("fault: client {} stands still for {}", client.serial(),
                    absl::FormatDuration(length));
   client.Pause();
   UndoAfter(length, [this, slot, serial = client.serial(), breaks] {
-    SimClient* const same = Same(slot, serial);
+    Program* const same = Same(slot, serial);
     if (same == nullptr) return;
     if (breaks) world_.client_network.Break(slot);
     same->Resume();
   });
 }
 
-SimClient* Nemesis::Same(uint32_t slot, uint64_t serial) {
-  SimClient* const client = world_.client(slot);
+Program* Nemesis::Same(uint32_t slot, uint64_t serial) {
+  Program* const client = world_.client(slot);
   return client != nullptr && client->serial() == serial ? client : nullptr;
 }
 
@@ -488,9 +492,11 @@ void Nemesis::Heal() {
     machine->SetRoom(coord::raft::DiskRoom::kAll);
     Resume(id);
     if (machine->process != nullptr) machine->process->SetClockRate(1);
+    UpgradeOne(id);
     Restart(id);
   }
-  for (uint32_t slot = 1; slot <= world_.options().clients; ++slot) {
+  AskToFinalize();
+  for (uint32_t slot = 1; slot <= world_.options().programs(); ++slot) {
     if (world_.client(slot) == nullptr) {
       world_.StartClient(slot);
     } else {

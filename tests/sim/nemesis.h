@@ -84,15 +84,21 @@ class Nemesis {
   // The server that leads is told to; 0: none leads, or nobody could follow it.
   uint32_t HandOverNow();
   bool SeeSaw();
+  // The servers are restarted with a newer release one by one, then the feature level is raised.
+  void Upgrade();
+  void UpgradeOne(uint32_t server);
+  void AskToFinalize();
+  bool AllUpgraded() const;
+  bool AtLevelOfMembership() const;
 
   void Restart(uint32_t server);
   void Resume(uint32_t server);
   // Null when that client is gone.
-  SimClient* Same(uint32_t slot, uint64_t serial);
+  Program* Same(uint32_t slot, uint64_t serial);
   // Any server, with that chance the leader.
   uint32_t AnyServer(double leader_chance);
   uint32_t AnyServer() { return AnyOf(world_.options().servers); }
-  uint32_t AnyClient() { return AnyOf(world_.options().clients); }
+  uint32_t AnyClient() { return AnyOf(world_.options().programs()); }
   uint32_t AnyOf(uint32_t count) { return 1 + static_cast<uint32_t>(random_.Below(count)); }
   // In the world's time scale, to the microsecond.
   absl::Duration Between(int64_t first_ms, int64_t last_ms) {

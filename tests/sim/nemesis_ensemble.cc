@@ -25,6 +25,7 @@ const coord::MemberInfo* FindIn(const MembershipView& view, uint32_t server) {
 // ---- Members ----
 
 bool Nemesis::Ask(coord::MembershipChange change, OnView then) {
+  if (!AtLevelOfMembership()) return false;
   const uint32_t server = AnyServer(0.7);
   Process* const process = world_.machine(server).process.get();
   if (process == nullptr) return false;
@@ -42,7 +43,7 @@ absl::Duration Nemesis::AskedUntil() const {
 
 // All folders count: the servers with a vote must be able to lose one.
 bool Nemesis::MembersMayChange() {
-  const bool formed = world_.log.newest_zxid() > Zxid(0);
+  const bool formed = world_.log.newest_zxid() > Zxid(0) && AtLevelOfMembership();
   return world_.options().servers > 1 && formed && world_.Readmitting() == 0;
 }
 
@@ -138,6 +139,48 @@ void Nemesis::Dismiss() {
   world_.scheduler.After(Between(100, 500), [this] { Dismiss(); });
 }
 
+// ---- Releases ----
+
+void Nemesis::Upgrade() {
+  for (const auto& [id, machine] : world_.machines()) {
+    UndoAfter(Between(0, 3'000), [this, id = id] {
+      UpgradeOne(id);
+      UndoAfter(Between(20, 300), [this, id] { Restart(id); });
+    });
+  }
+}
+
+void Nemesis::UpgradeOne(uint32_t server) {
+  Machine& machine = world_.machine(server);
+  if (machine.options.feature_levels.max == coord::kSupportedFeatureLevels.max) return;
+  world_.trace.Add("server {} is upgraded", server);
+  machine.options.feature_levels = coord::kSupportedFeatureLevels;
+  if (machine.process != nullptr) world_.CrashServer(server);
+}
+
+bool Nemesis::AllUpgraded() const {
+  return std::all_of(
+      world_.machines().begin(), world_.machines().end(), [](const auto& machine) {
+        return machine.second->options.feature_levels.max == coord::kSupportedFeatureLevels.max;
+      });
+}
+
+// Below it the service refuses what is asked of the replica here.
+bool Nemesis::AtLevelOfMembership() const {
+  return world_.FeatureLevel() >= coord::kFeatureLevelMembership;
+}
+
+// Asks until it is so, also when no more faults are injected. Servers that are not members now must
+// be upgraded as well. An ensemble that formed before all were heard needs it, too.
+void Nemesis::AskToFinalize() {
+  if (world_.FeatureLevel() == coord::kSupportedFeatureLevels.max) return;
+  Process* const process = world_.machine(AnyServer(0.5)).process.get();
+  if (AllUpgraded() && process != nullptr) {
+    process->service().FinalizeUpgrade([](const absl::StatusOr<coord::UpgradeReport>&) {});
+  }
+  world_.scheduler.After(Between(100, 500), [this] { AskToFinalize(); });
+}
+
 // ---- Leaders ----
 
 bool Nemesis::Transfer() {
@@ -177,7 +220,7 @@ bool Nemesis::SeeSaw() {
   const uint32_t first = world_.Leader();
   const uint32_t second = AnyServer();
   const uint32_t slot = AnyClient();
-  SimClient* const client = world_.client(slot);
+  Program* const client = world_.client(slot);
   if (first == 0 || first == second || client == nullptr || client->server() == 0) return false;
   if (see_saws_ == kSeeSawsMax) return false;
   ++see_saws_;
@@ -197,14 +240,14 @@ bool Nemesis::SeeSaw() {
   client->Pause();
   UndoAfter(away, [lead, second] { lead(second); });
   UndoAfter(away + Between(20, 60), [this, slot, serial = client->serial()] {
-    if (SimClient* same = Same(slot, serial)) same->Resume();
+    if (Program* same = Same(slot, serial)) same->Resume();
   });
   UndoAfter(back, [this, slot, serial = client->serial()] {
-    if (SimClient* same = Same(slot, serial)) same->Pause();
+    if (Program* same = Same(slot, serial)) same->Pause();
   });
   UndoAfter(back + Between(20, 60), [lead, first] { lead(first); });
   UndoAfter(end, [this, slot, serial = client->serial()] {
-    if (SimClient* same = Same(slot, serial)) same->Resume();
+    if (Program* same = Same(slot, serial)) same->Resume();
   });
   return true;
 }

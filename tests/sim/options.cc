@@ -1,5 +1,6 @@
 #include "tests/sim/options.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "base/random.h"
@@ -134,6 +135,12 @@ Options Options::FromSeed(uint64_t seed) {
     options.padding_bytes_max = options.message_bytes_max * 3 / 14;  // three times in one write
     options.outstanding_max = static_cast<uint32_t>(random.Between(4, 16));
   }
+  // In the place of others, so that a world takes no longer.
+  if (random.Chance(0.5)) {
+    options.zk_clients = static_cast<uint32_t>(random.Between(1, 3));
+    options.clients -= std::min(options.zk_clients, options.clients - 1);
+  }
+  if (random.Chance(0.25)) options.first_level = static_cast<uint32_t>(random.Between(1, 2));
   return options;
 }
 
@@ -145,12 +152,13 @@ std::string Options::Describe() const {
     faults += NameOf(static_cast<Fault>(fault));
   }
   return fmt::format(
-      "seed={} servers={} clients={} time_scale={} chaos_ms={} fault_interval_ms={} think_time_ms={} "
+      "seed={} servers={} clients={} zk_clients={} first_level={} time_scale={} chaos_ms={} "
+      "fault_interval_ms={} think_time_ms={} "
       "session_timeout_ms={} sync_max_us={} hunts_leaders={} outstanding_max={} "
       "watch_ring_changes={} snapshot_entries={} watch_window={} drop={} duplicate={} reorder={} "
       "break={} kill_at_vote={} kill_at_ack={} kill_at_install={} last_partition={} "
       "message_bytes_max={} faults={}",
-      seed, servers, clients, time_scale, absl::ToInt64Milliseconds(chaos),
+      seed, servers, clients, zk_clients, first_level, time_scale, absl::ToInt64Milliseconds(chaos),
       absl::ToInt64Milliseconds(fault_interval), absl::ToInt64Milliseconds(think_time),
       absl::ToInt64Milliseconds(session_timeout), absl::ToInt64Microseconds(sync_max),
       hunts_leaders, outstanding_max, watch_ring_changes, snapshot_entries, watch_window,

@@ -62,7 +62,9 @@ struct FaultCounts {
 struct Options {
   uint64_t seed = 0;
   uint32_t servers = 3;
-  uint32_t clients = 4;
+  uint32_t clients = 4;     // of the native protocol
+  uint32_t zk_clients = 0;  // of ZooKeeper's, on the machines behind those
+  uint32_t first_level = 3;  // the servers' release supports no higher one until they are upgraded
   int64_t time_scale = 1;  // all timeouts and pauses are so many times as long; latencies are not
   absl::Duration chaos;            // how long faults are injected
   absl::Duration fault_interval;   // between two faults, on average
@@ -88,6 +90,7 @@ struct Options {
   size_t padding_bytes_max = 0;       // of what clients write, each time
   std::array<bool, kFaults> enabled{};
 
+  uint32_t programs() const { return clients + zk_clients; }
   bool Enabled(Fault fault) const { return enabled[static_cast<size_t>(fault)]; }
   // How much faster than time a server's clock may run.
   double ClockRateMax() const { return Enabled(Fault::kClockDrift) ? 1.3 : 1.0; }

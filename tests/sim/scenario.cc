@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <functional>
 
+#include "tests/sim/check_access.h"
 #include "tests/sim/check_admission.h"
+#include "tests/sim/check_expiry.h"
 #include "tests/sim/check_log_matching.h"
 #include "tests/sim/check_one_shot_watches.h"
 #include "tests/sim/check_reads.h"
@@ -11,6 +13,10 @@
 #include "tests/sim/check_sessions.h"
 #include "tests/sim/check_watches.h"
 #include "tests/sim/check_writes.h"
+#include "tests/sim/check_zk_reads.h"
+#include "tests/sim/check_zk_replies.h"
+#include "tests/sim/check_zk_watches.h"
+#include "tests/sim/check_zk_writes.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/world.h"
 
@@ -19,6 +25,8 @@ namespace {
 
 // Bounds of the liveness phase. Ten election timeouts, and time to connect:
 constexpr absl::Duration kLeaderWithin = absl::Milliseconds(10 * 300 + 500);
+// Once all servers hear each other.
+constexpr absl::Duration kLevelWithin = absl::Seconds(5);
 // A client may first have to find out that a connection is dead, expire and begin anew.
 constexpr absl::Duration kClientsDoneWithin = absl::Seconds(20);
 constexpr absl::Duration kWatchesWithin = absl::Seconds(15);
@@ -52,7 +60,7 @@ class Scenario {
         if (world_.machine(id).process == nullptr) world_.StartServer(id);
       });
     }
-    for (uint32_t slot = 1; slot <= options_.clients; ++slot) {
+    for (uint32_t slot = 1; slot <= options_.programs(); ++slot) {
       world_.scheduler.After(Soon(), [this, slot] {
         if (world_.client(slot) == nullptr) world_.StartClient(slot);
       });
@@ -79,6 +87,10 @@ class Scenario {
 
   void ComeToAnEnd() {
     if (!Within(kLeaderWithin, "no leader", [this] { return world_.Leader() != 0; })) return;
+    if (!Within(kLevelWithin, "the feature level is not raised",
+                [this] { return world_.FeatureLevel() == coord::kSupportedFeatureLevels.max; })) {
+      return;
+    }
     if (!Within(kClientsDoneWithin, "clients are not served", [this] { return ClientsDone(); })) {
       return TraceClients();
     }
@@ -97,8 +109,8 @@ class Scenario {
 
   bool ClientsDone() {
     bool done = true;
-    for (uint32_t slot = 1; slot <= options_.clients; ++slot) {
-      SimClient* const client = world_.client(slot);
+    for (uint32_t slot = 1; slot <= options_.programs(); ++slot) {
+      Program* const client = world_.client(slot);
       if (client == nullptr || client->over() || !client->finished()) done = false;
       if (client != nullptr && finishing_.insert(client->serial()).second) client->Finish();
     }
@@ -106,8 +118,8 @@ class Scenario {
   }
 
   bool WatchesReached(Zxid zxid) {
-    for (uint32_t slot = 1; slot <= options_.clients; ++slot) {
-      SimClient* const client = world_.client(slot);
+    for (uint32_t slot = 1; slot <= options_.programs(); ++slot) {
+      Program* const client = world_.client(slot);
       if (client == nullptr || !client->WatchesReached(zxid)) return false;
     }
     return true;
@@ -116,7 +128,7 @@ class Scenario {
   bool SessionsRight() {
     const uint32_t leader = world_.Leader();
     return leader != 0 &&
-           world_.machine(leader).process->service().Status().sessions == options_.clients;
+           world_.machine(leader).process->service().Status().sessions == options_.programs();
   }
 
   bool ServersAgree() {
@@ -142,8 +154,8 @@ class Scenario {
   }
 
   void TraceClients() {
-    for (uint32_t slot = 1; slot <= options_.clients; ++slot) {
-      SimClient* const client = world_.client(slot);
+    for (uint32_t slot = 1; slot <= options_.programs(); ++slot) {
+      Program* const client = world_.client(slot);
       if (client != nullptr) world_.trace.Add("machine {}: {}", slot, client->State());
     }
   }
@@ -160,6 +172,12 @@ class Scenario {
     CheckOneShotWatches(world_.history, model, world_.violations);
     CheckSessions(world_.history, model, options_.ClockRateMax(), world_.violations);
     CheckAdmission(model, world_.violations);
+    CheckAccess(model, world_.violations);
+    CheckExpiry(model, world_.violations);
+    CheckZkReplies(world_.history, world_.violations);
+    CheckZkWrites(world_.history, model, world_.violations);
+    CheckZkReads(world_.history, model, world_.violations);
+    CheckZkWatches(world_.history, model, world_.violations);
     if (came_to_an_end) CheckAbandonedSessionsEnded(world_.history, model, world_.violations);
   }
 

@@ -60,9 +60,11 @@ std::unique_ptr<coord::FileSnapshotStore> OpenSnapshots(SimFolder& folder) {
   return *std::move(store);
 }
 
-coord::ServiceOptions ServiceOptionsOf(uint32_t server_id, const Options& options) {
+coord::ServiceOptions ServiceOptionsOf(const coord::ReplicaOptions& replica,
+                                       const Options& options) {
   coord::ServiceOptions service;
-  service.server_id = server_id;
+  service.server_id = replica.id.value();
+  service.feature_levels = replica.feature_levels;
   service.watch_ring_changes_max = options.watch_ring_changes;
   service.write_run_bytes_max = options.message_bytes_max / 7;
   service.attach_timeout *= options.time_scale;
@@ -90,7 +92,8 @@ Process::Process(const coord::ReplicaOptions& replica, base::Uuid ensemble_id,
       log_(deps.scheduler, deps.disk, replica_executor_),
       snapshots_(OpenSnapshots(deps.snapshots)),
       transport_(deps.network, replica_executor_),
-      service_(ServiceOptionsOf(replica.id.value(), options), ServiceDependencies(deps)),
+      service_(ServiceOptionsOf(replica, options), ServiceDependencies(deps)),
+      zk_context_{service_, clock_, [this] { return random_.Next(); }},
       observed_(*this),
       replica_(replica, ensemble_id,
                coord::Replica::Dependencies{
@@ -115,6 +118,7 @@ coord::CoordService::Dependencies Process::ServiceDependencies(Dependencies& dep
       .clock = clock_,
       .replica_executor = replica_executor_,
       .io_executors = {&io_executor_a_, &io_executor_b_},
+      .frontend_executors = {&rpc_executor_},
       .metrics = metrics_,
       .random = [this] { return random_.Next(); },
       .on_ensemble_id = deps.on_ensemble_id,

@@ -12,6 +12,7 @@
 #include "coord/service/coord_service.h"
 #include "coord/service/replicated_log.h"
 #include "coord/storage/file_snapshot_store.h"
+#include "coord/zk/protocol.h"
 #include "tests/sim/options.h"
 #include "tests/support/sim_executor.h"
 #include "tests/support/sim_folder.h"
@@ -61,6 +62,9 @@ class Process {
   coord::ReplicaStatus status() const { return replica_.status(); }
   coord::Replica& replica() { return replica_; }
   SimClock& clock() { return clock_; }
+  const coord::zk::ProtocolContext& zk_context() const { return zk_context_; }
+  // Until when it has contact with a leader, as far as it knows by its clock; never goes back.
+  absl::Duration contact_until() const { return replica_.contact_until(); }
 
   // Like SIGSTOP and SIGCONT; its threads go on one by one.
   void Pause();
@@ -108,6 +112,7 @@ class Process {
   std::unique_ptr<coord::FileSnapshotStore> snapshots_;
   coord::SimTransport transport_;
   coord::CoordService service_;
+  const coord::zk::ProtocolContext zk_context_;
   Observed observed_;
   coord::Replica replica_;
   coord::ReplicaLog replica_log_;

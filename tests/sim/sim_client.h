@@ -9,47 +9,32 @@
 
 #include "base/random.h"
 #include "client/coord_client.h"
-#include "tests/sim/client_network.h"
-#include "tests/sim/history.h"
 #include "tests/sim/options.h"
-#include "tests/sim/trace.h"
+#include "tests/sim/program.h"
 
 namespace bellwether::sim {
 
-// A program that uses coord: one CoordClient, requests of all kinds on few paths, watches. Writes
-// down what it asked for and was told. Its destruction is the end of the program.
-class SimClient {
+// A program that uses coord by its own protocol: one CoordClient, requests of all kinds on few
+// paths, watches.
+class SimClient : public Program {
  public:
-  struct Dependencies {
-    SimScheduler& scheduler;
-    ClientNetwork& network;
-    Trace& trace;
-    Violations& violations;
-    History& history;
-    std::function<Zxid()> newest_zxid;  // applied by any server so far
-    std::function<void()> on_over;      // the session is gone: a new client is needed
-  };
-  // `slot`: the machine it runs on; `serial`: never used twice.
+  // `slot`: the machine it runs on.
   SimClient(uint32_t slot, uint64_t serial, const Options& options, Dependencies deps);
-  ~SimClient();
+  ~SimClient() override;
 
-  void Pause() { executor_.Pause(); }
-  void Resume() { executor_.Resume(); }
-  // No more requests but the last ones; watches are read from now on.
-  void Finish();
-  // Its last requests were answered well, and its watches have reached `zxid`.
-  bool finished() const { return last_answered_; }
-  bool WatchesReached(Zxid zxid) const;
+  void Pause() override { executor_.Pause(); }
+  void Resume() override { executor_.Resume(); }
+  // Watches are read from now on.
+  void Finish() override;
+  bool finished() const override { return last_answered_; }
+  bool WatchesReached(Zxid zxid) const override;
 
-  uint64_t serial() const { return serial_; }
-  bool over() const { return over_; }
-  size_t writes_outstanding() const { return writes_outstanding_; }
-  // The server it is attached to, or tries; 0 before the first.
-  uint32_t server() const;
-  // By then the ensemble may end its session, if nothing more is heard of it.
-  absl::Duration session_deadline() const { return client_.SessionDeadline(); }
-  // For people, when it did not finish.
-  std::string State() const;
+  uint64_t serial() const override { return serial_; }
+  bool over() const override { return over_; }
+  size_t writes_outstanding() const override { return writes_outstanding_; }
+  uint32_t server() const override;
+  absl::Duration session_deadline() const override { return client_.SessionDeadline(); }
+  std::string State() const override;
 
  private:
   Zxid Newest() const { return deps_.newest_zxid(); }

@@ -11,6 +11,8 @@
 #include "coord/service/feature_levels.h"
 #include "coord/storage/snapshot_file.h"
 #include "tests/sim/check_leader_completeness.h"
+#include "tests/sim/sim_client.h"
+#include "tests/sim/zk_client.h"
 
 namespace bellwether::sim {
 namespace {
@@ -101,7 +103,7 @@ World::World(const Options& options, bool print_trace)
     machine->options.servers = servers;
     if (id == spare()) machine->options.servers.push_back(AddressOf(id));
     machine->options.check_invariants = true;
-    machine->options.feature_levels = coord::kSupportedFeatureLevels;
+    machine->options.feature_levels = {coord::kSupportedFeatureLevels.min, options.first_level};
     machine->options.tick *= options.time_scale;
     machine->options.heartbeat *= options.time_scale;
     machine->options.election_timeout *= options.time_scale;
@@ -117,7 +119,7 @@ World::World(const Options& options, bool print_trace)
     members.AddServer(ServerId(id), machine->disk);
     machines_[id] = std::move(machine);
   }
-  for (uint32_t slot = 1; slot <= options.clients; ++slot) clients_[slot] = nullptr;
+  for (uint32_t slot = 1; slot <= options.programs(); ++slot) clients_[slot] = nullptr;
 }
 
 World::~World() {
@@ -266,6 +268,15 @@ uint32_t World::Leader() const {
   return leader;
 }
 
+uint32_t World::FeatureLevel() const {
+  uint32_t level = 0;
+  for (const auto& [id, machine] : machines_) {
+    if (machine->process == nullptr) continue;
+    level = std::max(level, machine->process->service().feature_level());
+  }
+  return level;
+}
+
 std::set<ServerId> World::Emptied() {
   std::set<ServerId> emptied;
   for (auto& [id, machine] : machines_) {
@@ -319,25 +330,28 @@ void World::OnFatal(ServerId server, const absl::Status& status) {
 void World::StartClient(uint32_t slot) {
   const uint64_t serial = ++last_serial_;
   trace.Add("client {} starts on machine {}", serial, slot);
-  clients_[slot] = std::make_unique<SimClient>(
-      slot, serial, options_,
-      SimClient::Dependencies{
-          .scheduler = scheduler,
-          .network = client_network,
-          .trace = trace,
-          .violations = violations,
-          .history = history,
-          .newest_zxid = [this] { return log.newest_zxid(); },
-          .on_over =
-              [this, slot, serial] {
-                scheduler.After(kNewClientAfter, [this, slot, serial] {
-                  SimClient* const old = client(slot);
-                  if (old == nullptr || old->serial() != serial) return;
-                  clients_[slot].reset();
-                  StartClient(slot);
-                });
-              },
-      });
+  Program::Dependencies deps{
+      .scheduler = scheduler,
+      .network = client_network,
+      .trace = trace,
+      .violations = violations,
+      .history = history,
+      .newest_zxid = [this] { return log.newest_zxid(); },
+      .on_over =
+          [this, slot, serial] {
+            scheduler.After(kNewClientAfter, [this, slot, serial] {
+              Program* const old = client(slot);
+              if (old == nullptr || old->serial() != serial) return;
+              clients_[slot].reset();
+              StartClient(slot);
+            });
+          },
+  };
+  if (slot <= options_.clients) {
+    clients_[slot] = std::make_unique<SimClient>(slot, serial, options_, std::move(deps));
+  } else {
+    clients_[slot] = std::make_unique<ZkClient>(slot, serial, options_, std::move(deps));
+  }
 }
 
 void World::CrashClient(uint32_t slot) {

@@ -16,7 +16,7 @@
 #include "tests/sim/history.h"
 #include "tests/sim/options.h"
 #include "tests/sim/server.h"
-#include "tests/sim/sim_client.h"
+#include "tests/sim/program.h"
 #include "tests/sim/trace.h"
 
 namespace bellwether::sim {
@@ -73,6 +73,8 @@ class World : private ServerObserver {
   std::map<ServerId, const coord::SimDisk*> Disks() const;
   // The server that leads with a quorum; 0: none.
   uint32_t Leader() const;
+  // The highest in force at a server that runs.
+  uint32_t FeatureLevel() const;
   // Servers that were wiped and don't vote yet.
   uint32_t Readmitting() { return static_cast<uint32_t>(Emptied().size()); }
 
@@ -80,7 +82,7 @@ class World : private ServerObserver {
   void StartClient(uint32_t slot);
   void CrashClient(uint32_t slot);
   // Null for a moment between two clients.
-  SimClient* client(uint32_t slot) { return clients_.at(slot).get(); }
+  Program* client(uint32_t slot) { return clients_.at(slot).get(); }
 
  private:
   void OnLeadership(ServerId server, const coord::Leadership& leadership,
@@ -98,7 +100,7 @@ class World : private ServerObserver {
 
   const Options options_;
   std::map<uint32_t, std::unique_ptr<Machine>> machines_;
-  std::map<uint32_t, std::unique_ptr<SimClient>> clients_;
+  std::map<uint32_t, std::unique_ptr<Program>> clients_;
   uint64_t last_serial_ = 0;
 };
 
