@@ -2,11 +2,19 @@
 that turn on what it can do; its limits for sessions are those of a coord server."""
 
 import pathlib
+import random
 import socket
 import subprocess
+import time
 
 JAR = pathlib.Path("/usr/share/java/zookeeper.jar")
 CLIENT = pathlib.Path("/usr/share/zookeeper/bin/zkCli.sh")
+PORTS = (10_000, 32_000)
+PORTS_TRIED = 100
+STARTS = 2
+START_SECONDS = 60
+ASK_SECONDS = 5
+LOG_SHOWN = 2_000  # characters
 SUPER_DIGEST = "super:lK75jTNcA+U9vtVEw5vB51mj/w4="  # of super:secret
 _CONFIGURATION = """
 tickTime=500
@@ -40,13 +48,22 @@ def why_not():
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """Below the range that outgoing connections use, as `bell dev` does: what the system gives as
+    free may be the own port of anybody's connection a moment later."""
+    for _ in range(PORTS_TRIED):
+        port = random.randrange(*PORTS)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:  # somebody has it
+            pass
+    raise ChildProcessError(f"no free port within {PORTS}")
 
 
 class RealZooKeeper:
-    """Used as a block, at the end of which it is killed. It is up when it opens sessions, which the
-    user finds out."""
+    """Used as a block, which begins when it serves and at the end of which it is killed. When it
+    ends before it serves, as when its port was taken meanwhile, it is started once more with
+    another. Raises ChildProcessError."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -55,22 +72,60 @@ class RealZooKeeper:
         self._process = None
 
     def __enter__(self):
-        port = free_port()
-        self.address = f"127.0.0.1:{port}"
         (self.folder / "data").mkdir(parents=True)
+        try:
+            for _ in range(STARTS):
+                self._start(free_port())
+                if self._is_served():
+                    return self
+        except BaseException:
+            self._end()
+            raise
+        raise ChildProcessError(f"ZooKeeper does not start: {self._end_of_log()}")
+
+    def __exit__(self, *_):
+        self._end()
+
+    def has_ended(self):
+        return self._process.poll() is not None
+
+    def _start(self, port):
+        self.address = f"127.0.0.1:{port}"
         configuration = self.folder / "zoo.cfg"
         configuration.write_text(_CONFIGURATION.format(port=port, folder=self.folder))
         properties = [f"-D{name}={value}" for name, value in _PROPERTIES.items()]
-        with open(self.log, "wb") as log:
+        with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 ["java", *_JVM, *properties, "-cp", str(JAR),
                  "org.apache.zookeeper.server.ZooKeeperServerMain", str(configuration)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        return self
 
-    def __exit__(self, *_):
-        self._process.kill()
-        self._process.wait(timeout=30)
+    def _end(self):
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=30)
 
-    def has_ended(self):
-        return self._process.poll() is not None
+    def _is_served(self):
+        """Returns when it says that it is neither starting nor read-only, or has ended."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self.has_ended():
+            if self._ask("isro") == "rw":
+                return not self.has_ended()  # or another has its port
+            if time.monotonic() > deadline:
+                raise ChildProcessError(
+                    f"ZooKeeper does not serve within {START_SECONDS} s: {self._end_of_log()}")
+            time.sleep(0.1)
+        return False
+
+    def _ask(self, word):
+        """What it answers to a four-letter word, or none when it does not."""
+        host, _, port = self.address.rpartition(":")
+        try:
+            with socket.create_connection((host, int(port)), timeout=ASK_SECONDS) as connection:
+                connection.sendall(word.encode())
+                return connection.makefile("r", errors="replace").read()
+        except OSError:
+            return None
+
+    def _end_of_log(self):
+        return self.log.read_text(errors="replace")[-LOG_SHOWN:]
