@@ -105,7 +105,7 @@ class Comparison:
         for number, (their, our) in enumerate(zip(theirs, ours)):
             if isinstance(their.step, Open) and their.step.attaches():
                 self._took = "attach"
-            if their.silent != our.silent:
+            if their.silent or our.silent:  # also both: the rest of the sequence was not compared
                 self._differ(number, "", "server", "silent", their.silent, our.silent)
             for connection in sorted({*their.frames, *our.frames}):
                 self._compare_frames(number, connection,

@@ -126,6 +126,12 @@ class ComparisonTest(unittest.TestCase):
         found = Comparison([], str, str).compare(
             [Played(SEND, {})], [Played(SEND, {}, silent="no answer in time")])
         self.assertEqual([difference.field for difference in found], ["silent"])
+        for theirs, ours in (("late", ""), ("late", "late"), ("late", "no answer in time")):
+            found = Comparison([], str, str).compare(
+                [Played(SEND, {}), Played(SEND, {}, silent=theirs)],
+                [Played(SEND, {}), Played(SEND, {}, silent=ours)])
+            self.assertEqual([(difference.step, difference.field) for difference in found],
+                             [(1, "silent")])
         found = Comparison([], str, str).compare([Played(SEND, {})] * 2, [Played(SEND, {})])
         self.assertEqual([difference.field for difference in found], ["steps"])
 
@@ -188,6 +194,11 @@ class SequencesTest(unittest.TestCase):
             return [str(step) for step in random_sequence(seed, "/root").steps]
         self.assertEqual(shown(3), shown(3))
         self.assertNotEqual(shown(3), shown(4))
+
+    def test_those_in_which_time_passes(self):
+        for name, expected in (("timeouts", True), ("ttls_that_pass", True),
+                               ("session_that_moves", False)):
+            self.assertEqual(directed(name, "/root").depends_on_time(), expected, name)
 
     def test_transcripts_can_be_printed(self):
         frame = reply(exists("/n"), 3, stat(3))

@@ -4,11 +4,12 @@ import struct
 
 from raw_connection import framed
 from registry import at, each, sequence
-from steps import Close, Drop, Mark, Open, SendBytes, SendUntilClosed, Until, Word
+from steps import TIME_SCALE, Close, Drop, Mark, Open, SendBytes, SendUntilClosed, Until, Word
 from wire import (EPHEMERAL, auth, create, create2, exists, get_children, get_data, get_ephemerals,
                   multi, ping, raw, set_data, sync)
 
-SHORT_MS = 1_500
+SHORT_MS = int(4_000 * TIME_SCALE)  # longer than a busy machine keeps a client from asking
+LONG_MS = 10 * SHORT_MS  # of sessions that must outlive the short ones, and don't ask meanwhile
 
 
 @sequence("Z9")
@@ -38,7 +39,8 @@ def sessions_that_are_not(_root):
 @sequence("Z40 Z41")
 def sessions_that_expire(root):
     """Only the silent one; requests of any kind keep one alive."""
-    return [Open("a"), Open("b", timeout_ms=SHORT_MS), Open("c"),
+    return [Open("a", timeout_ms=LONG_MS), Open("b", timeout_ms=SHORT_MS),
+            Open("c", timeout_ms=LONG_MS),
             at("b", create(f"{root}/e", flags=EPHEMERAL), create(f"{root}/f", flags=EPHEMERAL)),
             at("c", exists(f"{root}/e", watch=True), get_children(root, watch=True)), Drop("b"),
             Until("a", exists(f"{root}/e"), -101, 20),

@@ -1,5 +1,6 @@
 """Plays a sequence on one server and keeps what it answered."""
 
+import contextlib
 import dataclasses
 import socket
 import time
@@ -50,6 +51,9 @@ class Player:
             if not played:
                 played.append(Played("prepare", {}))
             played[-1].silent = str(error) or type(error).__name__
+            with contextlib.suppress(Silent, Malformed, OSError):
+                self._clean_up()  # sessions that are left would end during a later sequence
+        finally:
             self._abandon()
         return played
 
@@ -194,7 +198,6 @@ class Player:
         connection = self._open_own()
         self._delete_below(connection, self._root)
         self._close_own(connection)
-        self._abandon()
 
     def _delete_below(self, connection, path):
         listed = self._ask(connection, get_children(path))
@@ -210,8 +213,9 @@ class Player:
             connection.close()
 
 
-def wait_until_served(address, seconds=60):
-    """Returns when a session can be opened there."""
+def wait_until_served(address, seconds=60, has_ended=lambda: False):
+    """Returns when a session can be opened there. `has_ended` tells whether the server is gone, for
+    which nobody needs to wait."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -227,6 +231,8 @@ def wait_until_served(address, seconds=60):
             last = error
         else:
             last = "it closes connections"
+        if has_ended():
+            raise Silent(f"the server at {address} has ended")
         if time.monotonic() > deadline:
             raise Silent(f"{address} opens no session within {seconds} s: {last}")
         time.sleep(0.1)

@@ -6,10 +6,14 @@ are asked for their events before the next step: so what comes does not depend o
 """
 
 import dataclasses
+import os
 import typing
 
 from raw_connection import CLOSE_SECONDS, NO_PASSWORD, Handshake
 from wire import Request
+
+# As for the servers: multiplies what a slow machine or a sanitizer makes too short.
+TIME_SCALE = max(1.0, float(os.environ.get("BELL_TIME_SCALE") or 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +128,8 @@ class Mark:
 
 @dataclasses.dataclass(frozen=True)
 class Until:
-    """Asks again until the answer has this error; the last answer's error is all that is kept."""
+    """Asks again until the answer has this error; the last answer's error is all that is kept.
+    `seconds`, times TIME_SCALE, is how long at most."""
     connection: str
     request: Request
     error: int
@@ -134,7 +139,7 @@ class Until:
         return f"{self.connection}: {self.request.shown} until error {self.error}"
 
     def play(self, player):
-        return player.until(self.connection, self.request, self.error, self.seconds)
+        return player.until(self.connection, self.request, self.error, self.seconds * TIME_SCALE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,3 +163,8 @@ class Sequence:
     rules: str
     root: str
     steps: tuple
+
+    def depends_on_time(self):
+        """Whether sessions are silent in it, or it waits: on a machine that stands still for long
+        enough they end."""
+        return any(isinstance(step, (Drop, Until)) for step in self.steps)
