@@ -13,6 +13,7 @@ SECONDS = 60
 _NUMBER = re.compile(r"0x[0-9a-f]+")
 _TIME = re.compile(r"^([cm]time = ).*$")
 _ASIDE = ("", "WATCHER::")
+_OWN_END = "state:Closed"
 
 # Every verb that does not need an ensemble, and what each says when it can't. ROOT is replaced.
 SCRIPT = """
@@ -96,8 +97,9 @@ def run_script(hosts, root):
 
 
 def normalised(text, hosts):
-    """Zxids and ids are named by their order of appearance, lists sorted. Events come when they
-    come: they stand behind everything else, sorted."""
+    """Zxids and ids are named by their order of appearance, lists sorted. Events are printed by a
+    thread of their own, between any two lines: they stand behind everything else, sorted. Left out
+    is that of the own end, which is printed only when the process ends late enough."""
     names, count = {}, itertools.count(1)
     lines, events = [], []
 
@@ -108,7 +110,8 @@ def normalised(text, hosts):
     for line in text.replace(hosts, "HOSTS").splitlines():
         line = _TIME.sub(r"\1TIME", line)
         if line.startswith("WatchedEvent"):
-            events.append(line)
+            if _OWN_END not in line:
+                events.append(line)
         elif line not in _ASIDE and not line.startswith("SLF4J"):
             lines.append(_sorted_list(_NUMBER.sub(name, line)))
     return lines + sorted(events)
