@@ -19,11 +19,11 @@ namespace bellwether::coord {
 
 // What this build can work at. A change of what is replicated or persisted raises `max`; `min` rises
 // when the code for an older level goes.
-inline constexpr FeatureLevelRange kSupportedFeatureLevels{1, 3};
+inline constexpr FeatureLevelRange kSupportedFeatureLevels{1, 4};
 // From it on the members of the ensemble can be changed: earlier releases refuse peers that were not
 // configured as they are.
 inline constexpr uint32_t kFeatureLevelMembership = 2;
-// The third is tree::kFeatureLevelAcls.
+// The third is tree::kFeatureLevelAcls, the fourth tree::kFeatureLevelRetries.
 
 // How far an ensemble is with an upgrade.
 struct UpgradeReport {

@@ -192,9 +192,10 @@ struct Command {
 
 uint32_t FeatureLevelOf(const Command& command);  // identities count as well
 
-// The newest format. EncodeCommand writes 1 for whatever needs no kFeatureLevelAcls, byte for byte
-// as releases that know no other did, and 2 for the rest.
-inline constexpr uint8_t kCommandFormatVersion = 2;
+// The newest format. EncodeCommand writes 1 for whatever needs no kFeatureLevelAcls, 2 for what
+// needs no kFeatureLevelRetries, each byte for byte as releases that know no newer one did, and 3
+// for the rest.
+inline constexpr uint8_t kCommandFormatVersion = 3;
 
 // Appends the command's encoding to `out`.
 void EncodeCommand(const Command& command, std::string& out);

@@ -10,7 +10,7 @@
 #include "fmt/format.h"
 
 // The encoding: format version (1 byte), kind of operation (1), session (8), generation, sequence
-// and acknowledged floor (varints), then, in format 2 only, the identities (varint of their number,
+// and acknowledged floor (varints), then, from format 2 on, the identities (varint of their number,
 // scheme and id of each), then the operation's fields in their order. Strings carry a varint
 // length; data, and an ACL that may be missing, a byte before it that says whether it is there.
 
@@ -33,13 +33,15 @@ enum class Kind : uint8_t {
   kTransaction = 9,
   kSetEnsembleId = 10,
   kSetFeatureLevel = 11,
-  // In format 2 only:
+  // From format 2 on:
   kSetAcl = 12,
   kDeleteExpired = 13,
   kCheck = 14,
   kCreateExtended = 15,  // a Create with what came with kFeatureLevelAcls
+  // From format 3 on:
 };
 constexpr Kind kLastOfFormat1 = Kind::kSetFeatureLevel;
+constexpr Kind kLastOfFormat2 = Kind::kCreateExtended;
 
 void PutUuid(const base::Uuid& id, Encoder& out) { out.Fixed64(id.high()).Fixed64(id.low()); }
 
@@ -231,8 +233,10 @@ class CommandReader {
 
   // 0, which is none, for a kind that the command's format does not have.
   Kind KindIn(uint8_t kind) const {
-    const bool is_there = version_ > 1 || kind <= static_cast<uint8_t>(kLastOfFormat1);
-    return static_cast<Kind>(is_there ? kind : 0);
+    const Kind read = static_cast<Kind>(kind);
+    if (version_ == 1 && read > kLastOfFormat1) return static_cast<Kind>(0);
+    if (version_ == 2 && read > kLastOfFormat2) return static_cast<Kind>(0);
+    return read;
   }
 
   Operation ReadOperation(uint8_t kind) {
@@ -404,11 +408,17 @@ class CommandReader {
   absl::Status unknown_;
 };
 
+uint8_t FormatOf(const Command& command) {
+  const uint32_t level = FeatureLevelOf(command);
+  if (level < kFeatureLevelAcls) return 1;
+  return level < kFeatureLevelRetries ? 2 : kCommandFormatVersion;
+}
+
 }  // namespace
 
 void EncodeCommand(const Command& command, std::string& out) {
   Encoder encoder(out);
-  const uint8_t version = FeatureLevelOf(command) < kFeatureLevelAcls ? 1 : kCommandFormatVersion;
+  const uint8_t version = FormatOf(command);
   std::visit(
       [&](const auto& operation) {
         encoder.Fixed8(version)

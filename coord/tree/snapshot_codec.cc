@@ -15,8 +15,8 @@
 //   generation and last sequence (varints). Its ephemerals are known by their owner.
 // - znodes, in walk order, to the record's end: depth (varint), name (string), flags (1), czxid,
 //   mzxid and pzxid as differences to czxid, ctime, mtime as difference to ctime, version and
-//   create counter (all signed), then the owner (8), in format 2 the access and the TTL (varint),
-//   and the data (string) if the flags say so
+//   create counter (all signed), then the owner (8), from format 2 on the access and the TTL
+//   (varint), and the data (string) if the flags say so
 // - an access: its index (varint) among those that were written, of which all are forgotten when
 //   there are kAccessesMax; a new one, whose index is their number, has aversion (signed) and ACL
 //   behind it
@@ -32,7 +32,7 @@ enum class Kind : uint8_t { kHeader = 1, kSessions = 2, kZnodes = 3, kEnd = 4 };
 
 constexpr uint8_t kHasData = 1;   // it is not null
 constexpr uint8_t kHasOwner = 2;  // it is an ephemeral
-// In format 2 only:
+// From format 2 on:
 constexpr uint8_t kHasAccess = 4;
 constexpr uint8_t kHasTtl = 8;  // it is a container or has a TTL
 
@@ -138,13 +138,22 @@ class RecordWriter {
   std::string record_;
 };
 
+uint8_t FormatOf(const StateView& state) {
+  if (state.feature_level() < kFeatureLevelAcls) return 1;
+  return state.feature_level() < kFeatureLevelRetries ? 2 : kSnapshotFormatVersion;
+}
+
+// The lowest feature level of which a format is.
+uint32_t FeatureLevelMinOf(uint8_t version) {
+  if (version < 2) return kFeatureLevelFirst;
+  return version == 2 ? kFeatureLevelAcls : kFeatureLevelRetries;
+}
+
 absl::Status WriteHeader(const StateView& state,
                          absl::FunctionRef<absl::Status(std::string_view)> sink) {
   std::string record;
   Encoder out(record);
-  const bool is_first_format = state.feature_level() < kFeatureLevelAcls;
-  out.Fixed8(static_cast<uint8_t>(Kind::kHeader))
-      .Fixed8(is_first_format ? 1 : kSnapshotFormatVersion);
+  out.Fixed8(static_cast<uint8_t>(Kind::kHeader)).Fixed8(FormatOf(state));
   out.Signed(state.zxid().value()).Signed(state.last_time_ms());
   PutUuid(state.ensemble_id(), out);
   out.Varint(state.feature_level())
@@ -240,9 +249,8 @@ absl::Status SnapshotLoader::AddHeader(Decoder& in) {
   header.sessions = in.Varint();
   header.ephemerals = in.Varint();
   header.digest = in.Fixed64();
-  // An access or a TTL at a level that has none would be lost with the next snapshot.
-  const uint32_t level_min = version > 1 ? kFeatureLevelAcls : kFeatureLevelFirst;
-  const bool is_valid = version > 0 && feature_level >= level_min &&
+  // What came with a format would be lost with the next snapshot of a level that has no such thing.
+  const bool is_valid = version > 0 && feature_level >= FeatureLevelMinOf(version) &&
                         header.feature_level == feature_level && header.zxid >= Zxid() &&
                         header.zxid <= Zxid(kZxidMax);
   if (!in.Done() || !is_valid) return Malformed("its header is of no state");

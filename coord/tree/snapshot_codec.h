@@ -23,8 +23,9 @@
 namespace bellwether::coord::tree {
 
 // The newest format; the second byte of the first record of any. WriteSnapshot writes 1 below
-// kFeatureLevelAcls, byte for byte as releases that know no other did, and 2 from there on.
-inline constexpr uint8_t kSnapshotFormatVersion = 2;
+// kFeatureLevelAcls, 2 below kFeatureLevelRetries, each byte for byte as releases that know no newer
+// one did, and 3 from there on.
+inline constexpr uint8_t kSnapshotFormatVersion = 3;
 
 // A record ends with the first session or znode that takes it beyond this, so it has at most
 // kDataBytesMax + kPathBytesMax + kAclBytesMax + 200 bytes more.

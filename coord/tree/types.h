@@ -65,6 +65,10 @@ inline constexpr uint32_t kFeatureLevelFirst = 1;
 // The level from which on there are ACLs, containers, TTLs, Check and system znodes.
 inline constexpr uint32_t kFeatureLevelAcls = 3;
 
+// The level from which on results of writes are kept for who sends them again, subtrees can be
+// imported, and the ensemble's configuration is in /zookeeper/config.
+inline constexpr uint32_t kFeatureLevelRetries = 4;
+
 // Limits. What exceeds one is refused with a result (kTooLarge, or kBadArguments for a path).
 inline constexpr size_t kDataBytesMax = 1 << 20;              // data of one znode
 inline constexpr size_t kPathBytesMax = 4096;                 // sequence number included

@@ -140,7 +140,7 @@ Options Options::FromSeed(uint64_t seed) {
     options.zk_clients = static_cast<uint32_t>(random.Between(1, 3));
     options.clients -= std::min(options.zk_clients, options.clients - 1);
   }
-  if (random.Chance(0.25)) options.first_level = static_cast<uint32_t>(random.Between(1, 2));
+  if (random.Chance(0.25)) options.first_level = static_cast<uint32_t>(random.Between(1, 3));
   return options;
 }
 

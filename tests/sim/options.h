@@ -64,7 +64,7 @@ struct Options {
   uint32_t servers = 3;
   uint32_t clients = 4;     // of the native protocol
   uint32_t zk_clients = 0;  // of ZooKeeper's, on the machines behind those
-  uint32_t first_level = 3;  // the servers' release supports no higher one until they are upgraded
+  uint32_t first_level = 4;  // the servers' release supports no higher one until they are upgraded
   int64_t time_scale = 1;  // all timeouts and pauses are so many times as long; latencies are not
   absl::Duration chaos;            // how long faults are injected
   absl::Duration fault_interval;   // between two faults, on average
