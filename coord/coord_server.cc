@@ -115,6 +115,7 @@ absl::StatusOr<std::unique_ptr<RocksLogStore>> CoordServer::ReplaceLog(const std
 void CoordServer::BuildService() {
   ServiceOptions service;
   service.server_id = options_.id;
+  service.connections_max = options_.connections_max;
   service.watch_ring_changes_max = options_.watch_ring_changes;
   service.super_digest = options_.super_digest;
   ScaleTimeouts(base::TimeScale(), service);
@@ -214,7 +215,7 @@ absl::Status CoordServer::ListenForZooKeeper() {
   if (!options_.listen_zk.has_value()) return absl::OkStatus();
   const ServiceOptions limits;
   zk::ServerOptions clients{.listen = *options_.listen_zk, .words = options_.zk_words};
-  clients.connections_max = limits.connections_max;
+  clients.connections_max = options_.connections_max;
   clients.connections_per_address_max = options_.zk_connections_per_address;
   ScaleTimeouts(base::TimeScale(), clients);
   const zk::ReportSettings report{

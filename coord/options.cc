@@ -8,6 +8,7 @@
 
 #include "base/options/setters.h"
 #include "base/status.h"
+#include "coord/service/options.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
@@ -137,6 +138,9 @@ void AddOptions(OptionTable& table, CoordServerOptions& options) {
   table.AddText("io-threads", "N", "threads that work for clients",
                 std::to_string(DefaultIoThreads()),
                 KeepInteger(options.io_threads, 1, kIoThreadsMax));
+  table.AddText("connections-max", "N", "clients' connections in all, and watches of native ones",
+                std::to_string(ServiceOptions().connections_max),
+                KeepInteger(options.connections_max, 1, 1'000'000));
   table.AddText("zk-4lw", "WORD,...|*", "ZooKeeper's four-letter words that are answered",
                 "srvr,isro", Keep(options.zk_words, [](const std::string& text) {
                   return zk::WordList::Parse(text);

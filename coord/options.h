@@ -26,6 +26,7 @@ struct CoordServerOptions {
   std::string advertise;                       // empty: where it listens
   absl::Duration election_timeout;
   size_t io_threads = 1;
+  size_t connections_max = 0;
   zk::WordList zk_words;
   size_t zk_connections_per_address = 0;  // 0: no limit
   std::string super_digest;               // "user:base64"; empty: there is no superuser

@@ -126,6 +126,12 @@ TEST(CoordOptions, RefuseTimeoutsThatCannotWork) {
   EXPECT_THAT(BadOf2({"--io-threads", "0"}), HasSubstr("--io-threads"));
 }
 
+TEST(CoordOptions, SayHowManyConnectionsThereMayBe) {
+  EXPECT_EQ(Good({}).connections_max, 10'000u);
+  EXPECT_EQ(Good({"--connections-max", "120000"}).connections_max, 120'000u);
+  EXPECT_THAT(BadOf2({"--connections-max", "0"}), HasSubstr("--connections-max"));
+}
+
 TEST(CoordOptions, AdminAndZooKeeperCanBeOff) {
   EXPECT_FALSE(Good({"--listen-admin", "off"}).listen_admin.has_value());
   EXPECT_FALSE(Good({"--listen-zk", "off"}).listen_zk.has_value());
