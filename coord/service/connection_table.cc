@@ -3,6 +3,8 @@
 #include <map>
 #include <utility>
 
+#include "base/mutant.h"
+
 namespace bellwether::coord {
 
 bool ConnectionTable::Add(std::shared_ptr<Connection> connection) {
@@ -44,7 +46,8 @@ void ConnectionTable::FailAttach(uint64_t token, const Failure& failure, WakeLis
 void ConnectionTable::Attached(uint64_t token, const coord::Attached& attached, WakeList& woken) {
   base::MutexLock lock(mutex_);
   if (auto older = attached_.find(attached.grant.session); older != attached_.end()) {
-    Detach(*older->second, FailureOf(tree::ResultCode::kStaleGeneration, ""), woken);
+    const Failure moved = FailureOf(tree::ResultCode::kStaleGeneration, "");
+    if (!MUTANT(62)) Detach(*older->second, moved, woken);
     attached_.erase(older);
   }
   auto waiting = attaching_.find(token);

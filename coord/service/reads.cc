@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "coord/tree/path.h"
 #include "coord/tree/system_znodes.h"
 #include "fmt/format.h"
@@ -169,7 +170,7 @@ class Evaluation {
                                     path);
       return nullptr;
     }
-    if (Allowed(znode->access, any_of)) return znode;
+    if (Allowed(znode->access, any_of) || MUTANT(66)) return znode;
     response_.failure = FailureOf(tree::ResultCode::kNoAuth, path);
     return nullptr;
   }

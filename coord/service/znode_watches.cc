@@ -133,6 +133,7 @@ ZnodeWatches::Entry& ZnodeWatches::EntryOf(std::shared_ptr<ZnodeWatcher> watcher
     entry = std::make_unique<Entry>();
     entry->watcher = std::move(watcher);
     entry->serial = ++last_serial_;
+    if (MUTANT(53)) entry->told = last_telling_ + 1;
   }
   return *entry;
 }
@@ -228,7 +229,7 @@ void ZnodeWatches::FireTable(Table table, Telling& telling) {
   size_t kept = 0;
   for (const Slot& slot : slots) {
     Tell(*slot.entry, telling);
-    const auto modes = static_cast<Modes>(slot.modes & ~kOneShot);
+    const auto modes = static_cast<Modes>(MUTANT(52) ? slot.modes : slot.modes & ~kOneShot);
     if (modes != 0) {
       slots[kept++] = {slot.serial, slot.entry, modes};
     } else {
@@ -248,6 +249,7 @@ void ZnodeWatches::FireAncestors(Telling& telling) {
     const size_t slash = path.rfind('/');
     if (slash == std::string_view::npos) return;
     path = path.substr(0, std::max<size_t>(slash, 1));
+    if (path.size() < telling.change.path.rfind('/') && MUTANT(65)) return;
     Watched* const watched = FindWatched(path);
     if (watched == nullptr || watched->recursive == 0) continue;
     for (const Slot& slot : watched->slots[0]) {
@@ -259,7 +261,7 @@ void ZnodeWatches::FireAncestors(Telling& telling) {
 void ZnodeWatches::Tell(Entry& entry, Telling& telling) {
   if (std::exchange(entry.told, telling.number) == telling.number) return;
   const tree::Change& change = telling.change;
-  if (!MaySee(change, *entry.watcher)) return;
+  if (!MaySee(change, *entry.watcher) && !MUTANT(51)) return;
   if (telling.path.is_null()) telling.path = tree::SharedBytes::Copy(change.path);
   if (entry.watcher->QueueEvent({change.type, telling.path, change.zxid})) {
     telling.woken.push_back(entry.watcher);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace bellwether::coord::tree {
 namespace {
@@ -109,11 +110,12 @@ Stat Znode::ToStat() const {
 
 bool IsExpired(const Znode& znode, int64_t ttl_ms, int64_t now_ms) {
   if (znode.num_children() > 0) return false;
-  if (ttl_ms == 0) return znode.create_counter != 0;
+  if (ttl_ms == 0) return znode.create_counter != 0 || MUTANT(58);
   // In unsigned arithmetic: a snapshot may hold any time.
+  const int64_t since_ms = MUTANT(57) ? znode.ctime_ms : znode.mtime_ms;
   const uint64_t unchanged_ms =
-      static_cast<uint64_t>(now_ms) - static_cast<uint64_t>(znode.mtime_ms);
-  return now_ms > znode.mtime_ms && unchanged_ms > static_cast<uint64_t>(ttl_ms);
+      static_cast<uint64_t>(now_ms) - static_cast<uint64_t>(since_ms);
+  return now_ms > since_ms && unchanged_ms > static_cast<uint64_t>(ttl_ms);
 }
 
 }  // namespace bellwether::coord::tree
