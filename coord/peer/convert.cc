@@ -96,6 +96,7 @@ void ToProto(Hello hello, v1::Hello& out) {
   out.set_process_id(hello.process_id);
   for (PeerAddress& server : hello.servers) ToProto(std::move(server), *out.add_servers());
   out.set_grpc(std::move(hello.grpc));
+  out.set_zk(std::move(hello.zk));
   out.set_formation(ToProto(hello.folder));
   for (ServerId server : hello.heard_empty) out.add_heard_empty(server.value());
   out.set_for_snapshots(hello.for_snapshots);
@@ -120,6 +121,7 @@ absl::StatusOr<PeerMessage> FromProto(v1::Hello& in) {
   hello.process_id = in.process_id();
   ASSIGN_OR_RETURN(hello.servers, FromProto(*in.mutable_servers(), "servers"));
   hello.grpc = std::move(*in.mutable_grpc());
+  hello.zk = std::move(*in.mutable_zk());
   ASSIGN_OR_RETURN(hello.folder, FromProto(in.formation()));
   if (in.heard_empty_size() > static_cast<int>(kServerIdMax)) return Invalid("heard_empty");
   for (uint32_t id : in.heard_empty()) {

@@ -59,6 +59,7 @@ Hello ReplicaDriver::MakeHello() const {
   hello.process_id = process_id_;
   hello.servers = options_.servers;
   hello.grpc = options_.grpc;
+  hello.zk = options_.zk;
   hello.folder = folder_;
   hello.heard_empty = told_heard_empty_;
   if (folder_ == FolderState::kRestored) hello.restore_id = formation_.restore_id();
@@ -243,6 +244,7 @@ void ReplicaDriver::OnHello(const Hello& hello) {
   const bool was_reachable = Reachable(hello.server_id);
   peer->hello = hello;
   peer->grpc = hello.grpc;
+  peer->zk = hello.zk;
   peer->feature_levels = hello.feature_levels;
   absl::Status same = CheckSameEnsemble(MakeHello(), hello);
   if (!same.ok()) {

@@ -97,6 +97,7 @@ struct ReplicaOptions {
   // exists, its log says who is in it.
   std::vector<PeerAddress> servers;
   std::string grpc;                  // advertised address for clients
+  std::string zk;                    // likewise for ZooKeeper's; empty: it serves none
   base::Uuid folder_id;
   FeatureLevelRange feature_levels;  // that this build supports: said to peers
   absl::Duration tick = absl::Milliseconds(10);
@@ -135,11 +136,14 @@ struct ReplicaStatus {
   bool in_contact = false;  // has confirmed contact with a leader within two election timeouts
   std::string not_in_contact_reason;
   bool is_member = true;  // false: it was removed, or is not added yet; the reason says so
+  bool changing = true;   // the newest membership is not known to be committed, or is joint
   struct Peer {
     PeerAddress address;
     std::string grpc;  // empty: never heard
+    std::string zk;    // empty: never heard, or it serves no ZooKeeper clients
     bool connected = false;
     bool voter = true;  // else a learner, or no member (any more)
+    bool member = true;  // in the newest membership of this server's log, if it has a log
     std::optional<FeatureLevelRange> feature_levels;  // as last heard
   };
   std::vector<Peer> servers;

@@ -415,6 +415,7 @@ void ReplicaDriver::PublishStatus() {
     status.commit_index = core_->commit();
     status.last_index = core_->last_index();
     status.snapshot_index = core_->snapshot().index;
+    status.changing = !ChangeComplete();
   }
   status.applied_index = applier_.applied();
   status.in_contact = InContact(now);
@@ -431,8 +432,10 @@ void ReplicaDriver::PublishStatus() {
     ReplicaStatus::Peer& said = status.servers.emplace_back();
     said.address = server;
     said.grpc = peer == nullptr ? options_.grpc : peer->grpc;
+    said.zk = peer == nullptr ? options_.zk : peer->zk;
     said.connected = peer == nullptr || peer->hello.has_value();
     said.voter = core_ == nullptr || core_->membership().IsVoter(server.id);
+    said.member = core_ == nullptr || core_->membership().Find(server.id) != nullptr;
     said.feature_levels = peer == nullptr ? options_.feature_levels : peer->feature_levels;
   }
   if (now - log_measured_ >= kStatusInterval) {

@@ -116,6 +116,7 @@ class ReplicaDriver : public Transport::Handler,
     PeerAddress address;
     std::optional<Hello> hello;  // while connected
     std::string grpc;            // last heard
+    std::string zk;              // last heard
     std::optional<FeatureLevelRange> feature_levels;  // last heard
     raft::DiskRoom disk_room = raft::DiskRoom::kAll;  // last told to this leader or candidate
     absl::Status refused;        // why its messages are not taken

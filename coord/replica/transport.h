@@ -53,6 +53,7 @@ struct Hello {
   uint64_t process_id = 0;           // random, per process
   std::vector<PeerAddress> servers;  // its configured ensemble, sorted by id
   std::string grpc;                  // advertised address for clients
+  std::string zk;                    // likewise for ZooKeeper's; empty: none
   FolderState folder = FolderState::kEmpty;
   std::vector<ServerId> heard_empty;  // who has told it that their folder promised nothing
   base::Uuid restore_id;  // of the state that a kRestored folder begins with; else nil
