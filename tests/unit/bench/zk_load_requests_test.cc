@@ -15,8 +15,7 @@ wire::Request Read(wire::FrameReader& reader, const std::string& bytes) {
   reader.Append(bytes);
   wire::Request request;
   const auto frame = reader.Next();
-  EXPECT_TRUE(frame.has_value());
-  if (frame.has_value()) EXPECT_EQ(wire::DecodeRequest(*frame, request), wire::ZkError::kOk);
+  EXPECT_EQ(wire::DecodeRequest(frame.value(), request), wire::ZkError::kOk);
   EXPECT_TRUE(reader.unread().empty());
   return request;
 }
