@@ -138,6 +138,51 @@ struct Transaction {
   friend bool operator==(const Transaction&, const Transaction&) = default;
 };
 
+// A znode as it is in another ensemble. Its zxids become those of the command that imports it.
+struct ImportedZnode {
+  std::string path;  // not below /zookeeper
+  SharedBytes data;  // may be null
+  std::optional<Acl> acl;  // kept as given, hashes included, so never with "auth"; none: an open one
+  CreateMode mode = CreateMode::kPersistent;  // or kContainer or kPersistentWithTtl
+  int64_t ttl_ms = 0;                         // 1..kTtlMsMax with a TTL, otherwise 0
+  int64_t ctime_ms = 0;                       // both 0..kImportedTimeMsMax
+  int64_t mtime_ms = 0;
+  int32_t version = 0;
+  int32_t aversion = 0;
+  int32_t create_counter = 0;  // children ever created: its next sequence number (Z11)
+
+  friend bool operator==(const ImportedZnode&, const ImportedZnode&) = default;
+};
+
+// Makes znodes as they are elsewhere, in their order, parents first. Unlike the operations of a
+// transaction each is done or refused by itself, and the result says what became of it: see
+// Edit::Apply. At most kTransactionItemsMax.
+struct Import {
+  std::vector<ImportedZnode> znodes;
+  bool overwrite = false;  // those that exist become as given, instead of being refused
+
+  friend bool operator==(const Import&, const Import&) = default;
+};
+
+// Makes the zxid at least this, which is at most kRaisedZxidMax, so that it never goes back for the
+// clients of an ensemble that was imported. Needs kAdmin on the root. kAlreadySet when it is not
+// lower already.
+struct RaiseZxid {
+  Zxid zxid;
+
+  friend bool operator==(const RaiseZxid&, const RaiseZxid&) = default;
+};
+
+// Who is in the ensemble, for /zookeeper/config (Z53): the znode's data becomes `members` and a line
+// with this command's zxid as the configuration's version. Without effect when it says so already
+// (kAlreadySet), or was changed since the leader looked at it (kBadVersion). The leader's own.
+struct SetEnsembleConfig {
+  std::string members;  // a line for each server, as system_znodes.h says; may be empty
+  int32_t expected_version = 0;  // of the znode; never kAnyVersion
+
+  friend bool operator==(const SetEnsembleConfig&, const SetEnsembleConfig&) = default;
+};
+
 // Names the ensemble for good. The first one wins; a later one gets kAlreadySet.
 struct SetEnsembleId {
   base::Uuid ensemble_id;  // not nil
@@ -156,7 +201,8 @@ struct SetFeatureLevel {
 
 using Operation = std::variant<CreateSession, AttachSession, CloseSession, ExpireSession, Create,
                                SetData, Delete, DeleteRecursive, Transaction, SetEnsembleId,
-                               SetFeatureLevel, SetAcl, DeleteExpired>;
+                               SetFeatureLevel, SetAcl, DeleteExpired, Import, RaiseZxid,
+                               SetEnsembleConfig>;
 
 // FeatureLevelOf(x): the feature level from which on x may be proposed, since servers of a lower
 // one may not know it. This one is for whatever was there from the first on.
@@ -167,20 +213,24 @@ constexpr uint32_t FeatureLevelOf(const Kind&) {
 constexpr uint32_t FeatureLevelOf(const SetAcl&) { return kFeatureLevelAcls; }
 constexpr uint32_t FeatureLevelOf(const Check&) { return kFeatureLevelAcls; }
 constexpr uint32_t FeatureLevelOf(const DeleteExpired&) { return kFeatureLevelAcls; }
+constexpr uint32_t FeatureLevelOf(const Import&) { return kFeatureLevelRetries; }
+constexpr uint32_t FeatureLevelOf(const RaiseZxid&) { return kFeatureLevelRetries; }
+constexpr uint32_t FeatureLevelOf(const SetEnsembleConfig&) { return kFeatureLevelRetries; }
 // An ACL, a TTL and the modes that came with them need kFeatureLevelAcls.
 uint32_t FeatureLevelOf(const Create& operation);
 uint32_t FeatureLevelOf(const Transaction& operation);  // the highest of its operations'
 uint32_t FeatureLevelOf(const Operation& operation);
 
 // One replicated change. The first four fields say who speaks; CreateSession, AttachSession,
-// ExpireSession, SetEnsembleId, SetFeatureLevel and DeleteExpired are no session's commands and
-// leave them 0.
+// ExpireSession, SetEnsembleId, SetFeatureLevel, DeleteExpired and SetEnsembleConfig are no
+// session's commands and leave them 0.
 struct Command {
   SessionId session;
   SessionGeneration generation;
-  CommandSequence sequence;  // exactly the session's last one + 1
-  // The client has the results of all its commands below this one. Carried from the first format
-  // on; nothing depends on it while results are not kept.
+  CommandSequence sequence;  // the session's last one + 1; not above the last one: sent again
+  // The client has the results of all its commands below this one, or asks for no more of them. 0, or
+  // any beyond `sequence`: it sends no command again, and this one's result is not kept. Carried from
+  // the first format on; below kFeatureLevelRetries nothing depends on it.
   CommandSequence acknowledged_floor;
   Operation operation;
   // What the client had proved to be when its request arrived (Z51): what ACLs are checked with.
@@ -196,6 +246,10 @@ uint32_t FeatureLevelOf(const Command& command);  // identities count as well
 // needs no kFeatureLevelRetries, each byte for byte as releases that know no newer one did, and 3
 // for the rest.
 inline constexpr uint8_t kCommandFormatVersion = 3;
+
+// Tells operations apart that come under one sequence number. Of the operation's encoding: it stands
+// in snapshots. A client can make up two that have the same.
+uint64_t OperationHash(const Operation& operation);
 
 // Appends the command's encoding to `out`.
 void EncodeCommand(const Command& command, std::string& out);

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "coord/tree/acl_codec.h"
 #include "coord/tree/command.h"
+#include "coord/tree/digest.h"
 #include "fmt/format.h"
 
 // The encoding: format version (1 byte), kind of operation (1), session (8), generation, sequence
@@ -39,6 +40,9 @@ enum class Kind : uint8_t {
   kCheck = 14,
   kCreateExtended = 15,  // a Create with what came with kFeatureLevelAcls
   // From format 3 on:
+  kImport = 16,
+  kRaiseZxid = 17,
+  kSetEnsembleConfig = 18,
 };
 constexpr Kind kLastOfFormat1 = Kind::kSetFeatureLevel;
 constexpr Kind kLastOfFormat2 = Kind::kCreateExtended;
@@ -52,6 +56,11 @@ void PutPassword(const SessionPassword& password, Encoder& out) {
 void PutData(const SharedBytes& data, Encoder& out) {
   out.Fixed8(data.is_null() ? 0 : 1);
   if (!data.is_null()) out.String(data.view());
+}
+
+void PutAcl(const std::optional<Acl>& acl, Encoder& out) {
+  out.Fixed8(acl.has_value() ? 1 : 0);
+  if (acl.has_value()) EncodeAcl(*acl, out);
 }
 
 // Each operation writes its kind by KindOf and its fields by PutFields.
@@ -71,6 +80,9 @@ constexpr Kind KindOf(const SetFeatureLevel&) { return Kind::kSetFeatureLevel; }
 constexpr Kind KindOf(const SetAcl&) { return Kind::kSetAcl; }
 constexpr Kind KindOf(const DeleteExpired&) { return Kind::kDeleteExpired; }
 constexpr Kind KindOf(const Check&) { return Kind::kCheck; }
+constexpr Kind KindOf(const Import&) { return Kind::kImport; }
+constexpr Kind KindOf(const RaiseZxid&) { return Kind::kRaiseZxid; }
+constexpr Kind KindOf(const SetEnsembleConfig&) { return Kind::kSetEnsembleConfig; }
 
 void PutFields(const CreateSession& operation, Encoder& out) {
   PutUuid(operation.nonce, out);
@@ -95,9 +107,26 @@ void PutFields(const Create& operation, Encoder& out) {
   PutData(operation.data, out);
   out.Fixed8(static_cast<uint8_t>(operation.mode));
   if (KindOf(operation) == Kind::kCreate) return;
-  out.Fixed8(operation.acl.has_value() ? 1 : 0);
-  if (operation.acl.has_value()) EncodeAcl(*operation.acl, out);
+  PutAcl(operation.acl, out);
   out.Signed(operation.ttl_ms);
+}
+
+void PutFields(const Import& operation, Encoder& out) {
+  out.Fixed8(operation.overwrite ? 1 : 0).Varint(operation.znodes.size());
+  for (const ImportedZnode& znode : operation.znodes) {
+    out.String(znode.path);
+    PutData(znode.data, out);
+    out.Fixed8(static_cast<uint8_t>(znode.mode));
+    PutAcl(znode.acl, out);
+    out.Signed(znode.ttl_ms).Signed(znode.ctime_ms).Signed(znode.mtime_ms);
+    out.Signed(znode.version).Signed(znode.aversion).Signed(znode.create_counter);
+  }
+}
+
+void PutFields(const RaiseZxid& operation, Encoder& out) { out.Signed(operation.zxid.value()); }
+
+void PutFields(const SetEnsembleConfig& operation, Encoder& out) {
+  out.String(operation.members).Signed(operation.expected_version);
 }
 
 void PutFields(const SetData& operation, Encoder& out) {
@@ -269,6 +298,12 @@ class CommandReader {
         return DeleteExpired{std::string(in_.String())};
       case Kind::kCreateExtended:
         return ReadCreateExtended();
+      case Kind::kImport:
+        return ReadImport();
+      case Kind::kRaiseZxid:
+        return RaiseZxid{Zxid(in_.Signed())};
+      case Kind::kSetEnsembleConfig:
+        return ReadSetEnsembleConfig();
       case Kind::kCheck:  // only in transactions
         break;
     }
@@ -316,11 +351,47 @@ class CommandReader {
 
   Create ReadCreateExtended() {
     Create operation = ReadCreate();
-    const uint8_t present = in_.Fixed8();
-    if (present > 1) malformed_ = true;
-    if (present == 1) operation.acl = ReadAcl();
+    operation.acl = ReadOptionalAcl();
     operation.ttl_ms = in_.Signed();
     return operation;
+  }
+
+  ImportedZnode ReadImportedZnode() {
+    ImportedZnode znode;
+    znode.path = std::string(in_.String());
+    znode.data = ReadData();
+    znode.mode = static_cast<CreateMode>(in_.Fixed8());
+    znode.acl = ReadOptionalAcl();
+    znode.ttl_ms = in_.Signed();
+    znode.ctime_ms = in_.Signed();
+    znode.mtime_ms = in_.Signed();
+    znode.version = ReadVersion();
+    znode.aversion = ReadVersion();
+    znode.create_counter = ReadVersion();
+    return znode;
+  }
+
+  SetEnsembleConfig ReadSetEnsembleConfig() {
+    SetEnsembleConfig operation;
+    operation.members = std::string(in_.String());
+    operation.expected_version = ReadVersion();
+    return operation;
+  }
+
+  Import ReadImport() {
+    Import operation;
+    const uint8_t overwrite = in_.Fixed8();
+    if (overwrite > 1) malformed_ = true;
+    operation.overwrite = overwrite == 1;
+    const uint64_t znodes = in_.Varint();
+    for (uint64_t i = 0; i < znodes && ok(); ++i) operation.znodes.push_back(ReadImportedZnode());
+    return operation;
+  }
+
+  std::optional<Acl> ReadOptionalAcl() {
+    const uint8_t present = in_.Fixed8();
+    if (present > 1) malformed_ = true;
+    return present == 1 ? std::optional<Acl>(ReadAcl()) : std::nullopt;
   }
 
   Acl ReadAcl() {
@@ -415,6 +486,18 @@ uint8_t FormatOf(const Command& command) {
 }
 
 }  // namespace
+
+uint64_t OperationHash(const Operation& operation) {
+  std::string bytes;
+  Encoder out(bytes);
+  std::visit(
+      [&out](const auto& each) {
+        out.Fixed8(static_cast<uint8_t>(KindOf(each)));
+        PutFields(each, out);
+      },
+      operation);
+  return Hasher('o').Bytes(bytes).Finish();
+}
 
 void EncodeCommand(const Command& command, std::string& out) {
   Encoder encoder(out);

@@ -42,6 +42,10 @@ std::string_view ResultText(ResultCode code) {
       return "beyond a quota";
     case ResultCode::kNotExpired:
       return "not expired";
+    case ResultCode::kResultForgotten:
+      return "it was applied before, and its result is not kept any more";
+    case ResultCode::kSequenceReused:
+      return "another operation was sent with the same sequence before";
   }
   return "unknown result";
 }

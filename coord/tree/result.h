@@ -12,7 +12,8 @@
 
 namespace bellwether::coord::tree {
 
-// The outcome of a command or of one operation of a transaction: the same on every replica.
+// The outcome of a command or of one operation of a transaction: the same on every replica. Bytes in
+// snapshots: never renumbered.
 enum class ResultCode : uint8_t {
   kOk = 0,
   kNoNode,                   // the znode, or a new one's parent, does not exist
@@ -28,11 +29,13 @@ enum class ResultCode : uint8_t {
   kCompareFailed,            // a compare of the transaction did not hold
   kRolledBack,               // of an operation before the failed one of its transaction
   kNotAttempted,             // of an operation after the failed one of its transaction
-  kAlreadySet,               // the ensemble has an id, or that feature level
+  kAlreadySet,               // the ensemble has an id, or that feature level; it is so already
   kNoAuth,                   // an ACL does not permit it
   kInvalidAcl,               // see FixUpAcl
   kQuotaExceeded,            // a hard limit of /zookeeper/quota
   kNotExpired,               // of DeleteExpired: the znode has to stay
+  kResultForgotten,          // sent again after its result was dropped or acknowledged: unknown
+  kSequenceReused,           // another operation had that sequence; this one was not done
 };
 
 // A sentence fragment for people: "no such znode".
@@ -63,12 +66,15 @@ struct Result {
   // Delete, DeleteRecursive, DeleteExpired, CloseSession, ExpireSession
   uint32_t deleted_znodes = 0;
   // Transaction: one for each operation; empty when a compare failed. Of a failed one: kRolledBack
-  // before `failed_index`, the error there, kNotAttempted after it (Z22).
+  // before `failed_index`, the error there, kNotAttempted after it (Z22). Import: one for each
+  // znode, without a Stat; its own code is kOk whatever they are.
   std::vector<OperationResult> operations;
   // Transaction that failed: the position among its operations, or among its compares when the
   // code is kCompareFailed.
   std::optional<uint32_t> failed_index;
   std::optional<SessionGrant> session;  // CreateSession, AttachSession
+  // The command had been applied before; all of this is of then, the zxid included.
+  bool repeated = false;
 };
 
 // One change of the tree, as watches see it.

@@ -30,6 +30,12 @@ uint64_t Term(SessionId id, const Session& session) {
       .Finish();
 }
 
+uint64_t KeptTerm(SessionId id, CommandSequence sequence, const SharedBytes& bytes) {
+  return Hasher('k').Number(id.value()).Number(sequence.value()).Bytes(bytes.view()).Finish();
+}
+
+size_t KeptBytes(const SharedBytes& bytes) { return bytes.size() + kKeptResultOverheadBytes; }
+
 SessionId MakeId(uint8_t server_id, Zxid zxid) {
   constexpr uint64_t kZxidBits = (uint64_t{1} << 56) - 1;
   return SessionId(uint64_t{server_id} << 56 | (static_cast<uint64_t>(zxid.value()) & kZxidBits));
@@ -108,7 +114,84 @@ ResultCode Sessions::Admit(SessionId id, SessionGeneration generation, CommandSe
   return ResultCode::kOk;
 }
 
+void Sessions::Keep(SessionId id, Zxid zxid, SharedBytes result) {
+  if (Find(id) == nullptr) return;
+  // Too large for any session: to keep it would only drop what is before it and then itself.
+  const bool fits = KeptBytes(result) <= kKeptResultBytesMax;
+  Session& session = Mutable(id);
+  while (session.kept_results > 0 &&
+         (!fits || session.kept_results == kKeptResultsMax ||
+          session.kept_bytes + KeptBytes(result) > kKeptResultBytesMax)) {
+    DropOldest(id, session);
+  }
+  if (!fits) return;
+  AddKept({id, session.last_sequence}, {zxid, std::move(result)}, session);
+  while (kept_bytes_ > kAllKeptResultBytesMax) {
+    const SessionId oldest = kept_by_age_.begin()->value;
+    DropOldest(oldest, Mutable(oldest));
+  }
+}
+
+void Sessions::AddKept(const KeptKey& key, Kept kept, Session& session) {
+  const size_t bytes = KeptBytes(kept.bytes);
+  if (session.kept_results == 0) session.first_kept = key.sequence;
+  ++session.kept_results;
+  session.kept_bytes += static_cast<uint32_t>(bytes);
+  kept_bytes_ += bytes;
+  digest_ += KeptTerm(key.session, key.sequence, kept.bytes);
+  kept_by_age_.Insert(kept.zxid, key.session);
+  kept_.Insert(key, std::move(kept));
+}
+
+void Sessions::DropOldest(SessionId id, Session& session) {
+  const KeptKey key{id, session.first_kept};
+  const Kept dropped = kept_.Remove(key);
+  const size_t bytes = KeptBytes(dropped.bytes);
+  --session.kept_results;
+  ++session.first_kept;
+  session.kept_bytes -= static_cast<uint32_t>(bytes);
+  kept_bytes_ -= bytes;
+  digest_ -= KeptTerm(id, key.sequence, dropped.bytes);
+  kept_by_age_.Remove(dropped.zxid);
+}
+
+void Sessions::Acknowledge(SessionId id, CommandSequence floor) {
+  const Session* const found = Find(id);
+  if (found == nullptr || found->kept_results == 0 || found->first_kept >= floor) return;
+  Session& session = Mutable(id);
+  while (session.kept_results > 0 && session.first_kept < floor) DropOldest(id, session);
+}
+
+const SharedBytes* Sessions::FindKept(SessionId id, CommandSequence sequence) const {
+  const Kept* const kept = kept_.Find(KeptKey{id, sequence});
+  return kept == nullptr ? nullptr : &kept->bytes;
+}
+
+bool Sessions::RestoreKept(SessionId id, std::vector<SavedResult> results) {
+  const Session* const found = Find(id);
+  if (found == nullptr || found->kept_results > 0 || results.size() > kKeptResultsMax ||
+      results.size() > found->last_sequence.value()) {
+    return false;
+  }
+  size_t bytes = 0;
+  Zxid before;
+  for (const SavedResult& result : results) {
+    bytes += KeptBytes(result.bytes);
+    if (result.zxid <= before || kept_by_age_.Find(result.zxid) != nullptr) return false;
+    before = result.zxid;
+  }
+  if (bytes > kKeptResultBytesMax || kept_bytes_ + bytes > kAllKeptResultBytesMax) return false;
+  Session& session = Mutable(id);
+  CommandSequence sequence = session.last_sequence + 1 - results.size();
+  for (SavedResult& result : results) {
+    AddKept({id, sequence}, {result.zxid, std::move(result.bytes)}, session);
+    ++sequence;
+  }
+  return true;
+}
+
 void Sessions::Remove(SessionId id) {
+  Acknowledge(id, Find(id)->last_sequence + 1);
   const CowPtr<Session> session = sessions_.Remove(id);
   CHECK(session->ephemerals.empty());
   digest_ -= Term(id, *session);
@@ -135,6 +218,9 @@ std::vector<SessionId> Sessions::Ids() const {
 uint64_t Sessions::RecomputeDigest() const {
   uint64_t digest = 0;
   for (const Entries::Entry& entry : sessions_) digest += Term(entry.key, *entry.value);
+  for (const auto& entry : kept_) {
+    digest += KeptTerm(entry.key.session, entry.key.sequence, entry.value.bytes);
+  }
   return digest;
 }
 

@@ -6,13 +6,16 @@
 #include "base/status.h"
 #include "coord/tree/acl_codec.h"
 #include "coord/tree/acl_table.h"
+#include "coord/tree/result_codec.h"
 #include "fmt/format.h"
 
 // The encoding: each record begins with its kind (1 byte).
 // - header: format version (1 byte), zxid, time (signed), ensemble id (16), feature level, numbers
 //   of znodes, data bytes, sessions and ephemerals (varints), digest (8)
 // - sessions, by id, to the record's end: id (8), nonce (16), password (16), timeout (signed),
-//   generation and last sequence (varints). Its ephemerals are known by their owner.
+//   generation and last sequence (varints), in format 3 the number of results kept of its newest
+//   commands (varint) and their bytes (strings, see result_codec.cc). Its ephemerals are known by
+//   their owner.
 // - znodes, in walk order, to the record's end: depth (varint), name (string), flags (1), czxid,
 //   mzxid and pzxid as differences to czxid, ctime, mtime as difference to ctime, version and
 //   create counter (all signed), then the owner (8), from format 2 on the access and the TTL
@@ -60,13 +63,18 @@ bool TakeInt32(Decoder& in, int32_t& value) {
   return wide == value;
 }
 
-void PutSession(SessionId id, const Session& session, Encoder& out) {
+void PutSession(const StateView& state, SessionId id, const Session& session, Encoder& out) {
   out.Fixed64(id.value());
   PutUuid(session.nonce, out);
   for (const uint8_t byte : session.password) out.Fixed8(byte);
   out.Signed(session.timeout_ms)
       .Varint(session.generation.value())
       .Varint(session.last_sequence.value());
+  if (state.feature_level() < kFeatureLevelRetries) return;
+  out.Varint(session.kept_results);
+  for (uint64_t i = 0; i < session.kept_results; ++i) {
+    out.String(state.sessions().FindKept(id, session.first_kept + i)->view());
+  }
 }
 
 // Writes each access in full once, mostly.
@@ -178,7 +186,7 @@ absl::Status WriteSnapshot(const StateView& state,
   RecordWriter sessions(Kind::kSessions, sink);
   for (const Sessions::Entries::Entry& entry : state.sessions().entries()) {
     RETURN_IF_ERROR(
-        sessions.Add([&](Encoder& out) { PutSession(entry.key, *entry.value, out); }));
+        sessions.Add([&](Encoder& out) { PutSession(state, entry.key, *entry.value, out); }));
   }
   RETURN_IF_ERROR(sessions.Flush());
 
@@ -269,6 +277,25 @@ absl::Status SnapshotLoader::AddSession(Decoder& in) {
   session.last_sequence = CommandSequence(in.Varint());
   if (!in.ok()) return Malformed("a session ends too early");
   if (!sessions_.Restore(id, std::move(created))) return Malformed("a session is out of order");
+  return header_->version < 3 ? absl::OkStatus() : AddKeptResults(id, in);
+}
+
+absl::Status SnapshotLoader::AddKeptResults(SessionId id, Decoder& in) {
+  std::vector<Sessions::SavedResult> results;
+  // The list grows as its items are read: a false count ends with the bytes.
+  const uint64_t count = in.Varint();
+  for (uint64_t i = 0; i < count && in.ok(); ++i) {
+    const std::string_view bytes = in.String();
+    const std::optional<KeptResult> kept = DecodeKeptResult(bytes);
+    if (!kept.has_value() || kept->result.zxid > header_->zxid) {
+      return Malformed("a result kept for a session is of no command");
+    }
+    results.push_back({kept->result.zxid, SharedBytes::Copy(bytes)});
+  }
+  if (!in.ok()) return Malformed("a session ends too early");
+  if (!sessions_.RestoreKept(id, std::move(results))) {
+    return Malformed("the results kept for a session are not of its last commands");
+  }
   return absl::OkStatus();
 }
 

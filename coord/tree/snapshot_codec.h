@@ -28,7 +28,8 @@ namespace bellwether::coord::tree {
 inline constexpr uint8_t kSnapshotFormatVersion = 3;
 
 // A record ends with the first session or znode that takes it beyond this, so it has at most
-// kDataBytesMax + kPathBytesMax + kAclBytesMax + 200 bytes more.
+// kDataBytesMax + kPathBytesMax + kAclBytesMax + 200 bytes more, which are more than the results kept
+// for one session.
 inline constexpr size_t kSnapshotRecordBytes = 128 << 10;
 
 // Gives the whole state to `sink` as a row of records, each of which a SnapshotLoader takes: a
@@ -74,6 +75,7 @@ class SnapshotLoader {
   absl::Status AddRecord(std::string_view record);
   absl::Status AddHeader(base::Decoder& in);
   absl::Status AddSession(base::Decoder& in);
+  absl::Status AddKeptResults(SessionId id, base::Decoder& in);
   absl::Status AddZnode(base::Decoder& in);
   // False when it is damaged.
   bool TakeAccess(base::Decoder& in, AclPtr& access);

@@ -1,6 +1,7 @@
 #include "coord/tree/state_machine.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -8,6 +9,7 @@
 #include "base/check.h"
 #include "base/mutant.h"
 #include "coord/tree/edit.h"
+#include "coord/tree/result_codec.h"
 #include "coord/tree/transaction.h"
 #include "fmt/format.h"
 
@@ -22,6 +24,20 @@ bool IsValidTimeout(int64_t timeout_ms) {
 const Identities& NoIdentities() {
   static const Identities* const none = new Identities();
   return *none;
+}
+
+// Whether who answers may take the result for that operation's, whatever the hashes say.
+bool IsResultOf(const Operation& operation, const Result& result) {
+  if (const auto* const import = std::get_if<Import>(&operation)) {
+    return result.code != ResultCode::kOk || result.operations.size() == import->znodes.size();
+  }
+  const auto* const transaction = std::get_if<Transaction>(&operation);
+  if (transaction == nullptr) return true;
+  const size_t operations = transaction->operations.size();
+  if (result.code == ResultCode::kOk) return result.operations.size() == operations;
+  const size_t items =
+      result.code == ResultCode::kCompareFailed ? transaction->compares.size() : operations;
+  return !result.failed_index.has_value() || *result.failed_index < items;
 }
 
 }  // namespace
@@ -97,12 +113,54 @@ void StateMachine::Execute(const Command&, const DeleteExpired& operation, Apply
   if (result.code == ResultCode::kOk) result.deleted_znodes = 1;
 }
 
+void StateMachine::Execute(const Command&, const SetEnsembleConfig& operation,
+                           ApplyOutcome& outcome) {
+  Edit edit = StartEdit({}, NoIdentities(), Edit::Undo::kNone, outcome);
+  const OperationResult done = edit.SetConfig(operation);
+  outcome.result.code = done.code;
+  outcome.result.stat = done.stat;
+}
+
 template <typename SessionOperation>
 void StateMachine::Execute(const Command& command, const SessionOperation& operation,
                            ApplyOutcome& outcome) {
-  outcome.result.code = sessions_.Admit(command.session, command.generation, command.sequence);
-  if (outcome.result.code != ResultCode::kOk) return;
+  Result& result = outcome.result;
+  const bool keeps_results = feature_level_ >= kFeatureLevelRetries;
+  result.code = sessions_.Admit(command.session, command.generation, command.sequence);
+  if (result.code == ResultCode::kSequenceGap && keeps_results) AnswerAgain(command, result);
+  if (result.code != ResultCode::kOk || result.repeated) return;
   ExecuteAdmitted(command, operation, outcome);
+  if (keeps_results) KeepResult(command, result);
+}
+
+void StateMachine::AnswerAgain(const Command& command, Result& result) {
+  const CommandSequence none;
+  if (command.sequence == none) return;
+  if (command.sequence > sessions_.Find(command.session)->last_sequence) return;
+  const SharedBytes* const found = sessions_.FindKept(command.session, command.sequence);
+  if (found == nullptr) {
+    result.code = ResultCode::kResultForgotten;
+  } else {
+    std::optional<KeptResult> kept = DecodeKeptResult(found->view());
+    CHECK(kept.has_value());
+    if (kept->operation_hash != OperationHash(command.operation) ||
+        !IsResultOf(command.operation, kept->result)) {
+      result.code = ResultCode::kSequenceReused;
+    } else {
+      result = std::move(kept->result);
+      result.repeated = true;
+    }
+  }
+  sessions_.Acknowledge(command.session, command.acknowledged_floor);
+}
+
+void StateMachine::KeepResult(const Command& command, const Result& result) {
+  const CommandSequence floor = command.acknowledged_floor;
+  const bool is_wanted = floor != CommandSequence() && floor <= command.sequence;
+  sessions_.Acknowledge(command.session, is_wanted ? floor : command.sequence + 1);
+  if (!is_wanted) return;
+  sessions_.Keep(command.session, result.zxid,
+                 EncodeKeptResult(OperationHash(command.operation), result));
 }
 
 void StateMachine::ExecuteAdmitted(const Command& command, const CloseSession&,
@@ -126,6 +184,39 @@ void StateMachine::ExecuteAdmitted(const Command& command, const Transaction& op
                                    ApplyOutcome& outcome) {
   Edit edit = StartEdit(command.session, command.identities, Edit::Undo::kKeep, outcome);
   ApplyTransaction(operation, tree_, edit, outcome.result);
+}
+
+void StateMachine::ExecuteAdmitted(const Command& command, const Import& operation,
+                                   ApplyOutcome& outcome) {
+  Result& result = outcome.result;
+  if (feature_level_ < FeatureLevelOf(operation)) {
+    result.code = ResultCode::kBadArguments;
+    return;
+  }
+  if (operation.znodes.size() > kTransactionItemsMax) {
+    result.code = ResultCode::kTooLarge;
+    return;
+  }
+  Edit edit = StartEdit(command.session, command.identities, Edit::Undo::kNone, outcome);
+  result.operations.reserve(operation.znodes.size());
+  for (const ImportedZnode& znode : operation.znodes) {
+    result.operations.push_back(edit.Apply(znode, operation.overwrite));
+  }
+}
+
+void StateMachine::ExecuteAdmitted(const Command& command, const RaiseZxid& operation,
+                                   ApplyOutcome& outcome) {
+  Result& result = outcome.result;
+  if (feature_level_ < FeatureLevelOf(operation) || operation.zxid.value() > kRaisedZxidMax) {
+    result.code = ResultCode::kBadArguments;
+  } else if (!Allows(tree_.Find("/")->access, kAdmin, command.identities)) {
+    result.code = ResultCode::kNoAuth;
+  } else if (operation.zxid <= zxid_) {
+    result.code = ResultCode::kAlreadySet;
+  } else {
+    zxid_ = operation.zxid;
+    result.zxid = zxid_;
+  }
 }
 
 template <typename OneZnodeOperation>

@@ -25,9 +25,10 @@ struct ApplyContext {
 // lock, Apply needs it exclusively. Views that were taken before are not disturbed.
 //
 // Invariants:
-// - zxid rises by one with each Apply, whatever its result
+// - zxid rises by one with each Apply, whatever its result, and further with a RaiseZxid
 // - a session's last_sequence rises by one with each of its commands that was not refused with
-//   kSessionExpired, kStaleGeneration or kSequenceGap; those three have no effect
+//   kSessionExpired, kStaleGeneration or kSequenceGap, and had not been applied before; those have no
+//   effect
 // - every ephemeral znode's owner is a live session
 class StateMachine : public StateView {
  public:
@@ -59,7 +60,8 @@ class StateMachine : public StateView {
   void Execute(const Command& command, const SetEnsembleId& operation, ApplyOutcome& outcome);
   void Execute(const Command& command, const SetFeatureLevel& operation, ApplyOutcome& outcome);
   void Execute(const Command& command, const DeleteExpired& operation, ApplyOutcome& outcome);
-  // Every other operation is a session's and must be its next.
+  void Execute(const Command& command, const SetEnsembleConfig& operation, ApplyOutcome& outcome);
+  // Every other operation is a session's, and its next or one that it sent before.
   template <typename SessionOperation>
   void Execute(const Command& command, const SessionOperation& operation, ApplyOutcome& outcome);
 
@@ -70,10 +72,16 @@ class StateMachine : public StateView {
                        ApplyOutcome& outcome);
   void ExecuteAdmitted(const Command& command, const Transaction& operation,
                        ApplyOutcome& outcome);
+  void ExecuteAdmitted(const Command& command, const Import& operation, ApplyOutcome& outcome);
+  void ExecuteAdmitted(const Command& command, const RaiseZxid& operation, ApplyOutcome& outcome);
   // Every other one is one that Edit applies.
   template <typename OneZnodeOperation>
   void ExecuteAdmitted(const Command& command, const OneZnodeOperation& operation,
                        ApplyOutcome& outcome);
+
+  // Of a command whose sequence is not the session's next: what is kept of it, if it was applied.
+  void AnswerAgain(const Command& command, Result& result);
+  void KeepResult(const Command& command, const Result& result);
 
   // Requires: the session exists.
   void EndSession(SessionId session, ApplyOutcome& outcome);

@@ -69,13 +69,18 @@ bool StateView::SubtreeAfter(std::string_view path, std::string_view after,
 }
 
 StateView::ExpiredPage StateView::ExpirableAfter(std::string_view after, size_t paths_max,
-                                                 size_t visits_max, int64_t now_ms) const {
+                                                 size_t visits_max, int64_t now_ms,
+                                                 size_t path_bytes_max) const {
   ExpiredPage page;
+  size_t path_bytes = 0;
   Expirables::Iterator next = tree_.expirables().LowerBound(after);
   if (next != Expirables::Iterator() && next->key.view() == after) ++next;
   for (size_t visits = 0; next != Expirables::Iterator(); ++visits, ++next) {
-    if (visits == visits_max || page.paths.size() == paths_max) return page;
+    if (visits == visits_max || page.paths.size() == paths_max || path_bytes >= path_bytes_max) {
+      return page;
+    }
     page.resume_after = next->key.view();
+    path_bytes += page.resume_after.size();
     const Znode* const znode = tree_.Find(page.resume_after);
     CHECK(znode != nullptr);
     if (IsExpired(*znode, next->value, now_ms)) page.paths.push_back(page.resume_after);
@@ -88,7 +93,7 @@ std::optional<StateView::SessionView> StateView::FindSession(SessionId session) 
   const Session* const found = sessions_.Find(session);
   if (found == nullptr) return std::nullopt;
   return SessionView{found->generation, found->last_sequence, found->timeout_ms,
-                     found->ephemerals.size()};
+                     found->ephemerals.size(), found->kept_results};
 }
 
 std::vector<SessionId> StateView::SessionIds() const { return sessions_.Ids(); }

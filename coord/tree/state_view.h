@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,14 +75,16 @@ class StateView {
   std::optional<int64_t> TtlOf(std::string_view path) const { return tree_.TtlOf(path); }
   // Some of the containers and znodes with a TTL whose time has come (see DeleteExpired), by the
   // bytes of their paths: those among the next `visits_max` that may expire behind `after`, at most
-  // `paths_max`, both at least 1. Goes on behind `resume_after`, which is empty when there are no
-  // more.
+  // `paths_max`, both at least 1; no more of them once their paths have `path_bytes_max`, as a look at
+  // one takes time in proportion to its path. Goes on behind `resume_after`, which is empty when there
+  // are no more.
   struct ExpiredPage {
     std::vector<std::string> paths;
     std::string resume_after;
   };
-  ExpiredPage ExpirableAfter(std::string_view after, size_t paths_max, size_t visits_max,
-                             int64_t now_ms) const;
+  ExpiredPage ExpirableAfter(
+      std::string_view after, size_t paths_max, size_t visits_max, int64_t now_ms,
+      size_t path_bytes_max = std::numeric_limits<size_t>::max()) const;
 
   // Sessions.
   struct SessionView {
@@ -89,6 +92,7 @@ class StateView {
     CommandSequence last_sequence;
     int64_t timeout_ms = 0;
     size_t ephemerals = 0;  // znodes it owns
+    size_t kept_results = 0;  // of its newest commands
   };
   std::optional<SessionView> FindSession(SessionId session) const;
   std::vector<SessionId> SessionIds() const;  // sorted
@@ -104,9 +108,12 @@ class StateView {
   size_t znode_count() const { return tree_.znode_count(); }  // the root included
   size_t data_bytes() const { return tree_.data_bytes(); }    // of all znodes
   size_t acl_bytes() const { return tree_.acl_bytes(); }      // of all znodes, none shared
+  size_t name_bytes() const { return tree_.name_bytes(); }    // see Tree
   size_t expirable_count() const { return tree_.expirables().size(); }  // containers, TTLs
   size_t session_count() const { return sessions_.count(); }
   size_t ephemeral_count() const { return sessions_.ephemeral_count(); }
+  size_t kept_results() const { return sessions_.kept_results(); }  // of all sessions
+  size_t kept_result_bytes() const { return sessions_.kept_bytes(); }
 
   // A hash of everything above, kept up to date with each command. Equal states have equal digests
   // on every machine; different ones differ but for chance.

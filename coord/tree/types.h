@@ -74,13 +74,22 @@ inline constexpr size_t kDataBytesMax = 1 << 20;              // data of one zno
 inline constexpr size_t kPathBytesMax = 4096;                 // sequence number included
 inline constexpr size_t kTransactionItemsMax = 10'000;        // compares plus operations
 inline constexpr size_t kRecursiveDeleteZnodesMax = 100'000;  // deleted by one command
-inline constexpr size_t kAclEntriesMax = 1000;                // of one znode
+inline constexpr size_t kAclEntriesMax = 1000;                // of one znode; see AclEntriesMax
 inline constexpr size_t kAclBytesMax = 64 << 10;              // AclBytes of one znode
 inline constexpr size_t kIdentitiesMax = 64;                  // of one client
 inline constexpr int64_t kTtlMsMax = (int64_t{1} << 40) - 1;  // of a znode with a TTL (Z15)
+// Results kept for who sends their commands again: of one session, and bytes of all together. Beyond
+// a bound the oldest go first. kKeptResultOverheadBytes are counted for each besides its encoding.
+inline constexpr size_t kKeptResultsMax = 1024;
+inline constexpr size_t kKeptResultBytesMax = 256 << 10;
+inline constexpr size_t kAllKeptResultBytesMax = 64 << 20;
+inline constexpr size_t kKeptResultOverheadBytes = 100;
 inline constexpr int64_t kSessionTimeoutMsMax = 24LL * 3600 * 1000;
 inline constexpr uint8_t kServerIdMax = 254;  // 255 is reserved in session ids (Z36)
 inline constexpr int64_t kZxidMax = (int64_t{1} << 56) - 1;  // session ids have room for it (Z36)
+// RaiseZxid goes no further: a client can't use up what is left for commands and for restoring.
+inline constexpr int64_t kRaisedZxidMax = int64_t{1} << 55;
+inline constexpr int64_t kImportedTimeMsMax = int64_t{1} << 53;  // of an imported znode
 
 // How much higher a restored ensemble's zxid begins.
 inline constexpr int64_t kRestoredZxidStep = int64_t{1} << 40;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 #include <optional>
@@ -13,8 +14,8 @@
 namespace bellwether::coord::tree {
 
 // Commands over few sessions and few paths, so that they meet: mostly the next command of a live
-// session, sometimes a stale or unknown one. Sooner or later the feature level rises to that of
-// ACLs.
+// session, sometimes a stale or unknown one, or one that was sent before. Sooner or later the feature
+// level rises to that of ACLs, and then to that of kept results.
 class RandomCommands {
  public:
   explicit RandomCommands(uint64_t seed) : random_(seed) {}
@@ -24,6 +25,8 @@ class RandomCommands {
     const uint64_t kind = random_.Below(100);
     if (model.level < kFeatureLevelAcls && random_.Chance(0.02)) {
       command.operation = SetFeatureLevel{kFeatureLevelAcls};
+    } else if (model.level == kFeatureLevelAcls && random_.Chance(0.02)) {
+      command.operation = SetFeatureLevel{kFeatureLevelRetries};
     } else if (random_.Chance(0.05)) {
       command.operation = DeleteExpired{AnyExpirable(model)};
     } else if (model.clients.size() < 2 || kind < 3) {
@@ -47,6 +50,7 @@ class RandomCommands {
       Address(model, command);
       command.operation = SessionOperation(model, kind);
       if (model.level >= kFeatureLevelAcls) command.identities = AnyIdentities();
+      if (random_.Chance(0.1)) SendAgain(model, command);
     }
     return command;
   }
@@ -80,6 +84,21 @@ class RandomCommands {
     command.sequence = CommandSequence(client->second.last_sequence + 1);
     if (random_.Chance(0.03)) command.generation = command.generation - 1;
     if (random_.Chance(0.03)) command.sequence = command.sequence + random_.Below(3) - 1;
+    if (random_.Chance(0.2)) return;  // none of its results is wanted
+    const uint64_t sequence = command.sequence.value();
+    command.acknowledged_floor = CommandSequence(sequence + 1 - std::min(sequence, random_.Below(6)));
+  }
+
+  // Mostly what was sent under that number.
+  void SendAgain(const ReferenceModel& model, Command& command) {
+    const auto client = model.clients.find(command.session.value());
+    if (client == model.clients.end() || client->second.kept.empty()) return;
+    const auto& kept = client->second.kept;
+    const auto which = std::next(kept.begin(), static_cast<ptrdiff_t>(random_.Below(kept.size())));
+    command.sequence = CommandSequence(which->first);
+    if (random_.Chance(0.1)) return;
+    command.operation = which->second.operation;
+    if (random_.Chance(0.1)) command.sequence = command.sequence - 1;
   }
 
   Operation SessionOperation(const ReferenceModel& model, uint64_t kind) {

@@ -29,12 +29,20 @@ class ReferenceModel {
     Acl acl;                     // empty: open
     std::optional<int64_t> ttl;  // 0: a container
   };
+  // Of a command that may be sent again.
+  struct Kept {
+    Operation operation;
+    ResultCode code = ResultCode::kOk;
+    std::string created;
+    int64_t zxid = 0;
+  };
   struct Client {
     SessionPassword password;
     base::Uuid nonce;
     int64_t timeout_ms = 0;
     uint64_t generation = 1;
     uint64_t last_sequence = 0;
+    std::map<uint64_t, Kept> kept;  // by sequence
   };
 
   ReferenceModel() { nodes["/"] = {}; }
@@ -43,6 +51,7 @@ class ReferenceModel {
   std::pair<ResultCode, std::string> Apply(const Command& command, int64_t now_ms) {
     ++zxid;
     time_ms = now_ms > time_ms ? now_ms : time_ms;
+    answered_zxid = zxid;
     created_.clear();
     identities_ = command.identities;
     return {std::visit([&](const auto& operation) { return Run(command, operation); },
@@ -79,6 +88,7 @@ class ReferenceModel {
   std::map<std::string, Node> nodes;
   std::map<uint64_t, Client> clients;
   int64_t zxid = 0;
+  int64_t answered_zxid = 0;  // zxid, or that of the command that was applied before
   int64_t time_ms = 0;
   uint32_t level = 1;
 
@@ -119,7 +129,11 @@ class ReferenceModel {
     return ResultCode::kOk;
   }
 
+  // The random commands have none of these.
   ResultCode Run(const Command&, const SetEnsembleId&) { return ResultCode::kOk; }
+  ResultCode Run(const Command&, const SetEnsembleConfig&) { return ResultCode::kOk; }
+  ResultCode Do(SessionId, const Import&) { return ResultCode::kOk; }
+  ResultCode Do(SessionId, const RaiseZxid&) { return ResultCode::kOk; }
 
   ResultCode Run(const Command&, const SetFeatureLevel& operation) {
     if (operation.level <= level) return ResultCode::kAlreadySet;
@@ -161,10 +175,41 @@ class ReferenceModel {
       return ResultCode::kStaleGeneration;
     }
     if (client->second.last_sequence + 1 != command.sequence.value()) {
-      return ResultCode::kSequenceGap;
+      return RunAgain(client->second, command);
     }
     ++client->second.last_sequence;
-    return Do(command.session, operation);
+    const ResultCode code = Do(command.session, operation);
+    if (level >= 4 && clients.contains(command.session.value())) {
+      Keep(client->second, command, code);
+    }
+    return code;
+  }
+
+  // Few enough that no bound is reached.
+  void Keep(Client& client, const Command& command, ResultCode code) {
+    const uint64_t floor = command.acknowledged_floor.value();
+    if (floor == 0 || floor > command.sequence.value()) return client.kept.clear();
+    client.kept.erase(client.kept.begin(), client.kept.lower_bound(floor));
+    client.kept[command.sequence.value()] = {command.operation, code, created_, zxid};
+  }
+
+  ResultCode RunAgain(Client& client, const Command& command) {
+    const uint64_t sequence = command.sequence.value();
+    if (level < 4 || sequence == 0 || sequence > client.last_sequence) {
+      return ResultCode::kSequenceGap;
+    }
+    ResultCode code = ResultCode::kResultForgotten;
+    const auto kept = client.kept.find(sequence);
+    if (kept != client.kept.end() && kept->second.operation == command.operation) {
+      code = kept->second.code;
+      created_ = kept->second.created;
+      answered_zxid = kept->second.zxid;
+    } else if (kept != client.kept.end()) {
+      code = ResultCode::kSequenceReused;
+    }
+    const uint64_t floor = command.acknowledged_floor.value();
+    client.kept.erase(client.kept.begin(), client.kept.lower_bound(floor));
+    return code;
   }
 
   ResultCode Do(SessionId session, const CloseSession&) {
