@@ -9,13 +9,13 @@
 namespace bellwether::coord {
 namespace {
 
-constexpr uint8_t kFormatVersion = 1;
+constexpr uint8_t kLogFormatVersion = 1;
 constexpr size_t kChecksumEnd = 5;  // format and checksum in front of what is summed
 
 absl::Status CheckFormat(uint8_t format) {
-  if (format == kFormatVersion) return absl::OkStatus();
+  if (format == kLogFormatVersion) return absl::OkStatus();
   return absl::UnimplementedError(fmt::format(
-      "format {} where this program knows {}; start a newer bell-coord", format, kFormatVersion));
+      "format {} where this program knows {}; start a newer bell-coord", format, kLogFormatVersion));
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ std::string EncodeEntryValue(std::string_view key, const raft::Entry& entry) {
   std::string value;
   value.reserve(kChecksumEnd + summed.size());
   base::Encoder(value)
-      .Fixed8(kFormatVersion)
+      .Fixed8(kLogFormatVersion)
       .Fixed32(base::Crc32c(summed, base::Crc32c(key)))
       .Raw(summed);
   return value;
@@ -73,7 +73,7 @@ absl::StatusOr<raft::Entry> DecodeEntry(std::string_view key, std::string_view v
 
 std::string EncodeRecord(std::string_view body) {
   std::string record;
-  base::Encoder(record).Fixed8(kFormatVersion).Fixed32(base::Crc32c(body)).Raw(body);
+  base::Encoder(record).Fixed8(kLogFormatVersion).Fixed32(base::Crc32c(body)).Raw(body);
   return record;
 }
 

@@ -158,6 +158,7 @@ void Sessions::DropOldest(SessionId id, Session& session) {
 void Sessions::Acknowledge(SessionId id, CommandSequence floor) {
   const Session* const found = Find(id);
   if (found == nullptr || found->kept_results == 0 || found->first_kept >= floor) return;
+  if (MUTANT(71)) return;
   Session& session = Mutable(id);
   while (session.kept_results > 0 && session.first_kept < floor) DropOldest(id, session);
 }

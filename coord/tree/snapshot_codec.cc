@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "base/mutant.h"
 #include "base/status.h"
 #include "coord/tree/acl_codec.h"
 #include "coord/tree/acl_table.h"
@@ -71,8 +72,9 @@ void PutSession(const StateView& state, SessionId id, const Session& session, En
       .Varint(session.generation.value())
       .Varint(session.last_sequence.value());
   if (state.feature_level() < kFeatureLevelRetries) return;
-  out.Varint(session.kept_results);
-  for (uint64_t i = 0; i < session.kept_results; ++i) {
+  const uint64_t kept = MUTANT(69) ? 0 : session.kept_results;
+  out.Varint(kept);
+  for (uint64_t i = 0; i < kept; ++i) {
     out.String(state.sessions().FindKept(id, session.first_kept + i)->view());
   }
 }

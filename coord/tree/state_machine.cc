@@ -128,7 +128,7 @@ void StateMachine::Execute(const Command& command, const SessionOperation& opera
   const bool keeps_results = feature_level_ >= kFeatureLevelRetries;
   result.code = sessions_.Admit(command.session, command.generation, command.sequence);
   if (result.code == ResultCode::kSequenceGap && keeps_results) AnswerAgain(command, result);
-  if (result.code != ResultCode::kOk || result.repeated) return;
+  if (result.code != ResultCode::kOk || (result.repeated && !MUTANT(68))) return;
   ExecuteAdmitted(command, operation, outcome);
   if (keeps_results) KeepResult(command, result);
 }
@@ -137,7 +137,8 @@ void StateMachine::AnswerAgain(const Command& command, Result& result) {
   const CommandSequence none;
   if (command.sequence == none) return;
   if (command.sequence > sessions_.Find(command.session)->last_sequence) return;
-  const SharedBytes* const found = sessions_.FindKept(command.session, command.sequence);
+  const CommandSequence sequence = MUTANT(70) ? command.sequence - 1 : command.sequence;
+  const SharedBytes* const found = sessions_.FindKept(command.session, sequence);
   if (found == nullptr) {
     result.code = ResultCode::kResultForgotten;
   } else {
@@ -157,7 +158,8 @@ void StateMachine::AnswerAgain(const Command& command, Result& result) {
 void StateMachine::KeepResult(const Command& command, const Result& result) {
   const CommandSequence floor = command.acknowledged_floor;
   const bool is_wanted = floor != CommandSequence() && floor <= command.sequence;
-  sessions_.Acknowledge(command.session, is_wanted ? floor : command.sequence + 1);
+  const CommandSequence answered = MUTANT(72) ? floor + 1 : floor;
+  sessions_.Acknowledge(command.session, is_wanted ? answered : command.sequence + 1);
   if (!is_wanted) return;
   sessions_.Keep(command.session, result.zxid,
                  EncodeKeptResult(OperationHash(command.operation), result));

@@ -13,10 +13,6 @@ using coord::tree::Acl;
 using coord::tree::Identity;
 using coord::tree::ResultCode;
 
-std::string_view ParentOf(std::string_view path) {
-  return path.substr(0, std::max<size_t>(path.rfind('/'), 1));
-}
-
 // The znode that is asked and the permission that it must give.
 struct Demand {
   std::string_view path;

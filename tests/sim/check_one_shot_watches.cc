@@ -16,8 +16,8 @@ bool Fires(const OneShotRecord& watch, const Change& change) {
 
 // The first change in (after, last] that the watch is about; null when there is none.
 const Change* FirstChange(const OneShotRecord& watch, Zxid after, Zxid last, const Model& model) {
-  for (Zxid zxid = after + 1; zxid <= std::min(last, model.newest()); ++zxid) {
-    for (const Change& change : model.commands()[zxid.value() - 1].changes) {
+  for (const Model::Applied& applied : model.CommandsIn(after, last)) {
+    for (const Change& change : applied.changes) {
       if (Fires(watch, change)) return &change;
     }
   }

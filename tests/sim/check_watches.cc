@@ -38,6 +38,14 @@ const WatchBatch& WithoutPrivate(const WatchBatch& batch, WatchBatch& without) {
   return without;
 }
 
+// For who proves nothing: no address of theirs is in an ACL.
+bool AnybodyMayRead(const Change& change) {
+  const coord::tree::Acl& acl = coord::tree::AclOf(change.access);
+  return std::any_of(acl.begin(), acl.end(), [](const coord::tree::AclEntry& entry) {
+    return entry.scheme == "world" && (entry.permissions & coord::tree::kRead) != 0;
+  });
+}
+
 bool Same(const WatchChange& delivered, const Change& change) {
   if (delivered.type != TypeOf(change.type) || delivered.path != change.path) return false;
   if (change.type == Change::Type::kDeleted) return true;
@@ -64,6 +72,8 @@ class WatchFollower {
       if (zxid < position_) return Fail(zxid, "is older than what came before");
       if (batch.initial || batch.resync) {
         if (!Resync(batch)) return;
+      } else if (!ToldMayBe(whole)) {
+        return Fail(zxid, "tells of what the client may not read");
       } else if (!Changes(batch)) {
         return;
       }
@@ -89,6 +99,19 @@ class WatchFollower {
     } else {
       view_[change.path] = {ToTree(change.stat.czxid), ToTree(change.stat.mzxid)};
     }
+  }
+
+  // Of znodes that not everybody may read: each change told is one that could be read.
+  bool ToldMayBe(const WatchBatch& batch) const {
+    const Model::Applied* const applied = model_.CommandAt(ToTree(batch.zxid));
+    if (applied == nullptr) return batch.changes.empty();
+    const auto& changes = applied->changes;
+    return std::all_of(batch.changes.begin(), batch.changes.end(), [&](const WatchChange& told) {
+      return !IsPrivate(told.path) ||
+             std::any_of(changes.begin(), changes.end(), [&told](const Change& change) {
+               return Same(told, change) && AnybodyMayRead(change);
+             });
+    });
   }
 
   bool Resync(const WatchBatch& batch) {
@@ -125,12 +148,12 @@ class WatchFollower {
 
   bool Changes(const WatchBatch& batch) {
     const Zxid zxid = ToTree(batch.zxid);
-    for (Zxid skipped = position_ + 1; skipped <= zxid; ++skipped) {
+    for (const Model::Applied& applied : model_.CommandsIn(position_, zxid)) {
       std::vector<const Change*> due;
-      for (const Change& change : model_.commands()[skipped.value() - 1].changes) {
+      for (const Change& change : applied.changes) {
         if (Concerns(watch_, change)) due.push_back(&change);
       }
-      if (skipped < zxid || batch.changes.empty()) {
+      if (applied.zxid < zxid || batch.changes.empty()) {
         if (due.empty()) continue;
         Fail(zxid, "leaves out a change before it or of it");
         return false;

@@ -109,12 +109,13 @@ class WriteChecker {
   }
 
   void CheckAcknowledged(const Operation& operation) {
-    if (operation.zxid <= Zxid() || operation.zxid > model_.newest()) {
+    const Model::Applied* const found = model_.CommandAt(operation.zxid);
+    if (found == nullptr) {
       violations_.Add("durability", "{} was acknowledged at zxid {}, the log ends at {}",
                       Describe(operation), operation.zxid, model_.newest());
       return;
     }
-    const Model::Applied& applied = model_.commands()[operation.zxid.value() - 1];
+    const Model::Applied& applied = *found;
     if (applied.result.code != ResultCode::kOk ||
         applied.command.command.session != operation.session ||
         TagOf(applied.command.command.operation) != operation.tag) {

@@ -241,8 +241,8 @@ class ConnectionFollower {
       position_ = zxid;  // nothing was set before
       return;
     }
-    for (; position_ < std::min(zxid, model_.newest()); position_ = position_ + 1) {
-      for (const Change& change : model_.commands()[position_.value()].changes) {
+    for (const Model::Applied& applied : model_.CommandsIn(position_, zxid)) {
+      for (const Change& change : applied.changes) {
         if (!watches_.Fire(change)) continue;
         using coord::tree::kRead;
         if (!Allows(change.access, kRead, connection_.last_identities)) continue;  // Z32
@@ -250,6 +250,7 @@ class ConnectionFollower {
                              Allows(change.access, kRead, connection_.first_identities)});
       }
     }
+    position_ = std::max(position_, zxid);
   }
 
   const ZkConnection& connection_;

@@ -43,12 +43,13 @@ class ZkWriteChecker {
   };
 
   void CheckAnswered(const ZkOperation& operation) {
-    if (operation.zxid <= Zxid() || operation.zxid > model_.newest()) {
+    const Model::Applied* const found = model_.CommandAt(operation.zxid);
+    if (found == nullptr) {
       violations_.Add("zk durability", "{} was answered at zxid {}, the log ends at {}",
                       Describe(operation), operation.zxid, model_.newest());
       return;
     }
-    const Model::Applied& applied = model_.commands()[operation.zxid.value() - 1];
+    const Model::Applied& applied = *found;
     const coord::tree::Command& command = applied.command.command;
     const auto* erase = std::get_if<coord::tree::Delete>(&command.operation);
     const bool same = operation.opcode == Opcode::kDelete

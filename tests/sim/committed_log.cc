@@ -7,7 +7,6 @@ void CommittedLog::OnApply(ServerId server, const coord::CommittedBatch& batch,
   applied_[server] = batch.index;
   if (batch.index != LogIndex(entries_.size()) + 1) return;  // known, or told of as a violation
   entries_.push_back({batch.term, batch.index, batch.time_ms, batch.commands, now});
-  newest_zxid_ = newest_zxid_ + static_cast<int64_t>(batch.commands.size());
 }
 
 LogIndex CommittedLog::applied(ServerId server) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -30,10 +31,13 @@ class CommittedLog {
   // A process of the server begins, and applies from the first entry unless it is restored.
   void OnStart(ServerId server) { applied_[server] = LogIndex(); }
   void OnApply(ServerId server, const coord::CommittedBatch& batch, absl::Duration now);
+  // A server's state is that of `zxid`.
+  void OnState(Zxid zxid) { newest_zxid_ = std::max(newest_zxid_, zxid); }
   // Continues behind a snapshot.
   void OnRestored(ServerId server, LogIndex index) { applied_[server] = index; }
 
   const std::vector<Entry>& entries() const { return entries_; }
+  // Of any server's state, ever.
   Zxid newest_zxid() const { return newest_zxid_; }
   LogIndex applied(ServerId server) const;
 

@@ -7,7 +7,7 @@
 namespace bellwether::sim {
 namespace {
 
-const char* NameOf(Operation::Kind kind) {
+const char* KindName(Operation::Kind kind) {
   switch (kind) {
     case Operation::Kind::kCreate:
       return "create";
@@ -34,7 +34,7 @@ const char* NameOf(Operation::Kind kind) {
 std::string Describe(const Operation& operation) {
   return fmt::format("client {} #{} {}{}{} {}", operation.client, operation.number,
                      operation.stale_ok ? "stale " : "", operation.recursive ? "recursive " : "",
-                     NameOf(operation.kind), operation.path);
+                     KindName(operation.kind), operation.path);
 }
 
 uint64_t History::Count(Operation::Outcome outcome) const {

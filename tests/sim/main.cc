@@ -34,6 +34,7 @@ struct Summary {
   uint64_t elections = 0;
   uint64_t snapshots = 0;
   uint64_t memberships = 0;
+  uint64_t repeated = 0;
   uint64_t violations = 0;
   uint64_t trace_hash = 0;  // of all traces, in any order
   std::vector<uint64_t> failed;
@@ -47,6 +48,7 @@ struct Summary {
     elections += report.elections;
     snapshots += report.snapshots;
     memberships += report.memberships;
+    repeated += report.repeated;
     violations += report.violations;
     trace_hash += report.trace_hash;
     if (report.violations > 0) failed.push_back(report.seed);
@@ -68,6 +70,7 @@ struct Summary {
       missing += fmt::format("only {:.2f} simulated hours in {} seeds; ", hours, seeds);
     }
     if (memberships == 0) missing += "no change of membership was completed; ";
+    if (repeated == 0) missing += "no write was sent again after it took effect; ";
     for (size_t i = 0; i < kFaults; ++i) {
       if (faults.counts[i] > 0) continue;
       missing += fmt::format("{} never injected; ", NameOf(static_cast<Fault>(i)));
@@ -86,9 +89,9 @@ struct Summary {
     if (!failed.empty()) fmt::print("failed seeds: {}\n", fmt::join(failed, " "));
     fmt::print(
         "bell-sim: seeds={} simulated_hours={:.2f} faults={} operations={} acked={} elections={} "
-        "snapshots={} membership={} violations={}\n",
+        "snapshots={} membership={} repeated={} violations={}\n",
         seeds, absl::ToDoubleHours(simulated), faults.Total(), operations, acknowledged, elections,
-        snapshots, memberships, violations);
+        snapshots, memberships, repeated, violations);
   }
 };
 

@@ -12,10 +12,6 @@ using coord::tree::Change;
 using coord::tree::ResultCode;
 using coord::tree::SessionId;
 
-std::string_view ParentOf(std::string_view path) {
-  return path.substr(0, std::max<size_t>(path.rfind('/'), 1));
-}
-
 struct Tagged {
   std::string_view operator()(const coord::tree::Create& create) const {
     return create.data.view();
@@ -53,9 +49,16 @@ bool IsWithin(std::string_view path, std::string_view root) {
   return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
 }
 
+std::string_view ParentOf(std::string_view path) {
+  return path.substr(0, std::max<size_t>(path.rfind('/'), 1));
+}
+
 bool WasAdmitted(const coord::tree::Result& result) {
   return result.code != ResultCode::kSessionExpired &&
-         result.code != ResultCode::kStaleGeneration && result.code != ResultCode::kSequenceGap;
+         result.code != ResultCode::kStaleGeneration &&
+         result.code != ResultCode::kSequenceGap &&
+         result.code != ResultCode::kResultForgotten &&
+         result.code != ResultCode::kSequenceReused && !result.repeated;
 }
 
 coord::tree::Stat ToTree(const client::Stat& stat) {
@@ -129,19 +132,23 @@ void Model::Replay(const CommittedLog::Entry& entry, Violations& violations) {
       return;
     }
     coord::tree::ApplyOutcome outcome = tree_.Apply(command->command, {entry.time_ms});
+    const Zxid zxid = tree_.zxid();
     for (const Change& change : outcome.changes) {
-      Remember(change.path, outcome.result.zxid);
-      Remember(ParentOf(change.path), outcome.result.zxid);
+      Remember(change.path, zxid);
+      Remember(ParentOf(change.path), zxid);
     }
     // It changes nothing that a watch sees.
     if (const auto* set = std::get_if<coord::tree::SetAcl>(&command->command.operation)) {
-      Remember(set->path, outcome.result.zxid);
+      Remember(set->path, zxid);
     }
-    commands_.push_back({outcome.result.zxid, *std::move(command), std::move(outcome.result),
+    commands_.push_back({zxid, *std::move(command), std::move(outcome.result),
                          std::move(outcome.changes), entry.first_applied, entry.time_ms});
-    CheckUnchanged(commands_.back(), *this, violations);
-    quotas_.Follow(commands_.back().command.command.operation, tree_, violations);
-    FollowSessions(commands_.back(), violations);
+    const Applied& applied = commands_.back();
+    CheckUnchanged(applied, *this, violations);
+    quotas_.Follow(applied.command.command.operation, tree_, violations);
+    retries_.Follow(applied.command.command, applied.result, applied.changes.size(), tree_,
+                    violations);
+    FollowSessions(applied, violations);
   }
 }
 
@@ -183,6 +190,17 @@ void Model::FollowSessions(const Applied& applied, Violations& violations) {
     }
     return true;
   });
+}
+
+std::span<const Model::Applied> Model::CommandsIn(Zxid after, Zxid last) const {
+  const auto behind = [](Zxid zxid, const Applied& applied) { return zxid < applied.zxid; };
+  const auto begin = std::upper_bound(commands_.begin(), commands_.end(), after, behind);
+  return {begin, std::upper_bound(begin, commands_.end(), std::max(after, last), behind)};
+}
+
+const Model::Applied* Model::CommandAt(Zxid zxid) const {
+  const std::span<const Applied> only = CommandsIn(zxid - 1, zxid);
+  return only.empty() ? nullptr : &only.front();
 }
 
 const Model::Snapshot* Model::At(std::string_view path, Zxid zxid) const {

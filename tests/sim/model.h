@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "coord/tree/state_machine.h"
 #include "coord/zk/wire/opcodes.h"
 #include "tests/sim/check_quotas.h"
+#include "tests/sim/check_retries.h"
 #include "tests/sim/committed_log.h"
 #include "tests/sim/history.h"
 #include "tests/sim/trace.h"
@@ -34,7 +36,7 @@ class Model {
     std::optional<int64_t> ttl_ms;  // 0: a container
   };
   struct Applied {
-    Zxid zxid;
+    Zxid zxid;  // of the command; one that repeats an earlier one has that one's in its result
     coord::OpenedCommand command;
     coord::tree::Result result;
     std::vector<coord::tree::Change> changes;
@@ -53,11 +55,17 @@ class Model {
   Model(const CommittedLog& log, const std::map<LogIndex, uint64_t>& digests,
         Violations& violations);
 
-  // In order: the command of zxid z is commands()[z - 1].
+  // In order, by zxid.
   const std::vector<Applied>& commands() const { return commands_; }
-  Zxid newest() const { return Zxid(static_cast<int64_t>(commands_.size())); }
+  // Those above `after`, up to `last`.
+  std::span<const Applied> CommandsIn(Zxid after, Zxid last) const;
+  // Null when no command has that zxid.
+  const Applied* CommandAt(Zxid zxid) const;
+  Zxid newest() const { return tree_.zxid(); }
   const std::map<coord::tree::SessionId, SessionLife>& sessions() const { return sessions_; }
   const coord::tree::StateMachine& tree() const { return tree_; }
+  // Commands that were answered with what they had done before.
+  uint64_t repeated() const { return retries_.repeated(); }
 
   // Null when there was no such znode.
   const Snapshot* At(std::string_view path, Zxid zxid) const;
@@ -76,17 +84,20 @@ class Model {
 
   coord::tree::StateMachine tree_;
   QuotaChecker quotas_;
+  RetryChecker retries_;
   std::vector<Applied> commands_;
   // Per path, the states that it had from a zxid on; nullopt = missing.
   std::map<std::string, std::map<Zxid, std::optional<Snapshot>>, std::less<>> timelines_;
   std::map<coord::tree::SessionId, SessionLife> sessions_;
 };
 
-// False for a command refused without using up the session's sequence: as if never sent.
+// False for a command refused without using up the session's sequence, as if never sent, and for one
+// that repeats what was applied before.
 bool WasAdmitted(const coord::tree::Result& result);
 
 // Whether the path is that of the root, or at or below it.
 bool IsWithin(std::string_view path, std::string_view root);
+std::string_view ParentOf(std::string_view path);
 
 coord::tree::Stat ToTree(const client::Stat& stat);
 inline Zxid ToTree(client::Zxid zxid) { return Zxid(zxid.value()); }

@@ -85,6 +85,12 @@ const std::vector<Mutant>& Mutants() {
       {64, 300, "a sequence number is given again when a child was deleted"},
       {65, 300, "a recursive watch misses what happens below the children"},
       {66, 300, "a read is served whatever the ACL says"},
+      {67, 300, "a watch of the native protocol tells of what its client may not read"},
+      {68, 300, "a write that is sent again is done again"},
+      {69, 300, "the results kept for a session are not in its snapshot"},
+      {70, 300, "a write that is sent again gets the result of the one before it"},
+      {71, 300, "results are kept that their client has got"},
+      {72, 300, "a result is dropped when its client has got the one before it"},
   };
   return *mutants;
 }

@@ -8,7 +8,7 @@ namespace bellwether::sim {
 namespace {
 
 using coord::MembershipView;
-using Kind = coord::MembershipChange::Kind;
+using MemberChange = coord::MembershipChange::Kind;
 
 constexpr absl::Duration kAskedFor = absl::Seconds(12);
 constexpr int kSeeSawsMax = 2;  // in one world
@@ -52,7 +52,7 @@ bool Nemesis::RemoveServer() {
   if (away_ != 0 || !MembersMayChange()) return false;
   const uint32_t server = AnyServer(0.3);
   if (server == world_.spare()) return false;
-  const bool asked = Ask({Kind::kRemove, ServerId(server), ""},
+  const bool asked = Ask({MemberChange::kRemove, ServerId(server), ""},
                          [this, server](const MembershipView& view) {
                            ++world_.memberships;
                            if (!view.changing && FindIn(view, server) == nullptr) OnRemoved(server);
@@ -88,12 +88,12 @@ void Nemesis::AskToAdmit(uint32_t server) {
   if (!admissions_.contains(server)) return;
   if (server == world_.spare()) spare_until_ = AskedUntil();
   const std::string& address = world_.machine(server).options.servers.at(server - 1).address;
-  Ask({Kind::kAdd, ServerId(server), address}, [this, server](const MembershipView& view) {
+  Ask({MemberChange::kAdd, ServerId(server), address}, [this, server](const MembershipView& view) {
     const coord::MemberInfo* const member = FindIn(view, server);
     if (member == nullptr || member->leaving) return;
     if (member->voter && !view.changing) return OnAdmitted(server);
     if (member->voter) return;
-    Ask({Kind::kPromote, ServerId(server), ""},
+    Ask({MemberChange::kPromote, ServerId(server), ""},
         [this](const MembershipView&) { ++world_.memberships; });
   });
   world_.scheduler.After(Between(100, 500), [this, server] { AskToAdmit(server); });
@@ -126,7 +126,7 @@ bool Nemesis::NewServer() {
 // Asks until the spare server is out, also when no more faults are injected, then ends it.
 void Nemesis::Dismiss() {
   if (!spare_is_used_) return;
-  Ask({Kind::kRemove, ServerId(world_.spare()), ""}, [this](const MembershipView& view) {
+  Ask({MemberChange::kRemove, ServerId(world_.spare()), ""}, [this](const MembershipView& view) {
     if (view.changing || FindIn(view, world_.spare()) != nullptr || !spare_is_used_) return;
     ++world_.memberships;
     if (world_.scheduler.now() < spare_until_) return;
@@ -187,7 +187,7 @@ bool Nemesis::Transfer() {
   const ServerId to(random_.Chance(0.5) ? 0 : AnyServer());
   if (world_.options().servers == 1) return false;
   world_.trace.Add("fault: server {} is to lead", to);
-  return Ask({Kind::kTransfer, to, ""}, nullptr);
+  return Ask({MemberChange::kTransfer, to, ""}, nullptr);
 }
 
 // As on SIGTERM, which often ends the process soon after.
@@ -234,7 +234,7 @@ bool Nemesis::SeeSaw() {
   const absl::Duration back = away + share(40, 60);
   const absl::Duration end = back + share(80, 97);
   const auto lead = [this](uint32_t server) {
-    Ask({Kind::kTransfer, ServerId(server), ""}, nullptr);
+    Ask({MemberChange::kTransfer, ServerId(server), ""}, nullptr);
   };
   quiet_until_ = world_.scheduler.now() + end;
   client->Pause();

@@ -9,10 +9,12 @@
 #include "tests/sim/check_log_matching.h"
 #include "tests/sim/check_one_shot_watches.h"
 #include "tests/sim/check_reads.h"
+#include "tests/sim/check_sequences.h"
 #include "tests/sim/check_session_order.h"
 #include "tests/sim/check_sessions.h"
 #include "tests/sim/check_watches.h"
 #include "tests/sim/check_writes.h"
+#include "tests/sim/check_zk_moves.h"
 #include "tests/sim/check_zk_reads.h"
 #include "tests/sim/check_zk_replies.h"
 #include "tests/sim/check_zk_watches.h"
@@ -165,6 +167,7 @@ class Scenario {
     CheckLogMatching(world_.Disks(), world_.violations);
     const Model model(world_.log, world_.digests.digests(), world_.violations);
     if (!world_.violations.empty() && came_to_an_end) return;
+    repeated_ = model.repeated();
     CheckWrites(world_.history, model, world_.violations);
     CheckSessionOrder(world_.history, model, world_.violations);
     CheckReads(world_.history, model, world_.violations);
@@ -174,6 +177,8 @@ class Scenario {
     CheckAdmission(model, world_.violations);
     CheckAccess(model, world_.violations);
     CheckExpiry(model, world_.violations);
+    CheckSequences(model, world_.violations);
+    CheckZkMoves(world_.history, model, world_.violations);
     CheckZkReplies(world_.history, world_.violations);
     CheckZkWrites(world_.history, model, world_.violations);
     CheckZkReads(world_.history, model, world_.violations);
@@ -191,6 +196,7 @@ class Scenario {
     report.elections = world_.elections.elections();
     report.snapshots = world_.snapshots;
     report.memberships = world_.memberships;
+    report.repeated = repeated_;
     report.violations = world_.violations.count();
     report.trace_hash = world_.trace.hash();
     report.trace_lines = world_.trace.lines();
@@ -221,6 +227,7 @@ class Scenario {
   World world_;
   Nemesis nemesis_;
   std::set<uint64_t> finishing_;  // serials of clients told to finish
+  uint64_t repeated_ = 0;
 };
 
 }  // namespace

@@ -11,8 +11,7 @@ void Process::Observed::Apply(std::vector<coord::CommittedBatch> batches) {
     process_.observer_.OnApply(process_.id_, batch);
   }
   process_.service_.Apply(std::move(batches));
-  const coord::ServiceStatus status = process_.service_.Status();
-  process_.observer_.OnState(process_.id_, status.applied_index, status.digest);
+  process_.observer_.OnState(process_.id_, process_.service_.Status());
 }
 
 std::unique_ptr<coord::StateSnapshot> Process::Observed::TakeSnapshot() {
@@ -25,8 +24,7 @@ absl::Status Process::Observed::RestoreSnapshot(coord::LogIndex index,
   absl::Status status = process_.service_.RestoreSnapshot(index, reader);
   if (!status.ok()) return status;
   process_.observer_.OnRestored(process_.id_, index);
-  const coord::ServiceStatus service = process_.service_.Status();
-  process_.observer_.OnState(process_.id_, service.applied_index, service.digest);
+  process_.observer_.OnState(process_.id_, process_.service_.Status());
   return absl::OkStatus();
 }
 

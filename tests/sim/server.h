@@ -34,8 +34,8 @@ class ServerObserver {
   // The server's state is now that of a snapshot, of its own from an earlier run or of another server;
   // OnState follows.
   virtual void OnRestored(coord::ServerId server, coord::LogIndex index) = 0;
-  // After it: the digest of the server's state.
-  virtual void OnState(coord::ServerId server, coord::LogIndex index, uint64_t digest) = 0;
+  // After it: what the server's state is.
+  virtual void OnState(coord::ServerId server, const coord::ServiceStatus& state) = 0;
   // The server says that it can't go on.
   virtual void OnFatal(coord::ServerId server, const absl::Status& status) = 0;
 };

@@ -33,6 +33,7 @@ std::string Encode(const Report& report) {
       .Varint(report.elections)
       .Varint(report.snapshots)
       .Varint(report.memberships)
+      .Varint(report.repeated)
       .Varint(report.violations)
       .Fixed64(report.trace_hash)
       .Varint(report.trace_lines);
@@ -51,6 +52,7 @@ Report Decode(std::string_view bytes) {
   report.elections = decoder.Varint();
   report.snapshots = decoder.Varint();
   report.memberships = decoder.Varint();
+  report.repeated = decoder.Varint();
   report.violations = decoder.Varint();
   report.trace_hash = decoder.Fixed64();
   report.trace_lines = decoder.Varint();

@@ -55,7 +55,7 @@ bool IsWhole(SimFolder& folder, const std::string& snapshot) {
   return reader.ok() && coord::VerifySnapshot(**reader).ok();
 }
 
-const char* NameOf(coord::Role role) {
+const char* RoleName(coord::Role role) {
   switch (role) {
     case coord::Role::kFollower:
       return "follower";
@@ -291,7 +291,7 @@ std::set<ServerId> World::Emptied() {
 
 void World::OnLeadership(ServerId server, const coord::Leadership& leadership,
                          coord::LogStore& server_log) {
-  trace.Add("server {} is {} of term {}, leader {}", server, NameOf(leadership.role),
+  trace.Add("server {} is {} of term {}, leader {}", server, RoleName(leadership.role),
             leadership.term, leadership.leader);
   elections.OnLeadership(server, leadership);
   if (leadership.role != coord::Role::kLeader) return;
@@ -317,8 +317,9 @@ void World::OnRestored(ServerId server, LogIndex index) {
   log.OnRestored(server, index);
 }
 
-void World::OnState(ServerId server, LogIndex index, uint64_t digest) {
-  digests.OnState(server, index, digest);
+void World::OnState(ServerId server, const coord::ServiceStatus& state) {
+  log.OnState(state.zxid);
+  digests.OnState(server, state.applied_index, state.digest);
 }
 
 void World::OnFatal(ServerId server, const absl::Status& status) {

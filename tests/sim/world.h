@@ -90,7 +90,7 @@ class World : private ServerObserver {
   void OnApply(ServerId server, const coord::CommittedBatch& batch) override;
   void OnSnapshotTaken(ServerId server) override;
   void OnRestored(ServerId server, LogIndex index) override;
-  void OnState(ServerId server, LogIndex index, uint64_t digest) override;
+  void OnState(ServerId server, const coord::ServiceStatus& state) override;
   void OnFatal(ServerId server, const absl::Status& status) override;
 
   // The file of the newest whole snapshot, when the server can go on without it; else "".

@@ -15,6 +15,9 @@ namespace wire = coord::zk::wire;
 using wire::ZkError;
 
 constexpr absl::Duration kReconnectWithin = absl::Milliseconds(100);  // in the world's time scale
+// A connection that was left is asked so often, that many times a timeout, whether it still serves.
+constexpr int kAskedWhenLeftMax = 24;
+constexpr int kAskedWhenLeftPerTimeout = 24;
 
 std::string Framed(const std::function<void(std::string&)>& append) {
   std::string bytes;
@@ -105,6 +108,7 @@ ZkClient::ZkClient(uint32_t slot, uint64_t serial, const Options& options, Depen
 ZkClient::~ZkClient() {
   executor_.Stop();
   if (link_ != nullptr) link_->Cancel();
+  LetGoOfLeft();
   for (ZkOperation* operation : pending_) operation->session = session_;
   if (SessionRecord* session = FindSession()) session->abandoned = true;
 }
@@ -144,6 +148,7 @@ void ZkClient::Connect() {
   };
   callbacks.on_end = [this, number = last_connection_] {
     if (link_ != nullptr && connection_->number == number) Disconnect("it ended");
+    if (left_.link != nullptr && left_.connection->number == number) left_ = Left();
   };
   link_ = std::make_shared<ZkLink>(deps_.network, slot_, server_, executor_, std::move(callbacks));
   deps_.network.Open(link_);
@@ -206,7 +211,7 @@ void ZkClient::SetWatchesAgain() {
 
 void ZkClient::Disconnect(std::string_view why) {
   deps_.trace.Add("client {} has no connection to server {}: {}", serial_, server_, why);
-  link_->Cancel();
+  if (link_ != left_.link) link_->Cancel();
   link_.reset();
   for (ZkOperation* operation : pending_) {
     operation->outcome = ZkOperation::Outcome::kLost;
@@ -216,6 +221,30 @@ void ZkClient::Disconnect(std::string_view why) {
   if (over_) return;
   const double share = static_cast<double>(random_.Below(1000)) / 1000;
   executor_.RunAfter(kReconnectWithin * options_.time_scale * share, [this] { Connect(); });
+}
+
+// Goes to another server with its session, as a client does that takes this connection for dead;
+// here it lives on, and must come to nothing.
+void ZkClient::Leave() {
+  LetGoOfLeft();
+  left_.link = link_;
+  left_.connection = connection_;
+  left_.input = std::move(input_);
+  Disconnect("it was left");
+  AskWhereLeft(left_.connection->number);
+}
+
+void ZkClient::LetGoOfLeft() {
+  if (left_.link != nullptr) left_.link->Cancel();
+  left_ = Left();
+}
+
+void ZkClient::AskWhereLeft(uint64_t connection) {
+  if (left_.link == nullptr || left_.connection->number != connection) return;
+  if (++left_.asked > kAskedWhenLeftMax) return LetGoOfLeft();
+  left_.link->Send(Framed({wire::kPingXid, Opcode::kPing, wire::EmptyRequest{}}), nullptr);
+  executor_.RunAfter(timeout_ / kAskedWhenLeftPerTimeout,
+                     [this, connection] { AskWhereLeft(connection); });
 }
 
 // As ZooKeeper's clients do: words when idle for a third of the timeout, another server after two
@@ -235,6 +264,7 @@ void ZkClient::CheckOnConnection() {
 // ---- What comes ----
 
 void ZkClient::OnPiece(uint64_t connection, ZkLink::Piece piece) {
+  if (left_.link != nullptr && left_.connection->number == connection) return OnPieceOfLeft(piece);
   if (link_ == nullptr || connection_->number != connection) return;
   heard_ = deps_.scheduler.now();
   input_.Append(piece.bytes);
@@ -242,6 +272,16 @@ void ZkClient::OnPiece(uint64_t connection, ZkLink::Piece piece) {
     const std::optional<std::string_view> frame = input_.Next();
     if (!frame.has_value()) break;
     OnFrame(*frame, piece);
+  }
+}
+
+void ZkClient::OnPieceOfLeft(const ZkLink::Piece& piece) {
+  left_.input.Append(piece.bytes);
+  while (const std::optional<std::string_view> frame = left_.input.Next()) {
+    const std::optional<wire::ReplyHeader> header = wire::DecodeReplyHeader(*frame);
+    if (!header.has_value()) continue;
+    if (header->xid == wire::kNotificationXid || header->xid == wire::kAuthXid) continue;
+    left_.connection->answered_when_left.push_back(Zxid(header->zxid));
   }
 }
 
@@ -283,6 +323,7 @@ void ZkClient::OnHandshake(std::string_view frame) {
                          serial_, session.value(), session_.value());
   }
   session_ = session;
+  connection_->session = session;
   password_ = std::string(response->password);
   attached_ = true;
   timeout_ = absl::Milliseconds(response->timeout_ms);

@@ -49,6 +49,10 @@ class ZkClient : public Program {
   void SendHandshake();
   void SendAuth(uint64_t user);
   void SetWatchesAgain();
+  void Leave();
+  void LetGoOfLeft();
+  void AskWhereLeft(uint64_t connection);
+  void OnPieceOfLeft(const ZkLink::Piece& piece);
   void OnPiece(uint64_t connection, ZkLink::Piece piece);
   void OnFrame(std::string_view frame, const ZkLink::Piece& piece);
   void OnHandshake(std::string_view frame);
@@ -104,6 +108,14 @@ class ZkClient : public Program {
   bool pipelines_ = false;  // on link_: asks before that
   coord::tree::Identities identities_;  // on link_
   coord::zk::wire::FrameReader input_;
+  // A connection that the client left open when it went to another server; at most one.
+  struct Left {
+    std::shared_ptr<ZkLink> link;  // null: none; shared as link_ is
+    ZkConnection* connection = nullptr;
+    coord::zk::wire::FrameReader input;
+    int asked = 0;
+  };
+  Left left_;
   absl::Duration connect_sent_;
   absl::Duration heard_;
   absl::Duration sent_;

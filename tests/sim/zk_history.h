@@ -89,7 +89,10 @@ struct ZkArrival {
 struct ZkConnection {
   uint64_t client = 0;
   uint64_t number = 0;
+  coord::tree::SessionId session;  // once it is attached
   std::vector<ZkArrival> arrivals;
+  // Of replies that came when the client had gone to another server and left this one open.
+  std::vector<coord::tree::Zxid> answered_when_left;
   // Who the client was from the beginning, and who it may have been in the end.
   coord::tree::Identities first_identities;
   coord::tree::Identities last_identities;

@@ -13,9 +13,9 @@ namespace {
 namespace wire = coord::zk::wire;
 using wire::CreateFlags;
 
-const char* const kPersistentPaths[] = {"/z",   "/z/a",   "/z/b", "/z/a/c",
+const char* const kZkPersistentPaths[] = {"/z",   "/z/a",   "/z/b", "/z/a/c",
                                         "/z/p", "/z/p/x", "/a",   "/d"};
-const char* const kEphemeralPaths[] = {"/z/e", "/z/a/e", "/e"};
+const char* const kZkEphemeralPaths[] = {"/z/e", "/z/a/e", "/e"};
 const char* const kContainerPaths[] = {"/z/k", "/z/k", "/z/k/a", "/z/k/b"};
 const char* const kTtlPaths[] = {"/z/t", "/z/b/t"};
 
@@ -42,12 +42,12 @@ void ZkClient::Think() {
   const double share = static_cast<double>(random_.Below(1000)) / 1000;
   executor_.RunAfter(options_.think_time * 2 * share, [this] {
     if (over_ || finishing_) return;
-    const bool may_ask = link_ != nullptr && (attached_ || pipelines_);
+    const auto may_ask = [this] {
+      return link_ != nullptr && (attached_ || pipelines_) && pending_.size() < outstanding_max_;
+    };
     // Several at once, so that some wait behind others at the server.
     const uint64_t times = random_.Chance(0.2) ? random_.Between(2, 5) : 1;
-    for (uint64_t i = 0; may_ask && i < times && pending_.size() < outstanding_max_; ++i) {
-      IssueOne();
-    }
+    for (uint64_t i = 0; may_ask() && i < times; ++i) IssueOne();
     Think();
   });
 }
@@ -63,7 +63,8 @@ void ZkClient::IssueOne() {
   if (choice < 690) return ChangeWatches();
   if (choice < 694) return MakeQuota();
   if (choice < 700 && attached_) return SendAuth(random_.Below(2));
-  if (choice < 702) {
+  if (choice < 704 && attached_) return Leave();
+  if (choice < 706) {
     return Send(NewOperation(Opcode::kCloseSession, ""), wire::EmptyRequest{});
   }
   Read();
@@ -102,10 +103,10 @@ std::string ZkClient::AnyPath() {
   if (choice < 2 && !sequential_paths_.empty()) {
     return sequential_paths_[random_.Below(sequential_paths_.size())];
   }
-  if (choice < 5) return AnyOf(random_, kEphemeralPaths);
+  if (choice < 5) return AnyOf(random_, kZkEphemeralPaths);
   if (choice < 7) return AnyOf(random_, kContainerPaths);
   if (choice < 9) return AnyOf(random_, kTtlPaths);
-  return AnyOf(random_, kPersistentPaths);
+  return AnyOf(random_, kZkPersistentPaths);
 }
 
 int32_t ZkClient::GuessVersion() { return random_.Chance(0.6) ? -1 : last_version_; }
@@ -142,12 +143,12 @@ wire::CreateRequest ZkClient::AnyCreate(std::string_view path, std::string_view 
 }
 
 void ZkClient::Create() {
-  ZkOperation& operation = NewOperation(Opcode::kCreate2, AnyOf(random_, kPersistentPaths));
+  ZkOperation& operation = NewOperation(Opcode::kCreate2, AnyOf(random_, kZkPersistentPaths));
   auto flags = CreateFlags::kPersistent;
   int64_t ttl_ms = 0;
   const uint64_t choice = random_.Below(20);
   if (choice < 4) {
-    operation.path = AnyOf(random_, kEphemeralPaths);
+    operation.path = AnyOf(random_, kZkEphemeralPaths);
     flags = CreateFlags::kEphemeral;
   } else if (choice < 7) {
     operation.path = random_.Chance(0.5) ? "/z/a/q-" : "/z/k/q-";
