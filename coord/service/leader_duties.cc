@@ -7,7 +7,9 @@
 #include "base/log.h"
 #include "base/mutant.h"
 #include "coord/service/digest_check.h"
+#include "coord/service/ensemble_config.h"
 #include "coord/service/touches.h"
+#include "coord/tree/system_znodes.h"
 
 namespace bellwether::coord {
 namespace {
@@ -16,6 +18,8 @@ namespace {
 constexpr absl::Duration kExpireRetryInterval = absl::Seconds(1);
 // Between two looks at the znodes that may expire.
 constexpr absl::Duration kExpirablesInterval = absl::Seconds(1);
+// Between two looks at who is in the ensemble.
+constexpr absl::Duration kConfigInterval = absl::Milliseconds(50);
 
 }  // namespace
 
@@ -37,6 +41,7 @@ void LeaderDuties::OnLeadership(const Leadership& leadership) {
       (before.role != Role::kLeader || before.term != leadership.term);
   if (!became_leader) return;
   deletion_ = Deletion::kNone;
+  config_proposed_on_.reset();
   if (!MUTANT(25)) deps_.sessions.RestartAll();
 }
 
@@ -56,6 +61,7 @@ void LeaderDuties::OnTick(absl::Duration since_last, bool ensemble_id_known) {
     if (deps_.clock.Monotonic() >= next_expire_) ProposeExpire(expired);
   }
   ExpireZnodes();
+  KeepConfig();
 }
 
 // So that every server can tell that its state is the same (DESIGN 3.3).
@@ -102,6 +108,33 @@ void LeaderDuties::ProposeExpire(const SessionTracker::Expired& expired) {
                 });
 }
 
+// Proposed once for each state of the znode: when that was applied here, the next look tells whether it
+// says all.
+void LeaderDuties::KeepConfig() {
+  const absl::Duration now = deps_.clock.Monotonic();
+  if (now - config_looked_at_ < kConfigInterval) return;
+  if (deps_.feature_levels.level() < tree::kFeatureLevelRetries) return;
+  config_looked_at_ = now;
+  tree::SetEnsembleConfig set;
+  tree::SharedBytes config;
+  {
+    base::ReaderLock lock(deps_.state.mutex);
+    const tree::Znode* const znode = deps_.state.tree.FindZnode(tree::kConfigPath);
+    if (znode == nullptr) return;
+    config = znode->data;
+    set.expected_version = znode->version;
+  }
+  if (config_proposed_on_ == set.expected_version) return;
+  std::optional<std::string> members = ConfigMembersOf(log_->status(), config.view());
+  if (!members.has_value() || *members == tree::MembersOfConfig(config.view())) return;
+  set.members = *std::move(members);
+  config_proposed_on_ = set.expected_version;
+  log_->Propose({deps_.own_command(std::move(set))},
+                [this, term = leadership_.term](absl::Status status) {
+                  if (!status.ok() && term == leadership_.term) config_proposed_on_.reset();
+                });
+}
+
 // The state machine decides by the time of the log entry whether a znode's time has come; what is
 // proposed a little too early, or was used meanwhile, stays.
 void LeaderDuties::ExpireZnodes() {
@@ -122,7 +155,7 @@ void LeaderDuties::ExpireZnodes() {
   deletion_ = Deletion::kNone;
   const int64_t time_ms = std::max(deps_.clock.WallMillis(), state.last_time_ms());
   const tree::StateView::ExpiredPage page = state.ExpirableAfter(
-      expirables_after_, kExpiredZnodesMax, kExpirableVisitsMax, time_ms);
+      expirables_after_, kExpiredZnodesMax, kExpirableVisitsMax, time_ms, kExpirablePathBytesMax);
   expirables_after_ = page.resume_after;
   if (!page.paths.empty()) ProposeDeletions(page.paths);
 }

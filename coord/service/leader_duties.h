@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,14 +23,16 @@ namespace bellwether::coord {
 
 // What the leader does by itself: ends the sessions that were silent for too long, deletes
 // containers and znodes with a TTL whose time has come (Z17), gives a new ensemble its id and first
-// feature level, and tells all servers its state's digest. Every server has one, which rests while
+// feature level, keeps /zookeeper/config true (Z53), and tells all servers its state's digest. Every server has one, which rests while
 // another leads. Must not know of connections and watches.
 // Owned by the service; runs on the replica's executor only.
-// Limits: once a second it looks at kExpirableVisitsMax znodes that may expire, going on where it
-// stopped, and proposes to delete kExpiredZnodesMax at most.
+// Limits: once a second it looks, on a view of the state, at kExpirableVisitsMax znodes that may
+// expire or as many as have kExpirablePathBytesMax of paths, going on where it stopped, and proposes
+// to delete kExpiredZnodesMax at most.
 class LeaderDuties {
  public:
   static constexpr size_t kExpirableVisitsMax = 8192;
+  static constexpr size_t kExpirablePathBytesMax = 256 << 10;
   static constexpr size_t kExpiredZnodesMax = 256;
 
   struct Dependencies {
@@ -60,6 +63,7 @@ class LeaderDuties {
   enum class Deletion { kNone, kProposed, kAppended, kApplying };
 
   void SayState();
+  void KeepConfig();
   void ProposeEnsembleId();
   void ProposeExpire(const SessionTracker::Expired& expired);
   void ExpireZnodes();
@@ -75,6 +79,9 @@ class LeaderDuties {
   absl::Duration next_expire_ = -absl::InfiniteDuration();  // none is proposed before
   absl::Duration state_said_ = -absl::InfiniteDuration();
   absl::Duration znodes_looked_at_ = -absl::InfiniteDuration();
+  absl::Duration config_looked_at_ = -absl::InfiniteDuration();
+  // The znode's version on which a new configuration was proposed in this term.
+  std::optional<int32_t> config_proposed_on_;
   std::string expirables_after_;  // where the next look goes on
   Deletion deletion_ = Deletion::kNone;
   LogIndex deletion_index_;  // kApplying: it is not behind this one

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/functional/function_ref.h"
@@ -22,5 +25,14 @@ bool IsSystemPath(std::string_view path);
 // becomes empty instead of null. Calls `report` after each change, as for any other.
 void AddSystemZnodes(Tree& tree,
                      absl::FunctionRef<void(Change::Type type, std::string_view path)> report);
+
+// The data of kConfigPath, as ZooKeeper's clients read it (Z53): lines
+// "server.ID=HOST:PORT:PORT:ROLE;HOST:PORT", each with its end, and a last one without an end,
+// "version=HEX". In a fresh tree it is empty: nothing is known of the ensemble.
+std::string ConfigOf(std::string_view members, Zxid version);
+// The lines of the servers.
+std::string_view MembersOfConfig(std::string_view config);
+// nullopt when it says none.
+std::optional<Zxid> VersionOfConfig(std::string_view config);
 
 }  // namespace bellwether::coord::tree

@@ -39,6 +39,7 @@ TEST(PeerConvert, CarriesHello) {
   hello.process_id = 99;
   hello.servers = {{ServerId(1), "a:1"}, {ServerId(3), "c:3"}};
   hello.grpc = "c:4";
+  hello.zk = "c:5";
   hello.folder = FolderState::kAwaiting;
   hello.heard_empty = {ServerId(1)};
   hello.for_snapshots = true;
@@ -51,6 +52,7 @@ TEST(PeerConvert, CarriesHello) {
   EXPECT_EQ(carried.folder_id, hello.folder_id);
   EXPECT_EQ(carried.process_id, hello.process_id);
   EXPECT_EQ(carried.servers, hello.servers);
+  EXPECT_EQ(carried.zk, hello.zk);
   EXPECT_EQ(carried.grpc, hello.grpc);
   EXPECT_EQ(carried.folder, hello.folder);
   EXPECT_EQ(carried.heard_empty, hello.heard_empty);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,11 +57,16 @@ class FakeLog : public ReplicatedLog {
     replica_executor_.Post([done = std::move(done), index]() mutable { done(index); });
   }
 
-  // Does not play changes of membership: a view of no members.
-  void AskMembership(MembershipChange,
+  // As SetMembership says; without that it does not play changes: a view of no members.
+  void AskMembership(MembershipChange change,
                      absl::AnyInvocable<void(absl::StatusOr<MembershipView>)> done) override {
-    replica_executor_.Post([done = std::move(done)]() mutable { done(MembershipView()); });
+    replica_executor_.Post([this, change = std::move(change), done = std::move(done)]() mutable {
+      done(membership_ ? membership_(change) : MembershipView());
+    });
   }
+  // How a leader answers, on the replica's executor. Before anybody asks.
+  using Membership = std::function<absl::StatusOr<MembershipView>(const MembershipChange&)>;
+  void SetMembership(Membership membership) { membership_ = std::move(membership); }
 
   // It has no snapshots.
   void SaveSnapshot(absl::AnyInvocable<void(absl::StatusOr<SnapshotInfo>)> done) override {
@@ -92,7 +98,10 @@ class FakeLog : public ReplicatedLog {
     status.in_contact = has_leader_;
     status.not_in_contact_reason = has_leader_ ? "" : "no leader";
     status.servers = servers_;
+    status.changing = changing_;
+    status.is_member = is_member_;
     status.last_index = last_index_;
+    status.leadership.role = role_;
     return status;
   }
   absl::Duration contact_until() const override {
@@ -137,6 +146,18 @@ class FakeLog : public ReplicatedLog {
   void SetServers(std::vector<ReplicaStatus::Peer> servers) {
     base::MutexLock lock(mutex_);
     servers_ = std::move(servers);
+  }
+  void SetChanging(bool changing) {
+    base::MutexLock lock(mutex_);
+    changing_ = changing;
+  }
+  void SetRole(Role role) {
+    base::MutexLock lock(mutex_);
+    role_ = role;
+  }
+  void SetMember(bool is_member) {
+    base::MutexLock lock(mutex_);
+    is_member_ = is_member;
   }
   // A command of another server.
   void CommitForeign(std::string command) {
@@ -213,6 +234,7 @@ class FakeLog : public ReplicatedLog {
 
   mutable base::Mutex mutex_;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  Role role_ ABSL_GUARDED_BY(mutex_) = Role::kFollower;
   bool has_leader_ ABSL_GUARDED_BY(mutex_) = true;
   absl::Duration contact_until_ ABSL_GUARDED_BY(mutex_);
   std::deque<absl::Status> faults_ ABSL_GUARDED_BY(mutex_);
@@ -224,6 +246,9 @@ class FakeLog : public ReplicatedLog {
   std::vector<std::string> broadcasts_ ABSL_GUARDED_BY(mutex_);
   base::Uuid ensemble_id_ ABSL_GUARDED_BY(mutex_);
   std::vector<ReplicaStatus::Peer> servers_ ABSL_GUARDED_BY(mutex_);
+  bool changing_ ABSL_GUARDED_BY(mutex_) = true;
+  bool is_member_ ABSL_GUARDED_BY(mutex_) = true;
+  Membership membership_;
   int read_requests_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t bytes_proposed_max_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -1,6 +1,9 @@
 #include "coord/tree/system_znodes.h"
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "coord/tree/state_machine.h"
 #include "gmock/gmock.h"
@@ -51,6 +54,71 @@ TEST(SystemZnodes, ConfigIsForReadingOnly) {
   EXPECT_EQ(machine.CreateCode("/zookeeper/config/a"), ResultCode::kNoAuth);
   EXPECT_EQ(machine.state.GetAcl("/zookeeper")->acl, OpenAcl());
   EXPECT_EQ(machine.state.GetAcl("/zookeeper/quota")->acl, OpenAcl());
+}
+
+std::string ConfigIn(const Machine& machine) {
+  return std::string(machine.state.Get(kConfigPath)->data.view());
+}
+
+// Z53.
+TEST(SystemZnodes, ConfigSaysWhoIsInTheEnsemble) {
+  Machine machine;
+  machine.RaiseLevel(kFeatureLevelRetries);
+  const std::string members = "server.1=a:1:2:participant;a:9\n";
+  const ApplyOutcome outcome = machine.Apply({}, SetEnsembleConfig{members, 0});
+  EXPECT_EQ(outcome.result.code, ResultCode::kOk);
+  EXPECT_THAT(Lines(outcome.changes), ElementsAre("changed /zookeeper/config"));
+  EXPECT_EQ(ConfigIn(machine), ConfigOf(members, outcome.result.zxid));
+  const Stat stat = machine.StatOf(kConfigPath);
+  EXPECT_EQ(stat.mzxid, outcome.result.zxid);
+  EXPECT_EQ(stat.mtime_ms, machine.time_ms);
+  EXPECT_EQ(stat.version, 1);
+  EXPECT_EQ(stat.czxid, Zxid());
+  EXPECT_EQ(outcome.result.stat, stat);
+  EXPECT_EQ(machine.state.digest(), machine.state.RecomputeDigest());
+}
+
+TEST(SystemZnodes, ConfigChangesOnceForEachState) {
+  Machine machine;
+  machine.RaiseLevel(kFeatureLevelRetries);
+  machine.Apply({}, SetEnsembleConfig{"server.1=a:1:2:participant\n", 0});
+  const std::string first = ConfigIn(machine);
+  const auto set = [&machine](std::string members, int32_t version) {
+    const ApplyOutcome outcome = machine.Apply({}, SetEnsembleConfig{std::move(members), version});
+    EXPECT_THAT(outcome.changes, IsEmpty());
+    return outcome.result.code;
+  };
+  EXPECT_EQ(set("server.1=a:1:2:participant\n", 1), ResultCode::kAlreadySet);
+  EXPECT_EQ(set("server.2=b:1:2:participant\n", 0), ResultCode::kBadVersion);
+  EXPECT_EQ(set("server.2=b:1:2:participant\n", kAnyVersion), ResultCode::kBadVersion);
+  EXPECT_EQ(ConfigIn(machine), first);
+}
+
+TEST(SystemZnodes, ConfigIsNotToldBelowItsFeatureLevel) {
+  Machine machine;
+  machine.RaiseLevel(kFeatureLevelRetries - 1);
+  EXPECT_EQ(machine.Apply({}, SetEnsembleConfig{"server.1=a:1:2:participant\n", 0}).result.code,
+            ResultCode::kBadArguments);
+  EXPECT_EQ(ConfigIn(machine), "");
+}
+
+TEST(SystemZnodes, ConfigIsNotMade) {
+  Machine machine;
+  machine.Create("/zookeeper", "", CreateMode::kEphemeral);
+  machine.RaiseLevel(kFeatureLevelRetries);
+  EXPECT_EQ(machine.Apply({}, SetEnsembleConfig{"", 0}).result.code, ResultCode::kNoNode);
+}
+
+TEST(SystemZnodes, PartsOfAConfigAreFound) {
+  const std::string config = ConfigOf("server.1=a:1:2:participant\n", Zxid(0x1f));
+  EXPECT_EQ(config, "server.1=a:1:2:participant\nversion=1f");
+  EXPECT_EQ(MembersOfConfig(config), "server.1=a:1:2:participant\n");
+  EXPECT_EQ(VersionOfConfig(config), Zxid(0x1f));
+  EXPECT_EQ(MembersOfConfig("version=1"), "");
+  EXPECT_EQ(VersionOfConfig(""), std::nullopt);
+  EXPECT_EQ(VersionOfConfig("version=x"), std::nullopt);
+  EXPECT_EQ(VersionOfConfig("version="), std::nullopt);
+  EXPECT_EQ(MembersOfConfig("what somebody wrote"), "what somebody wrote");
 }
 
 // Z3: the first sequential child gets the number 0, as if there was no other.
