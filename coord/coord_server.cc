@@ -74,6 +74,7 @@ absl::Status CoordServer::OpenLog() {
   replica_executor_ = std::make_unique<QueueExecutor>("replica", base::SystemClock());
   apply_executor_ = std::make_unique<base::ThreadExecutor>("apply");
   snapshot_executor_ = std::make_unique<base::ThreadExecutor>("snapshot");
+  operations_executor_ = std::make_unique<base::ThreadExecutor>("operations");
   ASSIGN_OR_RETURN(snapshot_folder_, base::OpenFolder(data_dir_->File("snapshots")));
   ASSIGN_OR_RETURN(snapshot_store_, FileSnapshotStore::Open({}, *snapshot_folder_));
   for (const DamagedSnapshot& damaged : snapshot_store_->damaged()) {
@@ -118,6 +119,8 @@ void CoordServer::BuildService() {
   service.connections_max = options_.connections_max;
   service.watch_ring_changes_max = options_.watch_ring_changes;
   service.super_digest = options_.super_digest;
+  service.tree_bytes_max = options_.tree_bytes_max;
+  service.slow_request = options_.slow_request;
   ScaleTimeouts(base::TimeScale(), service);
   CoordService::Dependencies deps{
       .clock = base::SystemClock(),
@@ -129,6 +132,7 @@ void CoordServer::BuildService() {
       .on_fatal = on_fatal_,
       .disk_free_bytes =
           [path = data_dir_->path()] { return base::FreeBytes(path).value_or(0); },
+      .operations_executor = operations_executor_.get(),
   };
   for (const auto& loop : io_loops_) deps.io_executors.push_back(loop.get());
   service_ = std::make_unique<CoordService>(service, std::move(deps));
@@ -145,6 +149,7 @@ void CoordServer::BuildReplica() {
              "id={} address={} error=\"{}\"",
              options_.id, replica.grpc, usable);
   }
+  replica.zk = ZooKeeperAddress();
   replica.folder_id = data_dir_->identity().folder_id;
   replica.feature_levels = kSupportedFeatureLevels;
   replica.election_timeout = options_.election_timeout;
@@ -169,6 +174,24 @@ void CoordServer::BuildReplica() {
                             .seed = base::SystemRandom(),
                             .on_fatal = on_fatal_});
   replicated_log_ = std::make_unique<ReplicaLog>(*replica_);
+}
+
+// At the host that is advertised, or that it listens at, or where its peers reach it.
+std::string CoordServer::ZooKeeperAddress() const {
+  if (zk_server_ == nullptr) return "";
+  base::HostPort address = zk_server_->address();
+  const auto use_host_of = [&address](const std::string& text) {
+    const auto other = base::ParseHostPort(text);
+    if (other.ok()) address.host = other->host;
+  };
+  if (!options_.advertise.empty()) {
+    use_host_of(options_.advertise);
+  } else if (address.IsAny()) {
+    for (const PeerAddress& server : options_.Servers()) {
+      if (server.id == ServerId(options_.id)) use_host_of(server.address);
+    }
+  }
+  return address.IsAny() ? "" : address.ToString();
 }
 
 absl::Status CoordServer::ListenForPeers() {
@@ -305,6 +328,7 @@ void CoordServer::Stop() {
   if (peer_transport_ != nullptr) peer_transport_->Stop();
   if (replica_executor_ != nullptr) replica_executor_->Stop();
   if (snapshot_executor_ != nullptr) snapshot_executor_->Stop();
+  if (operations_executor_ != nullptr) operations_executor_->Stop();
   if (apply_executor_ != nullptr) apply_executor_->Stop();
   for (const auto& loop : io_loops_) loop->Stop();
 }

@@ -55,6 +55,8 @@ class CoordServer {
   absl::Status ListenForPeers();
   absl::Status ListenForZooKeeper();
   void BuildReplica();
+  // Where ZooKeeper's clients reach this server from elsewhere; empty: nowhere that is known.
+  std::string ZooKeeperAddress() const;
   void HandOverLeadership();
   void Stop();
 
@@ -71,6 +73,7 @@ class CoordServer {
   std::unique_ptr<QueueExecutor> replica_executor_;
   std::unique_ptr<base::ThreadExecutor> apply_executor_;
   std::unique_ptr<base::ThreadExecutor> snapshot_executor_;
+  std::unique_ptr<base::ThreadExecutor> operations_executor_;
   std::unique_ptr<base::Folder> snapshot_folder_;
   std::unique_ptr<FileSnapshotStore> snapshot_store_;
   std::unique_ptr<RocksLogStore> log_store_;

@@ -80,6 +80,14 @@ std::string Srvr(const ServerReport& server, const ClientsReport& clients, bool 
   return text;
 }
 
+// What a server of an ensemble does, in ZooKeeper's words.
+std::string_view PeerState(std::string_view mode) {
+  if (mode == "leader") return "leading - broadcast";
+  if (mode == "follower") return "following - broadcast";
+  if (mode == "observer") return "observing - broadcast";
+  return mode == "read-only" ? "looking" : "";
+}
+
 std::string Mntr(const ServerReport& server, const ClientsReport& clients) {
   std::string text;
   const auto add = [&text](std::string_view name, const auto& value) {
@@ -88,6 +96,7 @@ std::string Mntr(const ServerReport& server, const ClientsReport& clients) {
   const TrafficFigures& traffic = clients.traffic;
   add("version", server.version);
   add("server_state", server.mode);
+  if (!PeerState(server.mode).empty()) add("peer_state", PeerState(server.mode));
   add("avg_latency", Average(traffic.latency));
   add("max_latency", Millis(traffic.latency.max));
   add("min_latency", Millis(traffic.latency.min));
@@ -104,18 +113,26 @@ std::string Mntr(const ServerReport& server, const ClientsReport& clients) {
   add("max_file_descriptor_count", server.open_files_max);
   add("uptime", Millis(server.uptime));
   if (server.mode != "standalone") add("quorum_size", server.voters);
-  if (server.mode == "leader") add("learners", server.connected_servers);
+  if (server.mode == "leader") {
+    add("learners", server.connected_voters + server.connected_observers);
+    add("synced_followers", server.connected_voters);
+    add("synced_non_voting_followers", 0);
+    add("synced_observers", server.connected_observers);
+  }
   return text;
 }
 
 std::string Conf(const ServerReport& server) {
-  return fmt::format(
+  std::string text = fmt::format(
       "clientPort={}\nsecureClientPort=-1\ndataDir={}\ndataDirSize={}\ndataLogDir={}\n"
       "dataLogSize={}\nmaxClientCnxns={}\nminSessionTimeout={}\nmaxSessionTimeout={}\n"
       "clientPortListenBacklog=-1\nserverId={}\n",
       server.port, server.data_dir, server.data_dir_bytes, server.log_dir, server.log_dir_bytes,
       server.connections_per_address_max, server.session_timeout_min_ms,
       server.session_timeout_max_ms, server.server_id);
+  if (server.peer_port == 0) return text;
+  return text + fmt::format("quorumPort={}\npeerType={}\nmembership: \n{}\n", server.peer_port,
+                            server.observes ? 1 : 0, server.membership);
 }
 
 std::string Envi(const ServerReport& server) {
@@ -201,7 +218,9 @@ constexpr std::array<Word, 16> kWords = {{
        return fmt::format("{:x}: {}\n", server.zxid.value(), static_cast<int64_t>(server.digest));
      }},
     {"isro", false,
-     [](Facts server, Figures) { return std::string(server.serves ? "rw" : "null"); }},
+     [](Facts server, Figures) {
+       return std::string(server.serves ? "rw" : server.read_only ? "ro" : "null");
+     }},
     {"mntr", true, [](Facts server, Figures clients) { return Mntr(server, clients); }},
     {"ruok", false, [](Facts, Figures) { return std::string("imok"); }},
     {"srst", true, [](Facts, Figures) { return std::string("Server stats reset.\n"); }},
@@ -256,7 +275,8 @@ std::string AnswerTo(std::string_view word, const ServerReport& server,
                      const ClientsReport& clients) {
   const Word* const found = FindWord(word);
   if (found == nullptr) return NotOnTheList(word);
-  if (found->needs_service && !server.serves) return std::string(kNotServing);
+  const bool answers = server.serves || server.read_only;
+  if (found->needs_service && !answers) return std::string(kNotServing);
   return found->answer(server, clients);
 }
 

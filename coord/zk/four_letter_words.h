@@ -42,8 +42,9 @@ std::string NotOnTheList(std::string_view word);
 // What can be said of a server, but for its clients.
 struct ServerReport {
   std::string version;      // "3.9.5-bellwether-0.1.0-3eb6939"
-  bool serves = false;      // false: most words say no more than that
-  std::string mode;         // "leader", "follower" or "standalone"
+  bool serves = false;      // or read_only; neither: most words say no more than that
+  bool read_only = false;   // without a quorum (Z57)
+  std::string mode;         // "leader", "follower", "observer", "standalone" or "read-only"
   Zxid zxid;
   uint64_t digest = 0;      // of the state at zxid
   uint64_t znodes = 0;
@@ -52,7 +53,8 @@ struct ServerReport {
   uint64_t sessions = 0;
   absl::Duration uptime;
   uint64_t voters = 0;      // of the ensemble
-  uint64_t connected_servers = 0;  // other than itself
+  uint64_t connected_voters = 0;     // other than itself
+  uint64_t connected_observers = 0;  // likewise: learners
   uint64_t open_files = 0;         // descriptors of the process
   uint64_t open_files_max = 0;
 
@@ -72,6 +74,10 @@ struct ServerReport {
   int64_t session_timeout_min_ms = 0;
   int64_t session_timeout_max_ms = 0;
   uint32_t server_id = 0;
+  // Of a server with peers, else 0 and empty.
+  uint16_t peer_port = 0;
+  bool observes = false;   // it has no vote
+  std::string membership;  // the data of /zookeeper/config
 
   // dump: only filled for it.
   struct SessionReport {

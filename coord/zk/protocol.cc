@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/uuid.h"
+#include "coord/zk/read_only.h"
 #include "coord/zk/requests.h"
 
 namespace bellwether::coord::zk {
@@ -19,8 +20,15 @@ using wire::ZkError;
 // What may wait for the session behind the handshake, but for the last piece (Z43).
 constexpr size_t kInputBeforeSessionBytesMax = 64 << 10;
 constexpr size_t kPromptBytesMax = 64 << 10;
+// What replies need of requests that are under way, or whose answers wait to be taken.
+constexpr size_t kPendingBytesMax = 8 << 20;
 // Room for this many frames is kept between calls.
 constexpr size_t kTakenFramesKept = 64;
+// How often a read-only client is looked at.
+constexpr absl::Duration kReadOnlyInterval = absl::Milliseconds(500);
+// Of a reconfiguration, and no more than half of the session's timeout: its client must hear that the
+// server lives.
+constexpr absl::Duration kReconfigureMax = absl::Seconds(10);
 
 }  // namespace
 
@@ -66,7 +74,7 @@ Protocol::~Protocol() { Close(); }
 
 void Protocol::Receive(std::string_view bytes) {
   if (phase_ == Phase::kClosing || phase_ == Phase::kClosed || last_request_read_) return;
-  now_ = context_.clock.Monotonic();
+  now_ = received_at_ = context_.clock.Monotonic();
   input_.Append(bytes);
   ReadFrames();
 }
@@ -78,7 +86,8 @@ bool Protocol::wants_input() const {
 
 bool Protocol::ReadsFrames() const {
   return (phase_ == Phase::kHandshake || phase_ == Phase::kOpen) && !paused_ &&
-         !last_request_read_ && prompt_.size() < kPromptBytesMax;
+         !last_request_read_ && prompt_.size() < kPromptBytesMax &&
+         pending_bytes_ < kPendingBytesMax;
 }
 
 void Protocol::ReadFrames() {
@@ -109,26 +118,39 @@ void Protocol::OnHandshake(std::string_view frame) {
   if (Zxid(request->last_zxid_seen) > context_.service.applied_zxid()) return Close();
   tells_read_only_ = request->read_only.has_value();
   if (request->session_id != 0 && request->password.size() != tree::SessionPassword().size()) {
-    AppendHandshake(nullptr, tells_read_only_, prompt_);
-    traffic_.Sent();
-    return CloseAfterPrompt();  // Z39
+    return RefuseSession();
+  }
+  if (request->read_only == true && context_.service.ServesReadOnly()) {
+    return OpenReadOnly(*request, frame.size());
   }
   OpenSession(*request, frame.size());
 }
 
-void Protocol::OpenSession(const wire::ConnectRequest& request, size_t bytes) {
+// Z39
+void Protocol::RefuseSession() {
+  AppendHandshake(nullptr, SaysReadOnly(), prompt_);
+  traffic_.Sent();
+  CloseAfterPrompt();
+}
+
+bool Protocol::OpenConnection() {
   auto opened = context_.service.OpenConnection(
       Principal{address_.endpoint}, std::make_shared<Sink>(weak_from_this()), &executor_);
   if (!opened.ok()) {
     LOG_DEBUG("ZooKeeper handshake refused client={} reason=\"{}\"", address_.endpoint,
               opened.status());
-    return Close();
+    Close();
+    return false;
   }
   connection_ = *std::move(opened);
   identities_ = connection_->identities();
   phase_ = Phase::kAttaching;
   input_.set_frame_bytes_max(wire::kFrameBytesMax);
+  return true;
+}
 
+void Protocol::OpenSession(const wire::ConnectRequest& request, size_t bytes) {
+  if (!OpenConnection()) return;
   AttachRequest attach;
   attach.session = SessionId(static_cast<uint64_t>(request.session_id));
   if (request.session_id == 0) {
@@ -139,6 +161,25 @@ void Protocol::OpenSession(const wire::ConnectRequest& request, size_t bytes) {
   attach.timeout_ms = std::max(request.timeout_ms, 1);  // 0 would be the default (Z38)
   attach.min_zxid = Zxid(request.last_zxid_seen);
   attach.needs_contact = true;
+  connection_->Submit(std::move(attach), bytes);
+}
+
+// Its session, if it has one, stays what it is: nobody here can end or prolong it.
+void Protocol::OpenReadOnly(const wire::ConnectRequest& request, size_t bytes) {
+  const tree::SessionGrant grant =
+      ReadOnlyGrant(request, context_.service.options().session_timeout_min_ms,
+                    context_.service.options().session_timeout_max_ms, context_.random);
+  if (!IsReadOnlySession(grant.session)) {
+    const auto proved = context_.service.ProvesSession(grant.session, grant.password);
+    // It may live all the same; only a quorum knows.
+    if (!proved.has_value()) return Close();
+    if (!*proved) return RefuseSession();
+  }
+  if (!OpenConnection()) return;
+  read_only_ = true;
+  grant_ = grant;
+  AttachRequest attach;
+  attach.read_only = true;
   connection_->Submit(std::move(attach), bytes);
 }
 
@@ -156,11 +197,31 @@ void Protocol::OnRequest(std::string_view frame) {
     traffic_.Sent();
     return CloseAfterPrompt();
   }
+  if (read_only_ && (NeedsQuorum(request.opcode) || request.opcode == Opcode::kCloseSession)) {
+    return OnReadOnlyRequest(request, frame.size());
+  }
   PendingReply reply;
   reply.received = now_;
   TranslatedRequest translated = TranslateRequest(request, identities_, reply);
+  if (auto* reconfigure = std::get_if<Reconfigure>(&translated.operation)) {
+    reconfigure->time_max =
+        std::min(absl::Milliseconds(grant_.timeout_ms) / 2, kReconfigureMax);
+  }
   Submit(std::move(translated.operation), std::move(reply),
          frame.size() + translated.overhead_bytes);
+}
+
+// What only a quorum can do is refused in its turn; so is the end of a session of the ensemble.
+void Protocol::OnReadOnlyRequest(const wire::Request& request, size_t bytes) {
+  PendingReply reply;
+  reply.received = now_;
+  reply.xid = request.xid;
+  reply.opcode = request.opcode;
+  reply.ends_connection = request.opcode == Opcode::kCloseSession;
+  if (!reply.ends_connection || !IsReadOnlySession(grant_.session)) {
+    reply.refusal = ZkError::kNotReadOnly;
+  }
+  Submit(EchoRead{}, std::move(reply), bytes);
 }
 
 // Answered in its turn; after an unknown opcode nobody knows what else would be misunderstood.
@@ -187,6 +248,8 @@ void Protocol::OnAuth(int32_t xid, const wire::AuthRequest& auth) {
     LOG_INFO("ZooKeeper client failed to authenticate client={}", address_.endpoint);
     return CloseAfterPrompt();
   }
+  // Requests share them: one who proves the same again and again makes no copies.
+  if (*proved == *identities_) return;
   identities_ = std::make_shared<const tree::Identities>(*std::move(proved));
   connection_->SetIdentities(identities_);
 }
@@ -197,8 +260,9 @@ void Protocol::Submit(RequestOperation operation, PendingReply reply, size_t byt
   request.generation = grant_.generation;
   request.stale_ok = true;  // but for a sync, which never is (Z52)
   request.operation = std::move(operation);
-  if (request.is_write()) request.sequence = ++grant_.last_sequence;
+  request.sequence = kNextSequence;
   last_request_read_ = reply.ends_connection;
+  pending_bytes_ += PendingBytes(reply);
   pending_.push_back(std::move(reply));
   paused_ = !connection_->Submit(std::move(request), bytes);
 }
@@ -243,17 +307,18 @@ void Protocol::TakeFrames(std::string& out, size_t size_max) {
 void Protocol::Write(const Attached& attached, std::string& out) {
   if (attached.failure.has_value()) {
     if (attached.failure->result_code == tree::ResultCode::kSessionExpired) {
-      AppendHandshake(nullptr, tells_read_only_, out);
+      AppendHandshake(nullptr, SaysReadOnly(), out);
       traffic_.Sent();
     }
     return Close();
   }
-  grant_ = attached.grant;
+  if (!read_only_) grant_ = attached.grant;
   last_zxid_ = attached.zxid;
   phase_ = Phase::kOpen;
   last_operation_ = Opcode::kCreateSession;
-  AppendHandshake(&grant_, tells_read_only_, out);
+  AppendHandshake(&grant_, SaysReadOnly(), out);
   traffic_.Sent();
+  if (read_only_) CheckReadOnlyLater();
 }
 
 void Protocol::Write(const Response& response, std::string& out) {
@@ -261,6 +326,7 @@ void Protocol::Write(const Response& response, std::string& out) {
         "response {} with {} requests under way", response.request_id, pending_.size());
   const PendingReply pending = std::move(pending_.front());
   pending_.pop_front();
+  pending_bytes_ -= PendingBytes(pending);
   last_zxid_ = std::max(last_zxid_, response.zxid);
   if (!AppendReply(pending, response, last_zxid_, out)) {
     LOG_DEBUG("ZooKeeper client closed client={} reason=\"{}\"", address_.endpoint,
@@ -283,11 +349,48 @@ void Protocol::Write(const Detached& detached, std::string&) {
   Close();
 }
 
+// ---- Without a quorum ----
+
+std::optional<bool> Protocol::SaysReadOnly() const {
+  return tells_read_only_ ? std::optional<bool>(read_only_) : std::nullopt;
+}
+
+void Protocol::CheckReadOnlyLater() {
+  executor_.RunAfter(kReadOnlyInterval, [weak = weak_from_this()] {
+    if (const auto protocol = weak.lock()) protocol->CheckReadOnly();
+  });
+}
+
+// A client looks for its session, or a new one, when its connection ends.
+void Protocol::CheckReadOnly() {
+  if (phase_ != Phase::kOpen || disconnected_) return;
+  if (context_.service.InContact()) {
+    connection_->Drain(Unavailable("a leader is there again; attach with a session"));
+    return;
+  }
+  if (context_.clock.Monotonic() - received_at_ > absl::Milliseconds(grant_.timeout_ms)) {
+    Close();
+    return Wake();
+  }
+  CheckReadOnlyLater();
+}
+
 // ---- The end ----
 
 void Protocol::OnDisconnect() {
   disconnected_ = true;
+  ReadRest();
   Close();
+}
+
+// What was read of a client before its end is understood, so that its writes count, though there was
+// no room to answer them.
+void Protocol::ReadRest() {
+  while (phase_ == Phase::kOpen && !last_request_read_) {
+    const std::optional<std::string_view> frame = input_.Next();
+    if (!frame.has_value()) return;
+    OnRequest(*frame);
+  }
 }
 
 void Protocol::Wake() {
@@ -299,12 +402,14 @@ void Protocol::Close() {
   phase_ = Phase::kClosed;
   prompt_.clear();
   pending_.clear();
+  pending_bytes_ = 0;
   if (connection_ != nullptr) connection_->Close();
 }
 
 void Protocol::CloseAfterPrompt() {
   phase_ = Phase::kClosing;
   pending_.clear();
+  pending_bytes_ = 0;
   if (connection_ != nullptr) connection_->Close();
 }
 

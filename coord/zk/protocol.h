@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,8 @@ struct ProtocolContext {
 // (Z46), and each has the zxid that was applied when it was made (Z8).
 // Owned by its socket; called on the executor that it was made with, which runs its Connection.
 // Limits: of input not yet understood one frame and what came with it; of output that does not wait
-// for its turn 64 KiB; everything else counts within ServiceOptions' bounds of a connection.
+// for its turn 64 KiB; of what replies need of their requests 8 MiB; everything else counts within
+// ServiceOptions' bounds of a connection. At a limit no more frames are looked at.
 //
 // Invariants:
 // - a request that can't be answered truly (its fate is not known) ends the connection unanswered
@@ -76,12 +78,18 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
 
   // Input.
   void ReadFrames();
+  void ReadRest();
   bool ReadsFrames() const;
   void OnHandshake(std::string_view frame);
   void OpenSession(const wire::ConnectRequest& request, size_t bytes);
+  void OpenReadOnly(const wire::ConnectRequest& request, size_t bytes);
+  bool OpenConnection();
+  void RefuseSession();
+  std::optional<bool> SaysReadOnly() const;
   void OnRequest(std::string_view frame);
   void OnUnreadable(const wire::RequestHeader& header, wire::ZkError error, size_t bytes);
   void OnAuth(int32_t xid, const wire::AuthRequest& auth);
+  void OnReadOnlyRequest(const wire::Request& request, size_t bytes);
   void Submit(RequestOperation operation, PendingReply reply, size_t bytes);
   void Resume();
 
@@ -90,10 +98,15 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
   void Write(const Attached& attached, std::string& out);
   void Write(const Response& response, std::string& out);
   void Write(const WatchEvent& event, std::string& out);
-  void Write(const KeepAliveAck&, std::string&) {}  // never asked for
+  void Write(const GrantEvent&, std::string&) {}    // never asked for
+  void Write(const KeepAliveAck&, std::string&) {}  // likewise
   void Write(const Detached& detached, std::string& out);
   void Wake();
   void CountReply(const PendingReply& pending);
+
+  // Of a read-only client: until a leader is there again, or it was silent for too long.
+  void CheckReadOnlyLater();
+  void CheckReadOnly();
 
   // The connection is over: at once, or when `prompt_` is taken.
   void Close();
@@ -113,17 +126,20 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
   std::string prompt_;  // replies that don't wait for their turn (Z46)
   // Of the requests under way, in order.
   std::deque<PendingReply> pending_;
+  size_t pending_bytes_ = 0;
   uint64_t last_request_id_ = 0;
   std::vector<ServerFrame> taken_;  // empty between calls
 
   // The session.
   bool tells_read_only_ = false;  // the client's handshake had that byte
-  tree::SessionGrant grant_{};    // its last_sequence counts on with the writes submitted
+  bool read_only_ = false;        // served without a quorum (Z57)
+  tree::SessionGrant grant_{};
   // Who the client is, shared with its requests; replaced, never changed.
   std::shared_ptr<const tree::Identities> identities_;
 
   // Figures.
   absl::Duration now_;  // of the call under way
+  absl::Duration received_at_;
   const absl::Time established_;
   const absl::Duration established_at_;
   absl::Duration last_response_at_;

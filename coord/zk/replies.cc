@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "coord/service/ensemble_change.h"
+#include "coord/zk/reconfig.h"
 #include "coord/zk/wire/frame.h"
 
 namespace bellwether::coord::zk {
@@ -187,7 +189,8 @@ wire::ReplyBody BodyOf(const PendingReply& pending, const Response& response) {
     }
     case Opcode::kExists:
       return wire::StatReply{ToWire(ResultIn<StatResult>(response).stat)};
-    case Opcode::kGetData: {
+    case Opcode::kGetData:
+    case Opcode::kReconfig: {
       const auto& got = ResultIn<GetResult>(response);
       return wire::DataReply{ToWire(got.data), ToWire(got.stat)};
     }
@@ -221,8 +224,7 @@ wire::ReplyBody BodyOf(const PendingReply& pending, const Response& response) {
     case Opcode::kSetWatches:
     case Opcode::kSetWatches2:
     case Opcode::kCloseSession:
-    // Always refused, or never a request of the service.
-    case Opcode::kReconfig:
+    // Never a request of the service.
     case Opcode::kError:
     case Opcode::kNotification:
     case Opcode::kCheck:
@@ -265,6 +267,16 @@ std::optional<ZkError> OutcomeOf(const PendingReply& pending, const Response& re
 
 }  // namespace
 
+size_t PendingBytes(const PendingReply& pending) {
+  size_t bytes = sizeof(pending);
+  if (const auto* path = std::get_if<PendingReply::Path>(&pending.detail)) {
+    bytes += path->has_value() ? (*path)->size() : 0;
+  } else if (const auto* opcodes = std::get_if<PendingReply::Opcodes>(&pending.detail)) {
+    bytes += opcodes->size() * sizeof(Opcode);
+  }
+  return bytes;
+}
+
 ZkError ErrorOf(ResultCode code) {
   switch (code) {
     case ResultCode::kOk:
@@ -299,15 +311,42 @@ ZkError ErrorOf(ResultCode code) {
     case ResultCode::kCompareFailed:
     case ResultCode::kAlreadySet:
     case ResultCode::kNotExpired:
+    case ResultCode::kResultForgotten:  // a client of this port sends nothing again
+    case ResultCode::kSequenceReused:
       break;
   }
   return ZkError::kSystemError;
 }
 
+namespace {
+
+// Z55; nullopt when the client must ask again, perhaps at another server.
+std::optional<ZkError> ErrorOfReconfig(std::string_view reason) {
+  if (reason == kReasonReconfigDisabled) return ZkError::kReconfigDisabled;
+  if (reason == kReasonStandalone) return ZkError::kUnimplemented;
+  if (reason == kReasonReconfigInProgress) return ZkError::kReconfigInProgress;
+  if (reason == kReasonNoQuorum) return ZkError::kNewConfigNoQuorum;
+  if (reason == kReasonBadServers) return ZkError::kBadArguments;
+  if (reason == kReasonBadId) return ZkError::kMarshallingError;
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<ZkError> ErrorOf(Opcode opcode, const Failure& failure) {
   if (failure.outcome == base::Outcome::kUnknown) return std::nullopt;
   if (failure.reason == "no_watcher") return ZkError::kNoWatcher;
-  if (failure.reason == "too_many_watches") return ZkError::kThrottledOp;  // Z59
+  if (failure.reason == "too_many_watches") {
+    // A client that sets its watches again looks at no error: it would rely on those that were not
+    // set. Without its connection it sets them at another server.
+    if (opcode == Opcode::kSetWatches || opcode == Opcode::kSetWatches2) return std::nullopt;
+    return ZkError::kThrottledOp;  // Z59
+  }
+  // The one that all clients know: kazoo dies of -125 (Z54), and -8 blames the request.
+  if (failure.reason == "tree_full") return ZkError::kSystemError;
+  if (opcode == Opcode::kReconfig && !failure.result_code.has_value()) {
+    return ErrorOfReconfig(failure.reason);
+  }
   if (!failure.result_code.has_value()) return std::nullopt;
   const ResultCode code = *failure.result_code;
   // The session is served elsewhere, or a write before this one was lost: A closes (Z42).
@@ -355,14 +394,15 @@ void AppendEvent(const WatchEvent& event, std::string& out) {
   CHECK(wire::EndFrame(out, begin));
 }
 
-void AppendHandshake(const tree::SessionGrant* grant, bool tells_read_only, std::string& out) {
+void AppendHandshake(const tree::SessionGrant* grant, std::optional<bool> read_only,
+                     std::string& out) {
   const tree::SessionGrant none{};
   const tree::SessionGrant& told = grant == nullptr ? none : *grant;
   wire::ConnectResponse response;
   response.timeout_ms = static_cast<int32_t>(told.timeout_ms);
   response.session_id = static_cast<int64_t>(told.session.value());
   response.password = View(told.password);
-  if (tells_read_only) response.read_only = false;
+  response.read_only = read_only;
   const size_t begin = wire::BeginFrame(out);
   wire::EncodeConnectResponse(response, out);
   CHECK(wire::EndFrame(out, begin));

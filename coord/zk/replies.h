@@ -30,6 +30,9 @@ struct PendingReply {
   std::variant<std::monostate, Path, Opcodes, SharedIdentities> detail;
 };
 
+// What one takes in memory.
+size_t PendingBytes(const PendingReply& pending);
+
 // The number for an outcome. One that no request of a ZooKeeper client can have is kSystemError.
 wire::ZkError ErrorOf(tree::ResultCode code);
 
@@ -48,8 +51,9 @@ void AppendHeader(const wire::ReplyHeader& header, std::string& out);
 // Appends a watch's event (Z34).
 void AppendEvent(const WatchEvent& event, std::string& out);
 
-// Appends the answer to a handshake. `grant` null: there is no such session (Z39).
-// `tells_read_only`: whether the client's had the byte that says so.
-void AppendHandshake(const tree::SessionGrant* grant, bool tells_read_only, std::string& out);
+// Appends the answer to a handshake. `grant` null: there is no such session (Z39). `read_only`:
+// whether the session is; nullopt: the client's handshake did not have that byte.
+void AppendHandshake(const tree::SessionGrant* grant, std::optional<bool> read_only,
+                     std::string& out);
 
 }  // namespace bellwether::coord::zk

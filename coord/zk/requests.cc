@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "coord/zk/reconfig.h"
 
 namespace bellwether::coord::zk {
 namespace {
@@ -146,8 +147,10 @@ class Translation {
     return reply_.opcode == Opcode::kMultiRead ? Reads(request) : Writes(request);
   }
 
-  RequestOperation operator()(const wire::ReconfigRequest&) {
-    return Refuse(ZkError::kReconfigDisabled);  // Z55
+  RequestOperation operator()(const wire::ReconfigRequest& request) {
+    Reconfigure reconfigure = TranslateReconfig(request);
+    overhead_bytes_ += reconfigure.joining.size() * sizeof(Reconfigure::Server);
+    return reconfigure;
   }
 
   RequestOperation operator()(const wire::WatchesRequest& request) {
@@ -242,7 +245,7 @@ class Translation {
       transaction.operations.push_back(WriteOf(operation));
       opcodes.push_back(operation.opcode);
     }
-    overhead_bytes_ += count * (sizeof(tree::TransactionOperation) + sizeof(Opcode));
+    overhead_bytes_ += count * sizeof(tree::TransactionOperation);
     reply_.detail = std::move(opcodes);
     return transaction;
   }
@@ -275,7 +278,6 @@ TranslatedRequest TranslateRequest(const wire::Request& request,
   reply.xid = request.xid;
   reply.opcode = request.opcode;
   TranslatedRequest translated;
-  translated.overhead_bytes = sizeof(Request) + sizeof(PendingReply);
   translated.operation =
       std::visit(Translation(identities, reply, translated.overhead_bytes), request.body);
   return translated;

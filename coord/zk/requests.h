@@ -11,7 +11,7 @@ namespace bellwether::coord::zk {
 
 struct TranslatedRequest {
   RequestOperation operation;
-  // What it takes in memory besides the bytes of its frame, roughly.
+  // What it takes in memory besides the bytes of its frame and a Request, roughly.
   size_t overhead_bytes = 0;
 };
 

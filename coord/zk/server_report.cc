@@ -8,7 +8,9 @@
 #include <system_error>
 #include <utility>
 
+#include "base/parse.h"
 #include "base/version.h"
+#include "coord/tree/system_znodes.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord::zk {
@@ -52,18 +54,40 @@ void FillEnvironment(ServerReport& report) {
   report.os_version = name.release;
 }
 
+std::string ModeOf(const ReplicaStatus& replica, bool read_only) {
+  if (read_only) return "read-only";
+  if (replica.servers.size() <= 1) return "standalone";
+  switch (replica.leadership.role) {
+    case Role::kLeader:
+      return "leader";
+    case Role::kLearner:
+      return "observer";
+    case Role::kFollower:
+    case Role::kCandidate:
+      break;
+  }
+  return "follower";
+}
+
 void FillReplica(const ServiceStatus& status, ServerId own, ServerReport& report) {
   report.serves =
       status.not_ready_reason.empty() && status.feature_level >= kFeatureLevelMin;
   for (const ReplicaStatus::Peer& peer : status.replica.servers) {
     if (peer.voter) ++report.voters;
-    if (peer.connected && peer.address.id != own) ++report.connected_servers;
+    if (peer.address.id == own) {
+      const auto address = base::ParseHostPort(peer.address.address);
+      if (address.ok()) report.peer_port = address->port;
+      report.observes = !peer.voter;
+    } else if (peer.connected && peer.member) {
+      ++(peer.voter ? report.connected_voters : report.connected_observers);
+    }
   }
-  if (status.replica.servers.size() <= 1) {
-    report.mode = "standalone";
-  } else {
-    report.mode = status.replica.leadership.role == Role::kLeader ? "leader" : "follower";
-  }
+  report.mode = ModeOf(status.replica, report.read_only);
+}
+
+void FillMembership(const tree::StateView& state, ServerReport& report) {
+  const auto config = state.Get(tree::kConfigPath);
+  if (config.has_value()) report.membership = std::string(config->data.view());
 }
 
 void FillSessions(const tree::StateView& state, ServerReport& report) {
@@ -123,6 +147,7 @@ ServerReport ReportOf(const CoordService& service, const ReportSettings& setting
   ServerReport report;
   report.version = VersionForZooKeeperClients();
   FillSettings(settings, word, report);
+  report.read_only = service.ServesReadOnly() && service.feature_level() >= kFeatureLevelMin;
   FillReplica(service.Status(), ServerId(settings.server_id), report);
   FillWatches(service.znode_watches(), word, report);
   const tree::StateView state = service.View();
@@ -133,6 +158,7 @@ ServerReport ReportOf(const CoordService& service, const ReportSettings& setting
   report.ephemerals = state.ephemeral_count();
   report.sessions = state.session_count();
   if (word == "dump") FillSessions(state, report);
+  if (word == "conf") FillMembership(state, report);
   if (word == "mntr") FillProcess(report);
   if (word == "envi") FillEnvironment(report);
   return report;

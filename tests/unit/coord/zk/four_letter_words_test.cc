@@ -23,7 +23,8 @@ ServerReport Report() {
   report.ephemerals = 1;
   report.sessions = 2;
   report.voters = 3;
-  report.connected_servers = 2;
+  report.connected_voters = 2;
+  report.connected_observers = 1;
   report.open_files = 12;
   report.open_files_max = 1024;
   report.watches = 4;
@@ -85,13 +86,45 @@ TEST(FourLetterWords, MntrIsNamesAndValuesWithATabBetween) {
         "zk_znode_count\t5\n", "zk_watch_count\t4\n", "zk_ephemerals_count\t1\n",
         "zk_approximate_data_size\t44\n", "zk_global_sessions\t2\n",
         "zk_open_file_descriptor_count\t12\n", "zk_max_file_descriptor_count\t1024\n",
-        "zk_quorum_size\t3\n", "zk_learners\t2\n"}) {
+        "zk_quorum_size\t3\n", "zk_learners\t3\n",
+        "zk_peer_state\tleading - broadcast\n", "zk_synced_followers\t2\n",
+        "zk_synced_observers\t1\n", "zk_synced_non_voting_followers\t0\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   ServerReport alone = Report();
   alone.mode = "standalone";
   EXPECT_THAT(AnswerTo("mntr", alone, {}), Not(HasSubstr("zk_quorum_size")));
   EXPECT_THAT(AnswerTo("mntr", alone, {}), HasSubstr("zk_avg_latency\t0.0\n"));
+  EXPECT_THAT(AnswerTo("mntr", alone, {}), Not(HasSubstr("zk_peer_state")));
+}
+
+TEST(FourLetterWords, AnObserverSaysWhatItIs) {
+  ServerReport report = Report();
+  report.mode = "observer";
+  report.peer_port = 2192;
+  report.observes = true;
+  report.membership = "server.1=a:1:2:participant\nversion=5";
+  EXPECT_THAT(AnswerTo("srvr", report, {}), HasSubstr("Mode: observer\n"));
+  EXPECT_THAT(AnswerTo("mntr", report, {}),
+              HasSubstr("zk_server_state\tobserver\nzk_peer_state\tobserving - broadcast\n"));
+  EXPECT_THAT(AnswerTo("mntr", report, {}), Not(HasSubstr("zk_learners")));
+  EXPECT_THAT(AnswerTo("conf", report, {}),
+              HasSubstr("quorumPort=2192\npeerType=1\nmembership: \n"
+                        "server.1=a:1:2:participant\nversion=5\n"));
+  report.peer_port = 0;
+  EXPECT_THAT(AnswerTo("conf", report, {}), Not(HasSubstr("quorumPort")));
+}
+
+// Z57
+TEST(FourLetterWords, AReadOnlyServerAnswersAndSaysSo) {
+  ServerReport report = Report();
+  report.serves = false;
+  EXPECT_EQ(AnswerTo("isro", report, {}), "null");
+  report.read_only = true;
+  report.mode = "read-only";
+  EXPECT_EQ(AnswerTo("isro", report, {}), "ro");
+  EXPECT_THAT(AnswerTo("srvr", report, {}), HasSubstr("Mode: read-only\n"));
+  EXPECT_THAT(AnswerTo("mntr", report, {}), HasSubstr("zk_server_state\tread-only\n"));
 }
 
 TEST(FourLetterWords, DumpListsSessionsTheirEphemeralsAndTheClients) {

@@ -36,7 +36,7 @@ TEST_F(Handshake, HasTheReadOnlyByteIfTheClientsHasIt) {
   EXPECT_EQ(Connect(request)->handshake_bytes().size(), 36u);
 }
 
-// Z57: this server has no read-only mode, so such a client is one like any other.
+// Z57: while there is a leader such a client is one like any other.
 TEST_F(Handshake, ServesAClientThatWouldReadOnly) {
   wire::ConnectRequest request = ZkClient::NewSession();
   request.read_only = true;

@@ -213,15 +213,6 @@ TEST_F(ZkProtocol, ReadsWithoutAskingTheLeader) {
   EXPECT_EQ(log_.read_requests(), before);
 }
 
-// Z55
-TEST_F(ZkProtocol, RefusesToReconfigure) {
-  const auto client = Connect();
-  const int32_t xid = client->Ask(Opcode::kReconfig, wire::ReconfigRequest{});
-  Settle();
-  EXPECT_EQ(client->ErrorOf(xid), ZkError::kReconfigDisabled);
-  EXPECT_FALSE(client->closed());
-}
-
 TEST_F(ZkProtocol, RefusesSasl) {
   const auto client = Connect();
   const int32_t xid = client->Ask(Opcode::kSasl, wire::SaslRequest{"token"});
