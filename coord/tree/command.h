@@ -249,7 +249,8 @@ inline constexpr uint8_t kCommandFormatVersion = 3;
 
 // Tells operations apart that come under one sequence number. Of the operation's encoding: it stands
 // in snapshots. A client can make up two that have the same.
-uint64_t OperationHash(const Operation& operation);
+// `scratch` holds it meanwhile: who asks often spares allocations.
+uint64_t OperationHash(const Operation& operation, std::string& scratch);
 
 // Appends the command's encoding to `out`.
 void EncodeCommand(const Command& command, std::string& out);

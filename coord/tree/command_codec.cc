@@ -487,16 +487,16 @@ uint8_t FormatOf(const Command& command) {
 
 }  // namespace
 
-uint64_t OperationHash(const Operation& operation) {
-  std::string bytes;
-  Encoder out(bytes);
+uint64_t OperationHash(const Operation& operation, std::string& scratch) {
+  scratch.clear();
+  Encoder out(scratch);
   std::visit(
       [&out](const auto& each) {
         out.Fixed8(static_cast<uint8_t>(KindOf(each)));
         PutFields(each, out);
       },
       operation);
-  return Hasher('o').Bytes(bytes).Finish();
+  return Hasher('o').Bytes(scratch).Finish();
 }
 
 void EncodeCommand(const Command& command, std::string& out) {

@@ -53,6 +53,20 @@ class Edit {
   // Z20.
   OperationResult Apply(const Check& operation);
 
+  // A znode of an Import. Checks, in this order: path and mode, sizes, the ACL, that there is the
+  // parent, kCreate on it, that there is no such znode, that the parent is no ephemeral, and quotas,
+  // as a create does (Z13). Of the parent it changes what a creation does but for the counter: that
+  // was imported with the parent, and is raised only where it would be lower than the children are
+  // many, so that sequence numbers never name one that was imported. The result has the path of a
+  // znode that was created.
+  //
+  // One that exists and is as given, whatever its zxids and ctime, is kAlreadySet, but its counter
+  // is raised to what is given. With `overwrite` another one gets data, ACL, versions and mtime,
+  // which needs kWrite and kAdmin on it; so does the root without it, while nobody has changed its
+  // data or ACL. An ephemeral, and one of another mode or TTL, stays kNodeExists. Not undone by
+  // Rollback(), since no transaction has one.
+  OperationResult Apply(const ImportedZnode& znode, bool overwrite);
+
   // Whether ACLs let the context's identities read a znode, or there is none.
   bool MayRead(std::string_view path) const;
 
@@ -66,6 +80,9 @@ class Edit {
 
   // Z17, whatever ACLs say.
   ResultCode DeleteExpired(std::string_view path);
+
+  // Likewise; the result has the znode's Stat. Not undone by Rollback().
+  OperationResult SetConfig(const SetEnsembleConfig& operation);
 
   // See system_znodes.h. Not undone by Rollback().
   void AddSystemZnodes();
@@ -108,10 +125,19 @@ class Edit {
   };
   // The order of Z13; fills `created` in.
   ResultCode CheckCreate(const Create& operation, NewZnode& created);
+  // Of Apply(ImportedZnode): what only looks at the znode given; gives the ACL to be kept.
+  ResultCode CheckImported(const ImportedZnode& given, std::optional<Acl>& acl) const;
+  OperationResult ImportExisting(const ImportedZnode& given, std::optional<Acl> acl,
+                                 const Znode& znode, bool overwrite);
+  OperationResult ImportNew(const ImportedZnode& given, std::optional<Acl> acl,
+                            const Znode& parent);
+  // Makes a znode's counter at least that.
+  void RaiseCreateCounter(std::string_view path, int32_t counter);
   // The last of these checks; puts the first usage of a quota into `created`.
   ResultCode CheckQuotaOfNew(NewZnode& created);
 
   bool AtLevelOfAcls() const { return context_.feature_level >= kFeatureLevelAcls; }
+  size_t acl_entries_max() const { return AclEntriesMax(context_.feature_level); }
   bool May(const Znode& znode, uint32_t permission) const {
     return Allows(znode.access, permission, context_.identities);
   }
@@ -144,7 +170,7 @@ class Edit {
   std::vector<UndoEntry> undo_log_;
   const bool has_quotas_;              // when the edit began
   const std::optional<Tree> tree_before_;  // of a transaction, if there were quotas
-  size_t countable_ = kQuotaCountedZnodesMax;
+  size_t countable_;                       // znodes, for quotas that this edit begins
 };
 
 }  // namespace bellwether::coord::tree

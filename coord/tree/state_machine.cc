@@ -144,7 +144,7 @@ void StateMachine::AnswerAgain(const Command& command, Result& result) {
   } else {
     std::optional<KeptResult> kept = DecodeKeptResult(found->view());
     CHECK(kept.has_value());
-    if (kept->operation_hash != OperationHash(command.operation) ||
+    if (kept->operation_hash != OperationHash(command.operation, scratch_) ||
         !IsResultOf(command.operation, kept->result)) {
       result.code = ResultCode::kSequenceReused;
     } else {
@@ -159,10 +159,12 @@ void StateMachine::KeepResult(const Command& command, const Result& result) {
   const CommandSequence floor = command.acknowledged_floor;
   const bool is_wanted = floor != CommandSequence() && floor <= command.sequence;
   const CommandSequence answered = MUTANT(72) ? floor + 1 : floor;
-  sessions_.Acknowledge(command.session, is_wanted ? answered : command.sequence + 1);
-  if (!is_wanted) return;
-  sessions_.Keep(command.session, result.zxid,
-                 EncodeKeptResult(OperationHash(command.operation), result));
+  if (!is_wanted) return sessions_.Acknowledge(command.session, command.sequence + 1);
+  const uint64_t hash = OperationHash(command.operation, scratch_);
+  scratch_.clear();
+  EncodeKeptResult(hash, result, scratch_);
+  sessions_.Keep(command.session, answered, result.zxid, scratch_);
+  if (scratch_.capacity() > kScratchBytesMax) scratch_ = std::string();
 }
 
 void StateMachine::ExecuteAdmitted(const Command& command, const CloseSession&,

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -88,6 +90,11 @@ class StateMachine : public StateView {
   // `identities` outlives the edit.
   Edit StartEdit(SessionId session, const Identities& identities, Edit::Undo undo,
                  ApplyOutcome& outcome);
+
+  // What scratch_ may hold on to between commands.
+  static constexpr size_t kScratchBytesMax = 64 << 10;
+
+  std::string scratch_;  // encodings, while a command is applied; no part of the state
 };
 
 }  // namespace bellwether::coord::tree

@@ -120,6 +120,7 @@ Tree::Tree(Parts parts)
       znode_count_(parts.znode_count),
       data_bytes_(parts.data_bytes),
       acl_bytes_(parts.acl_bytes),
+      name_bytes_(parts.name_bytes),
       digest_(parts.digest) {}
 
 const Znode* Tree::Find(std::string_view path) const {
@@ -176,6 +177,7 @@ void Tree::Account(std::string_view path, const Znode& znode) {
   ++znode_count_;
   data_bytes_ += znode.data.size();
   acl_bytes_ += AclBytesOf(znode);
+  name_bytes_ += NameBytesOf(path, znode);
   digest_ += DigestOf(path, znode);
 }
 
@@ -183,6 +185,7 @@ std::optional<int64_t> Tree::Discount(std::string_view path, const Znode& znode)
   --znode_count_;
   data_bytes_ -= znode.data.size();
   acl_bytes_ -= AclBytesOf(znode);
+  name_bytes_ -= NameBytesOf(path, znode);
   digest_ -= DigestOf(path, znode);
   if (!znode.is_expirable()) return std::nullopt;
   const int64_t ttl_ms = expirables_.Remove(path);
@@ -196,9 +199,9 @@ const Znode& Tree::Insert(std::string_view parent_path, std::string_view name,
   CHECK(znode->num_children() == 0);
   Znode& parent = Mutable(parent_path);
   const std::string path = ChildPath(parent_path, name);
+  if (ttl_ms.has_value() && !znode->is_expirable()) znode.Mutable().SetExpirable();
   Account(path, *znode);
   if (ttl_ms.has_value()) {
-    if (!znode->is_expirable()) znode.Mutable().SetExpirable();
     expirables_.Insert(CompactString(path), *ttl_ms);
     digest_ += DigestOf(path, *ttl_ms);
   }
@@ -232,6 +235,14 @@ const Znode& Tree::RemoveDescendants(std::string_view path, const ParentFields& 
   Znode& znode = Mutable(path);
   digest_ -= StatTerm(path, znode);
   if (znode.num_children() > 0) znode.mutable_children() = ChildTable();
+  SetFields(znode, fields);
+  digest_ += StatTerm(path, znode);
+  return znode;
+}
+
+const Znode& Tree::SetParentFields(std::string_view path, const ParentFields& fields) {
+  Znode& znode = Mutable(path);
+  digest_ -= StatTerm(path, znode);
   SetFields(znode, fields);
   digest_ += StatTerm(path, znode);
   return znode;
@@ -281,6 +292,12 @@ uint64_t Tree::DigestOf(std::string_view path, const Znode& znode) {
 
 uint64_t Tree::DigestOf(std::string_view path, int64_t ttl_ms) {
   return Hasher('t').Bytes(path).Number(static_cast<uint64_t>(ttl_ms)).Finish();
+}
+
+size_t Tree::NameBytesOf(std::string_view path, const Znode& znode) {
+  const size_t bytes = CompactString::HeapBytes(path.size() - 1 - path.rfind('/'));
+  const bool is_kept_by_path = znode.is_ephemeral() || znode.is_expirable();
+  return is_kept_by_path ? bytes + CompactString::HeapBytes(path.size()) : bytes;
 }
 
 uint64_t Tree::RecomputeDigest() const {

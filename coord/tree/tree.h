@@ -47,6 +47,7 @@ class Tree {
     size_t znode_count = 0;
     size_t data_bytes = 0;
     size_t acl_bytes = 0;
+    size_t name_bytes = 0;  // the sum of NameBytesOf
     uint64_t digest = 0;
   };
   explicit Tree(Parts parts);
@@ -92,6 +93,9 @@ class Tree {
   // Takes everything below a znode out and puts the znode's fields to `fields`; returns the znode.
   const Znode& RemoveDescendants(std::string_view path, const ParentFields& fields);
 
+  // Puts a znode's fields to `fields`; returns the znode.
+  const Znode& SetParentFields(std::string_view path, const ParentFields& fields);
+
   // What a change of the data sets.
   struct Content {
     SharedBytes data;
@@ -117,6 +121,9 @@ class Tree {
   size_t data_bytes() const { return data_bytes_; }
   // AclBytes of all znodes with an access, as if none was shared.
   size_t acl_bytes() const { return acl_bytes_; }
+  // What names take that have no room in their slots, and the paths by which ephemerals and znodes
+  // that may expire are kept as well.
+  size_t name_bytes() const { return name_bytes_; }
 
   // The sum of DigestOf over all znodes and over the TTLs of those that may expire. An open znode's
   // is what it was before there were ACLs.
@@ -124,6 +131,9 @@ class Tree {
   uint64_t RecomputeDigest() const;
   static uint64_t DigestOf(std::string_view path, const Znode& znode);
   static uint64_t DigestOf(std::string_view path, int64_t ttl_ms);
+
+  // A znode's part of name_bytes().
+  static size_t NameBytesOf(std::string_view path, const Znode& znode);
 
  private:
   // The znode for a change: it and all above it are this tree's alone from here on.
@@ -140,6 +150,7 @@ class Tree {
   size_t znode_count_ = 1;
   size_t data_bytes_ = 0;
   size_t acl_bytes_ = 0;
+  size_t name_bytes_ = 0;
   uint64_t digest_ = 0;
 };
 
