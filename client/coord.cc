@@ -1,6 +1,7 @@
 #include "client/coord.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -114,6 +115,19 @@ absl::StatusOr<TransactionResult> Coord::Commit(Transaction transaction, CallOpt
   });
 }
 
+absl::StatusOr<ImportResult> Coord::Import(std::vector<ImportedZnode> znodes, bool overwrite,
+                                           CallOptions options) {
+  return Await<ImportResult>([&](CoordClient& client, Callback<ImportResult> done) {
+    client.Import(std::move(znodes), overwrite, options, std::move(done));
+  });
+}
+
+absl::StatusOr<SyncResult> Coord::RaiseZxid(Zxid zxid, CallOptions options) {
+  return Await<SyncResult>([&](CoordClient& client, Callback<SyncResult> done) {
+    client.RaiseZxid(zxid, options, std::move(done));
+  });
+}
+
 absl::StatusOr<GetResult> Coord::Get(std::string path, ReadOptions options) {
   return Await<GetResult>([&](CoordClient& client, Callback<GetResult> done) {
     client.Get(std::move(path), std::move(options), std::move(done));
@@ -142,6 +156,39 @@ absl::StatusOr<MembershipStatus> Coord::Membership(MembershipChange change,
                                                    absl::Duration timeout) {
   return Await<MembershipStatus>([&](CoordClient& client, Callback<MembershipStatus> done) {
     client.Membership(client.session().address, change, timeout, std::move(done));
+  });
+}
+
+absl::StatusOr<TopResult> Coord::Top(TopOrder by, uint32_t limit, absl::Duration timeout) {
+  return Await<TopResult>([&](CoordClient& client, Callback<TopResult> done) {
+    client.Top(client.session().address, by, limit, timeout, std::move(done));
+  });
+}
+
+absl::StatusOr<SessionPage> Coord::Sessions(const std::string& address, absl::Duration timeout) {
+  SessionPage all;
+  for (SessionId after; all.more || after == SessionId();) {
+    ASSIGN_OR_RETURN(SessionPage page,
+                     Await<SessionPage>([&](CoordClient& client, Callback<SessionPage> done) {
+                       client.Sessions(address.empty() ? client.session().address : address, after,
+                                       timeout, std::move(done));
+                     }));
+    all.more = page.more && !page.sessions.empty();
+    if (after == SessionId()) {
+      all.server_id = page.server_id;
+      all.zxid = page.zxid;
+    }
+    if (page.sessions.empty()) break;
+    after = page.sessions.back().id;
+    all.sessions.insert(all.sessions.end(), std::make_move_iterator(page.sessions.begin()),
+                        std::make_move_iterator(page.sessions.end()));
+  }
+  return all;
+}
+
+absl::StatusOr<SessionEnded> Coord::EndSession(SessionId session, absl::Duration timeout) {
+  return Await<SessionEnded>([&](CoordClient& client, Callback<SessionEnded> done) {
+    client.EndSession(client.session().address, session, timeout, std::move(done));
   });
 }
 

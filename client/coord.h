@@ -50,6 +50,10 @@ class Coord {
                                       bool recursive = false, CallOptions options = {});
   // Errors: FAILED_PRECONDITION compare_failed, or that of the operation that failed.
   absl::StatusOr<TransactionResult> Commit(Transaction transaction, CallOptions options = {});
+  // See CoordClient::Import and RaiseZxid.
+  absl::StatusOr<ImportResult> Import(std::vector<ImportedZnode> znodes, bool overwrite = false,
+                                      CallOptions options = {});
+  absl::StatusOr<SyncResult> RaiseZxid(Zxid zxid, CallOptions options = {});
   // Errors: NOT_FOUND no_node.
   absl::StatusOr<GetResult> Get(std::string path, ReadOptions options = {});
   // Errors: NOT_FOUND no_node.
@@ -84,6 +88,17 @@ class Coord {
   // newer ones took its place meanwhile; and the sink's. What the sink got is then to be thrown away.
   absl::StatusOr<uint64_t> SaveSnapshot(
       absl::FunctionRef<absl::Status(std::string_view piece)> sink, absl::Duration timeout);
+
+  // Asks the server attached to; see CoordClient::Top.
+  absl::StatusOr<TopResult> Top(TopOrder by, uint32_t limit, absl::Duration timeout);
+
+  // All live sessions, by id, as one server has them: that at `address`, or, when it is empty, the one
+  // attached to. `timeout` is each page's; see CoordClient::Sessions. A session is told once, whatever
+  // happens meanwhile; the zxid is that of the first page.
+  absl::StatusOr<SessionPage> Sessions(const std::string& address, absl::Duration timeout);
+
+  // Asks the server attached to; see CoordClient::EndSession.
+  absl::StatusOr<SessionEnded> EndSession(SessionId session, absl::Duration timeout);
 
   // The state, then every change; see CoordWatch.
   std::unique_ptr<BlockingWatch> Watch(std::string path, WatchOptions options = {});

@@ -16,7 +16,9 @@
 #include "client/coord_channel.h"
 #include "client/coord_types.h"
 #include "client/coord_watch.h"
+#include "client/grant_waits.h"
 #include "client/one_shot_watches.h"
+#include "client/operations.h"
 #include "client/request_queue.h"
 #include "client/server_list.h"
 
@@ -55,9 +57,11 @@ struct CoordOptions {
 //
 // Requests take effect and are answered in the order of the calls (except that a List that needs
 // several pages is answered after its last one). A lost connection is replaced, at another server
-// if there is one; Attached.last_sequence tells which writes took effect. What provably did not
-// is sent again until its deadline; what may have, fails with base::Outcome::kUnknown. Reads are
-// sent again, too; one that a server could not serve fails when a later write took effect meanwhile.
+// if there is one; Attached.last_sequence tells which writes took effect. What did not is sent again
+// until its deadline, and so is what did, for its result, which the ensemble keeps: a write takes effect
+// once. It fails with base::Outcome::kUnknown when its session or its deadline ends first, when its
+// result is not kept any more, and in an ensemble below feature level 4. Reads are sent again, too; one
+// that a server could not serve fails when a later write took effect meanwhile.
 class CoordClient {
  public:
   using StateListener = absl::AnyInvocable<void(SessionState)>;
@@ -96,10 +100,27 @@ class CoordClient {
   // Errors: FAILED_PRECONDITION compare_failed or that of the first operation that failed;
   // TransactionFailureOf tells which.
   void Commit(Transaction transaction, CallOptions options, Callback<TransactionResult> callback);
+  // Makes znodes as they are elsewhere, in their order, parents first, each by itself: the result says
+  // which were not, and why. At most 10,000 and 4 MiB. With `overwrite` those that exist become as
+  // given; else they are refused as node_exists unless they are so already. Needs kCreate on the
+  // parents, to overwrite kWrite and kAdmin. Errors: FAILED_PRECONDITION feature_level.
+  void Import(std::vector<ImportedZnode> znodes, bool overwrite, CallOptions options,
+              Callback<ImportResult> callback);
+  // Makes the ensemble's zxid at least that. Errors: FAILED_PRECONDITION feature_level,
+  // PERMISSION_DENIED without kAdmin on the root, INVALID_ARGUMENT above 2^55.
+  void RaiseZxid(Zxid zxid, CallOptions options, Callback<SyncResult> callback);
   // Errors: NOT_FOUND no_node.
   void Get(std::string path, ReadOptions options, Callback<GetResult> callback);
   void GetStat(std::string path, ReadOptions options, Callback<StatResult> callback);
+  // Of one state, however long it is: when the server can't keep that until the last page it is begun
+  // again, until its timeout. Errors: NOT_FOUND no_node; FAILED_PRECONDITION list_expired.
   void List(std::string path, bool recursive, ReadOptions options, Callback<ListResult> callback);
+  // Whether an ephemeral sequential znode of this session is the first in line among its siblings; the
+  // listener hears when it becomes that, and when it is gone. Recipes are built on it. Errors: NOT_FOUND
+  // no_node, FAILED_PRECONDITION not_owner, RESOURCE_EXHAUSTED too_many_waits; INVALID_ARGUMENT from
+  // a server of a release before feature level 4.
+  void AwaitGrant(std::string path, CallOptions options, GrantListener listener,
+                  Callback<GrantResult> callback);
   // Replaces the ACL, if its version (Stat::aversion) is that. Errors: NOT_FOUND no_node,
   // FAILED_PRECONDITION bad_version, INVALID_ARGUMENT invalid_acl.
   void SetAcl(std::string path, const Acl& acl, int32_t version, CallOptions options,
@@ -144,6 +165,23 @@ class CoordClient {
   void SaveSnapshot(const std::string& address, uint64_t index, uint64_t term, uint64_t offset,
                     absl::Duration timeout, Callback<SnapshotPiece> callback);
 
+  // Asks one server for the `limit` (1 to 1,000) that stand out most; answered without a leader, too.
+  // It names znodes whatever their ACLs say. Errors: RESOURCE_EXHAUSTED with reason "busy" while it
+  // makes such a list for somebody else; UNAVAILABLE.
+  void Top(const std::string& address, TopOrder by, uint32_t limit, absl::Duration timeout,
+           Callback<TopResult> callback);
+
+  // Asks one server for the live sessions with ids above `after`, at most 1,000; answered without a
+  // leader, too. Errors: UNAVAILABLE.
+  void Sessions(const std::string& address, SessionId after, absl::Duration timeout,
+                Callback<SessionPage> callback);
+
+  // Ends anybody's session, by one server, with its ephemeral znodes. Its client, if it is not
+  // connected, may think until its deadline that it holds what it held. Errors: NOT_FOUND no_session;
+  // UNAVAILABLE; of unknown outcome: ask again.
+  void EndSession(const std::string& address, SessionId session, absl::Duration timeout,
+                  Callback<SessionEnded> callback);
+
   // Called at every change of state(), until removed. Removing inside a listener is allowed.
   ListenerId AddStateListener(StateListener listener);
   void RemoveStateListener(ListenerId id);
@@ -173,6 +211,10 @@ class CoordClient {
   absl::Duration DeadlineAfter(std::optional<absl::Duration> timeout) const;
   // Asks for the page after that name.
   void ListPage(std::string after, std::shared_ptr<ListUnderWay> list);
+  void OnListPage(absl::StatusOr<coord::v1::Response> response,
+                  std::shared_ptr<ListUnderWay> list);
+  // Its state is not kept any more.
+  void ListAgain(const absl::Status& why, std::shared_ptr<ListUnderWay> list);
   void SetReadOptions(const ReadOptions& options, coord::v1::Request& request) const;
   // The answer, preceded by registering the watch when the server has set it.
   RequestQueue::Answer WithWatch(OneShotWatches::Kind kind, std::string path, OneShotWatch watch,
@@ -210,6 +252,7 @@ class CoordClient {
 
   RequestQueue queue_;
   OneShotWatches watches_;
+  GrantWaits grant_waits_;
   SessionInfo session_;
   std::string password_;
   std::unique_ptr<SessionCall> call_;

@@ -15,6 +15,10 @@ namespace {
 using coord::v1::Request;
 using coord::v1::Response;
 
+// Before a list is begun again, as others finish theirs.
+constexpr absl::Duration kListAgainAfterFirst = absl::Milliseconds(10);
+constexpr absl::Duration kListAgainAfterMax = absl::Milliseconds(500);
+
 // Hands `parse(response)` or the error to the callback.
 template <typename T, typename Parse>
 RequestQueue::Answer AnswerTo(Callback<T> callback, Parse parse) {
@@ -56,6 +60,13 @@ bool TextsAreUtf8(const Request& request) {
       return base::IsUtf8(request.stat().path());
     case Request::kList:
       return base::IsUtf8(request.list().path());
+    case Request::kAwaitGrant:
+      return base::IsUtf8(request.await_grant().path());
+    case Request::kImport:
+      return std::all_of(request.import().znodes().begin(), request.import().znodes().end(),
+                         [](const auto& znode) {
+                           return base::IsUtf8(znode.path()) && IsUtf8(znode.acl());
+                         });
     default:
       break;
   }
@@ -80,7 +91,8 @@ struct ListUnderWay {
   bool recursive = false;
   ReadOptions options;
   absl::Duration deadline;
-  ListResult result;
+  absl::Duration pause;  // before it was last begun again
+  ListResult result;     // zxid 0: before the first page
   Callback<ListResult> callback;
 };
 
@@ -166,6 +178,23 @@ void CoordClient::Commit(Transaction transaction, CallOptions options,
          AnswerTo(std::move(callback), TransactionResultOf));
 }
 
+void CoordClient::Import(std::vector<ImportedZnode> znodes, bool overwrite, CallOptions options,
+                         Callback<ImportResult> callback) {
+  Request request;
+  *request.mutable_import() = ToWire(std::move(znodes), overwrite);
+  Submit(std::move(request), DeadlineAfter(options.timeout),
+         AnswerTo(std::move(callback), ImportResultOf));
+}
+
+void CoordClient::RaiseZxid(Zxid zxid, CallOptions options, Callback<SyncResult> callback) {
+  Request request;
+  request.mutable_raise_zxid()->set_zxid(zxid.value());
+  Submit(std::move(request), DeadlineAfter(options.timeout),
+         AnswerTo(std::move(callback), [](const Response& r) -> absl::StatusOr<SyncResult> {
+           return SyncResult{Zxid(r.zxid())};
+         }));
+}
+
 void CoordClient::SetReadOptions(const ReadOptions& options, Request& request) const {
   request.set_stale_ok(options.stale_ok);
   request.set_min_zxid(options.min_zxid.value());
@@ -224,30 +253,67 @@ void CoordClient::ListPage(std::string after, std::shared_ptr<ListUnderWay> list
   request.mutable_list()->set_path(list->path);
   request.mutable_list()->set_recursive(list->recursive);
   request.mutable_list()->set_after(std::move(after));
+  request.mutable_list()->set_at_zxid(list->result.zxid.value());
+  request.mutable_list()->set_keep_state(true);
   OneShotWatch watch = std::exchange(list->options.watch, nullptr);  // of the first page only
   request.mutable_list()->set_watch(watch != nullptr);
   const absl::Duration deadline = list->deadline;
   std::string path = list->path;
-  RequestQueue::Answer answer = [this, list](absl::StatusOr<Response> response) {
-    if (response.ok() && !response->has_list()) {
-      return list->callback(absl::InternalError("the server answered a list with something else"));
-    }
-    if (!response.ok()) return list->callback(std::move(response).status());
-    ListResult& result = list->result;
-    if (result.pages++ == 0) {
-      result.stat = FromWire(response->list().stat());
-      result.zxid = Zxid(response->zxid());
-      list->options.min_zxid = std::max(list->options.min_zxid, result.zxid);
-    }
-    auto& names = *response->mutable_list()->mutable_names();
-    result.names.insert(result.names.end(), std::make_move_iterator(names.begin()),
-                        std::make_move_iterator(names.end()));
-    if (!response->list().more() || names.empty()) return list->callback(std::move(result));
-    ListPage(result.names.back(), list);
-  };
   Submit(std::move(request), deadline,
          WithWatch(OneShotWatches::Kind::kChildren, std::move(path), std::move(watch),
-                   std::move(answer)));
+                   [this, list = std::move(list)](absl::StatusOr<Response> response) mutable {
+                     OnListPage(std::move(response), std::move(list));
+                   }));
+}
+
+void CoordClient::OnListPage(absl::StatusOr<Response> response,
+                             std::shared_ptr<ListUnderWay> list) {
+  if (ReasonOf(response.status()) == "list_expired") return ListAgain(response.status(), list);
+  if (!response.ok()) return list->callback(std::move(response).status());
+  if (!response->has_list()) {
+    return list->callback(absl::InternalError("the server answered a list with something else"));
+  }
+  ListResult& result = list->result;
+  const Zxid zxid(response->zxid());
+  if (result.pages++ == 0) {
+    result.stat = FromWire(response->list().stat());
+    result.zxid = zxid;
+    list->options.min_zxid = std::max(list->options.min_zxid, zxid);
+  } else if (zxid != result.zxid) {
+    result.one_zxid = false;
+  }
+  auto& names = *response->mutable_list()->mutable_names();
+  result.names.insert(result.names.end(), std::make_move_iterator(names.begin()),
+                      std::make_move_iterator(names.end()));
+  if (!response->list().more() || names.empty()) return list->callback(std::move(result));
+  std::string last = result.names.back();
+  ListPage(std::move(last), std::move(list));
+}
+
+// The watch of the first page stays: it tells of whatever came after that.
+void CoordClient::ListAgain(const absl::Status& why, std::shared_ptr<ListUnderWay> list) {
+  list->pause = std::clamp(2 * list->pause, kListAgainAfterFirst, kListAgainAfterMax);
+  if (clock_.Monotonic() + list->pause >= list->deadline) return list->callback(why);
+  list->result = ListResult();
+  list->result.pages = 0;
+  executor_.RunAfter(list->pause, [this, alive = alive_, list] {
+    if (*alive) ListPage("", list);
+  });
+}
+
+void CoordClient::AwaitGrant(std::string path, CallOptions options, GrantListener listener,
+                             Callback<GrantResult> callback) {
+  Request request;
+  request.set_stale_ok(true);  // what holds once holds until the znode is gone
+  request.set_min_zxid(HighestZxid().value());
+  request.mutable_await_grant()->set_path(path);
+  Submit(std::move(request), DeadlineAfter(options.timeout),
+         [this, path = std::move(path), listener = std::move(listener),
+          callback = std::move(callback)](absl::StatusOr<Response> response) mutable {
+           if (!response.ok()) return callback(std::move(response).status());
+           grant_waits_.Add(std::move(path), std::move(listener));
+           callback(GrantResultOf(*response));
+         });
 }
 
 void CoordClient::SetAcl(std::string path, const Acl& acl, int32_t version, CallOptions options,

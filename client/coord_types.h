@@ -120,6 +120,30 @@ struct WatchEvent {
 // Called once. An event comes before any answer that could reveal the change.
 using OneShotWatch = absl::AnyInvocable<void(const WatchEvent&)>;
 
+// What became of a znode that stands in line.
+enum class GrantEventType {
+  kGranted,         // it is the first now
+  kGone,            // it was deleted
+  kConnectionLost,  // the server forgot who asked: ask again
+};
+
+// See GrantEventType.
+struct GrantEvent {
+  GrantEventType type = GrantEventType::kConnectionLost;
+  std::string path;  // of the znode
+  Zxid token;        // of GrantResult; 0 for kConnectionLost
+  Zxid zxid;         // of the change; likewise
+};
+
+// Called for each event; kGone and kConnectionLost are the last one.
+using GrantListener = absl::AnyInvocable<void(const GrantEvent&)>;
+
+// Of a successful AwaitGrant.
+struct GrantResult {
+  Zxid token;         // czxid of the znode: greater than that of whoever was first before
+  bool held = false;  // it is the first
+};
+
 // Of a read. Linearizable unless stale_ok.
 struct ReadOptions {
   std::optional<absl::Duration> timeout;  // as in CallOptions
@@ -169,9 +193,10 @@ struct ListResult {
   // (recursive: in path order).
   std::vector<std::string> names;
   Stat stat;  // of the listed znode
-  // The first page was the state of this zxid. A list of more than 3 MiB comes in pages, each of
-  // its own zxid: `pages` > 1 says that names may come from different moments.
-  Zxid zxid;
+  Zxid zxid;  // all of it is the state of this zxid, unless:
+  // A list of more than 3 MiB comes in pages. Of a server of a release before feature level 4 each is of
+  // a zxid of its own, not below that of the first one.
+  bool one_zxid = true;
   int pages = 1;
 };
 
@@ -240,12 +265,58 @@ struct TransactionResult {
   Zxid zxid;
 };
 
+// A znode as it is in another ensemble: see CoordClient::Import.
+struct ImportedZnode {
+  std::string path;
+  Data data;
+  std::optional<Acl> acl = std::nullopt;       // kept as given, hashes included; none: an open one
+  CreateMode mode = CreateMode::kPersistent;   // or kContainer or kPersistentWithTtl
+  int64_t ttl_ms = 0;                          // with a TTL at least 1, else 0
+  int64_t ctime_ms = 0;                        // as in its Stat, like those that follow
+  int64_t mtime_ms = 0;
+  int32_t version = 0;
+  int32_t aversion = 0;
+  // How many children were ever created: its next sequence number. See ChildrenCreated.
+  int32_t children_created = 0;
+};
+
+// What that is by a znode's Stat.
+inline int32_t ChildrenCreated(int32_t cversion, int32_t num_children) {
+  return static_cast<int32_t>((int64_t{cversion} + num_children) / 2);
+}
+
+// What became of an imported znode.
+struct ImportOutcome {
+  enum class Effect {
+    kNone,       // it was refused: see error
+    kCreated,    // it was not there before
+    kReplaced,   // it was there, and became as given
+    kUnchanged,  // it was as given already, whatever its zxids and ctime
+  };
+  Effect effect = Effect::kNone;
+  absl::Status error;
+};
+
+// Of a successful Import.
+struct ImportResult {
+  std::vector<ImportOutcome> outcomes;  // one for each znode, in their order
+  Zxid zxid;                            // of this change
+};
+
+// What who copies a znode needs besides data and Stat.
+struct ZnodeAccess {
+  Acl acl;  // as this client may see it
+  CreateMode mode = CreateMode::kPersistent;  // never a sequential one
+  int64_t ttl_ms = 0;
+};
+
 // One change seen by a watch, or one znode of its state.
 struct WatchChange {
   WatchEventType type = WatchEventType::kCreated;  // never kConnectionLost
   std::string path;
   Data data;  // after kCreated and kChanged
   Stat stat;  // after the change; all zero for kDeleted
+  std::optional<ZnodeAccess> access = std::nullopt;  // with WatchOptions::with_access, of a state
 };
 
 // A part of what a watch delivers, in the order of zxids.
@@ -275,6 +346,7 @@ struct WatchOptions {
   // Tells the zxid of changes elsewhere after about 20 ms, in empty batches, instead of within a
   // second.
   bool prompt_progress = false;
+  bool with_access = false;  // fills WatchChange::access in
 };
 
 // One server as another one knows it.

@@ -67,6 +67,7 @@ void CoordWatch::Connect() {
   request.set_stale_ok(options_.stale_ok);
   for (const std::string& path : further) request.add_further_paths(path);
   request.set_prompt_progress(options_.prompt_progress);
+  request.set_with_access(options_.with_access);
   for (const Credential& credential : credentials_) {
     *request.add_credentials() = ToWire(credential);
   }

@@ -62,6 +62,11 @@ absl::Status ErrorOf(const Request& request, const Response& response) {
   return error;
 }
 
+// Nothing was found out; asking again may.
+bool MayPass(const absl::Status& error) {
+  return absl::IsUnavailable(error) || absl::IsResourceExhausted(error);
+}
+
 absl::Status LostResult(const Request& request) {
   return base::UnknownOutcome(
       absl::StatusCode::kUnavailable,
@@ -80,6 +85,8 @@ bool IsWrite(const Request& request) {
     case Request::kTransaction:
     case Request::kCloseSession:
     case Request::kSetAcl:
+    case Request::kImport:
+    case Request::kRaiseZxid:
       return true;
     default:
       return false;
@@ -100,6 +107,10 @@ std::string Describe(const Request& request) {
       return "close session";
     case Request::kSetAcl:
       return absl::StrCat("setAcl ", request.set_acl().path());
+    case Request::kImport:
+      return "import";
+    case Request::kRaiseZxid:
+      return "raise zxid";
     case Request::kGetAcl:
       return absl::StrCat("getAcl ", request.get_acl().path());
     case Request::kWhoAmI:
@@ -114,6 +125,8 @@ std::string Describe(const Request& request) {
       return absl::StrCat("list ", request.list().path());
     case Request::kSync:
       return "sync";
+    case Request::kAwaitGrant:
+      return absl::StrCat("await ", request.await_grant().path());
     case Request::OPERATION_NOT_SET:
       break;
   }
@@ -144,14 +157,17 @@ absl::Status RequestQueue::Add(Request request, absl::Duration deadline, Answer&
 std::optional<Request> RequestQueue::TakeToSend(uint64_t generation) {
   if (!attached_ || hole_ || !held_.empty() || waiting_.empty()) return std::nullopt;
   if (in_flight_.size() >= kInFlightMax) return std::nullopt;
+  // The numbers before its own are not settled yet.
+  const Entry& next = waiting_.front();
+  if (repeats_ > 0 && next.is_write && !next.was_applied) return std::nullopt;
   in_flight_.splice(in_flight_.end(), waiting_, waiting_.begin());
   Entry& entry = in_flight_.back();
   entry.state = State::kInFlight;
   entry.request.set_request_id(next_request_id_++);
   entry.request.set_generation(generation);
   if (entry.is_write) {
-    entry.request.set_sequence(next_sequence_++);
-    entry.request.set_acknowledged_floor(last_consumed_ + 1);
+    if (!entry.was_applied) entry.request.set_sequence(next_sequence_++);
+    entry.request.set_acknowledged_floor(repeats_ > 0 ? repeats_floor_ : last_consumed_ + 1);
   }
   return entry.request;
 }
@@ -162,6 +178,7 @@ RequestQueue::Next RequestQueue::OnResponse(Response response) {
     return Next::kReconnect;  // not our protocol
   }
   const auto entry = in_flight_.begin();
+  if (entry->was_applied) return OnRepeated(entry, std::move(response));
   if (response.has_error()) {
     const absl::Status error = ErrorOf(entry->request, response);
     return OnRefused(entry, response.zxid(), error);
@@ -175,6 +192,28 @@ RequestQueue::Next RequestQueue::OnResponse(Response response) {
     return Next::kContinue;
   }
   Finish(entry, std::move(response));
+  return Next::kContinue;
+}
+
+RequestQueue::Next RequestQueue::OnRepeated(Entries::iterator entry, Response response) {
+  absl::Status error;
+  if (response.has_error()) error = ErrorOf(entry->request, response);
+  const bool forgotten = ReasonOf(error) == "result_forgotten";
+  if (NeedsAttach(error) && !forgotten) return Next::kReconnect;
+  const bool told = error.ok() || response.zxid() != 0;
+  // What is told would overtake an earlier request that is sent again.
+  if (!held_.empty() || (!told && MayPass(error))) {
+    Hold(entry);
+    FinishDraining();
+    return told ? Next::kContinue : Next::kPause;
+  }
+  repeats_floor_ = entry->request.sequence() + 1;
+  if (!told || ReasonOf(error) == "sequence_reused") error = AsUnknown(error);
+  if (error.ok()) {
+    Finish(entry, std::move(response));
+  } else {
+    Finish(entry, error);
+  }
   return Next::kContinue;
 }
 
@@ -204,8 +243,7 @@ RequestQueue::Next RequestQueue::OnRefused(Entries::iterator entry, int64_t zxid
 
 void RequestQueue::Hold(Entries::iterator entry) {
   if (!entry->answer) {  // reached its deadline meanwhile
-    bytes_ -= entry->bytes;
-    in_flight_.erase(entry);
+    Drop(in_flight_, entry);
     return;
   }
   entry->state = State::kHeld;
@@ -236,8 +274,7 @@ void RequestQueue::FinishDraining() {
 
 void RequestQueue::Finish(Entries::iterator entry, absl::StatusOr<Response> result) {
   Answer answer = TakeAnswer(*entry);
-  bytes_ -= entry->bytes;
-  in_flight_.erase(entry);
+  Drop(in_flight_, entry);
   FinishDraining();
   if (answer) answer(std::move(result));
 }
@@ -249,35 +286,39 @@ RequestQueue::Answer RequestQueue::TakeAnswer(Entry& entry) {
   return std::exchange(entry.answer, nullptr);
 }
 
+RequestQueue::Entries::iterator RequestQueue::Drop(Entries& entries, Entries::iterator entry) {
+  bytes_ -= entry->bytes;
+  if (entry->was_applied) --repeats_;
+  return entries.erase(entry);
+}
+
 void RequestQueue::OnDisconnected() {
   for (auto entry = in_flight_.begin(); entry != in_flight_.end();) {
     entry->state = State::kInDoubt;
-    if (entry->answer) {
-      ++entry;
-    } else {
-      bytes_ -= entry->bytes;
-      entry = in_flight_.erase(entry);
-    }
+    entry = entry->answer ? std::next(entry) : Drop(in_flight_, entry);
   }
   held_.splice(held_.end(), in_flight_);
   attached_ = false;
   hole_ = false;
 }
 
-void RequestQueue::OnAttached(uint64_t last_sequence) {
+void RequestQueue::OnAttached(uint64_t last_sequence, bool results_kept) {
   CHECK(in_flight_.empty());
   std::vector<std::pair<Answer, absl::Status>> lost;
   for (auto entry = held_.begin(); entry != held_.end();) {
     const bool took_effect = entry->state == State::kInDoubt && entry->is_write &&
                              entry->request.sequence() <= last_sequence && !MUTANT(22);
-    if (!took_effect) {
-      entry->state = State::kWaiting;
-      ++entry;
+    if (took_effect && !results_kept) {
+      lost.emplace_back(TakeAnswer(*entry), LostResult(entry->request));
+      entry = Drop(held_, entry);
       continue;
     }
-    lost.emplace_back(TakeAnswer(*entry), LostResult(entry->request));
-    bytes_ -= entry->bytes;
-    entry = held_.erase(entry);
+    if (took_effect && !entry->was_applied) {
+      entry->was_applied = true;
+      if (repeats_++ == 0) repeats_floor_ = entry->request.sequence();
+    }
+    entry->state = State::kWaiting;
+    ++entry;
   }
   waiting_.splice(waiting_.empty() || !MUTANT(23) ? waiting_.begin() : waiting_.end(), held_);
   attached_ = true;
@@ -287,11 +328,15 @@ void RequestQueue::OnAttached(uint64_t last_sequence) {
   for (auto& [answer, status] : lost) answer(std::move(status));
 }
 
+bool RequestQueue::WasSent(const Entry& entry) {
+  return entry.was_applied || entry.state == State::kInFlight || entry.state == State::kInDoubt;
+}
+
 void RequestQueue::ExpireDeadlines(absl::Duration now, const std::string& why) {
   std::vector<std::pair<Answer, absl::Status>> expired;
   while (!deadlines_.empty() && deadlines_.begin()->first.first <= now) {
     const auto entry = deadlines_.begin()->second;
-    const bool sent = entry->state == State::kInFlight || entry->state == State::kInDoubt;
+    const bool sent = WasSent(*entry);
     const std::string what = Describe(entry->request);
     absl::Status status =
         sent && entry->is_write
@@ -304,8 +349,7 @@ void RequestQueue::ExpireDeadlines(absl::Duration now, const std::string& why) {
                   "); nothing happened: check the addresses and that most servers are up"));
     expired.emplace_back(TakeAnswer(*entry), std::move(status));
     if (entry->state == State::kInFlight) continue;  // its response is still to come
-    bytes_ -= entry->bytes;
-    (entry->state == State::kWaiting ? waiting_ : held_).erase(entry);
+    Drop(entry->state == State::kWaiting ? waiting_ : held_, entry);
   }
   for (auto& [answer, status] : expired) answer(std::move(status));
 }
@@ -318,7 +362,7 @@ void RequestQueue::FailAll(const absl::Status& status) {
   std::vector<std::pair<Answer, absl::Status>> failed;
   for (Entries* entries : {&held_, &in_flight_, &waiting_}) {
     for (Entry& entry : *entries) {
-      const bool sent = entry.state == State::kInFlight || entry.state == State::kInDoubt;
+      const bool sent = WasSent(entry);
       const absl::Status named = base::Annotate(status, Describe(entry.request));
       Answer answer = TakeAnswer(entry);
       if (!answer) continue;
@@ -327,6 +371,7 @@ void RequestQueue::FailAll(const absl::Status& status) {
     entries->clear();
   }
   bytes_ = 0;
+  repeats_ = 0;
   attached_ = false;
   for (auto& [answer, error] : failed) answer(std::move(error));
 }

@@ -35,6 +35,40 @@ coord::v1::CreateMode ModeOf(CreateMode mode) {
   return coord::v1::CREATE_MODE_PERSISTENT;
 }
 
+CreateMode ModeOf(coord::v1::CreateMode mode) {
+  switch (mode) {
+    case coord::v1::CREATE_MODE_EPHEMERAL:
+      return CreateMode::kEphemeral;
+    case coord::v1::CREATE_MODE_CONTAINER:
+      return CreateMode::kContainer;
+    case coord::v1::CREATE_MODE_PERSISTENT_WITH_TTL:
+      return CreateMode::kPersistentWithTtl;
+    default:
+      return CreateMode::kPersistent;
+  }
+}
+
+Acl AclOf(const coord::v1::Acl& wire) {
+  Acl acl;
+  for (const coord::v1::AclEntry& entry : wire.entries()) {
+    acl.push_back({entry.permissions(), entry.scheme(), entry.id()});
+  }
+  return acl;
+}
+
+ImportOutcome::Effect EffectOf(coord::v1::ImportEffect effect) {
+  switch (effect) {
+    case coord::v1::IMPORT_EFFECT_CREATED:
+      return ImportOutcome::Effect::kCreated;
+    case coord::v1::IMPORT_EFFECT_REPLACED:
+      return ImportOutcome::Effect::kReplaced;
+    case coord::v1::IMPORT_EFFECT_UNCHANGED:
+      return ImportOutcome::Effect::kUnchanged;
+    default:
+      return ImportOutcome::Effect::kNone;
+  }
+}
+
 ServerRole RoleOf(coord::v1::Role role) {
   switch (role) {
     case coord::v1::ROLE_FOLLOWER:
@@ -108,9 +142,19 @@ WatchEvent FromWire(const coord::v1::WatchEvent& event) {
   return {FromWire(event.type()), event.path(), Zxid(event.zxid())};
 }
 
+GrantEvent FromWire(const coord::v1::GrantEvent& event) {
+  const auto type = event.type() == coord::v1::GRANT_EVENT_TYPE_GRANTED ? GrantEventType::kGranted
+                                                                        : GrantEventType::kGone;
+  return {type, event.path(), Zxid(event.token()), Zxid(event.zxid())};
+}
+
 WatchChange FromWire(coord::v1::Znode znode) {
-  return {WatchEventType::kCreated, std::move(*znode.mutable_path()), TakeData(znode),
-          FromWire(znode.stat())};
+  WatchChange change{WatchEventType::kCreated, std::move(*znode.mutable_path()), TakeData(znode),
+                     FromWire(znode.stat())};
+  if (znode.has_acl()) {
+    change.access = ZnodeAccess{AclOf(znode.acl()), ModeOf(znode.mode()), znode.ttl_ms()};
+  }
+  return change;
 }
 
 WatchChange FromWire(coord::v1::Change change) {
@@ -236,12 +280,15 @@ absl::StatusOr<SetResult> SetAclResultOf(const coord::v1::Response& response) {
   return SetResult{FromWire(response.set_acl().stat()), Zxid(response.zxid())};
 }
 
+absl::StatusOr<GrantResult> GrantResultOf(const coord::v1::Response& response) {
+  if (!response.has_await_grant()) return WrongResult();
+  return GrantResult{Zxid(response.await_grant().token()), response.await_grant().held()};
+}
+
 absl::StatusOr<AclResult> AclResultOf(const coord::v1::Response& response) {
   if (!response.has_get_acl()) return WrongResult();
   AclResult result;
-  for (const coord::v1::AclEntry& entry : response.get_acl().acl().entries()) {
-    result.acl.push_back({entry.permissions(), entry.scheme(), entry.id()});
-  }
+  result.acl = AclOf(response.get_acl().acl());
   result.stat = FromWire(response.get_acl().stat());
   result.zxid = Zxid(response.zxid());
   return result;
@@ -270,6 +317,18 @@ absl::StatusOr<TransactionResult> TransactionResultOf(coord::v1::Response respon
     } else {
       result.results.emplace_back(DeleteResult{one.delete_().deleted(), result.zxid});
     }
+  }
+  return result;
+}
+
+absl::StatusOr<ImportResult> ImportResultOf(const coord::v1::Response& response) {
+  if (!response.has_import()) return WrongResult();
+  ImportResult result;
+  result.zxid = Zxid(response.zxid());
+  for (const coord::v1::ImportOutcome& one : response.import().outcomes()) {
+    ImportOutcome& outcome = result.outcomes.emplace_back();
+    outcome.effect = EffectOf(one.effect());
+    if (outcome.effect == ImportOutcome::Effect::kNone) outcome.error = FromWire(one.error());
   }
   return result;
 }
@@ -333,6 +392,25 @@ coord::v1::TransactionRequest ToWire(Transaction transaction) {
     } else {
       *added.mutable_delete_() = ToWire(std::get<DeleteOperation>(std::move(operation)));
     }
+  }
+  return wire;
+}
+
+coord::v1::ImportRequest ToWire(std::vector<ImportedZnode> znodes, bool overwrite) {
+  coord::v1::ImportRequest wire;
+  wire.set_overwrite(overwrite);
+  for (ImportedZnode& znode : znodes) {
+    coord::v1::ImportedZnode& added = *wire.add_znodes();
+    added.set_path(std::move(znode.path));
+    if (znode.data.has_value()) added.set_data(*std::move(znode.data));
+    if (znode.acl.has_value()) *added.mutable_acl() = ToWire(*znode.acl);
+    added.set_mode(ModeOf(znode.mode));
+    added.set_ttl_ms(znode.ttl_ms);
+    added.set_ctime_ms(znode.ctime_ms);
+    added.set_mtime_ms(znode.mtime_ms);
+    added.set_version(znode.version);
+    added.set_aversion(znode.aversion);
+    added.set_children_created(znode.children_created);
   }
   return wire;
 }

@@ -87,6 +87,12 @@ class OperationReader {
         request_.operation = tree::SetAcl{from.set_acl().path(), AclOf(from.set_acl().acl()),
                                           from.set_acl().version()};
         break;
+      case v1::Request::kImport:
+        ReadImport(from.import());
+        break;
+      case v1::Request::kRaiseZxid:
+        request_.operation = tree::RaiseZxid{Zxid(from.raise_zxid().zxid())};
+        break;
       case v1::Request::kGet:
         request_.operation = GetRead{from.get().path(), from.get().watch()};
         break;
@@ -94,8 +100,7 @@ class OperationReader {
         request_.operation = StatRead{from.stat().path(), from.stat().watch()};
         break;
       case v1::Request::kList:
-        request_.operation = ListRead{from.list().path(), from.list().watch(),
-                                      from.list().recursive(), from.list().after()};
+        request_.operation = List(from.list());
         break;
       case v1::Request::kSync:
         request_.operation = SyncRead();
@@ -105,6 +110,9 @@ class OperationReader {
         break;
       case v1::Request::kWhoAmI:
         request_.operation = WhoAmIRead();
+        break;
+      case v1::Request::kAwaitGrant:
+        request_.operation = AwaitGrant{from.await_grant().path()};
         break;
       case v1::Request::kAuthenticate:  // by the stream, on receipt
         request_.operation = EchoRead();
@@ -133,6 +141,13 @@ class OperationReader {
     return create;
   }
 
+  static ListRead List(const v1::ListRequest& from) {
+    ListRead read{from.path(), from.watch(), from.recursive(), from.after()};
+    read.at_zxid = Zxid(from.at_zxid());
+    read.keep_state = from.keep_state();
+    return read;
+  }
+
   tree::SetData SetData(const v1::SetDataRequest& from) {
     return {from.path(), DataOf(from), from.version()};
   }
@@ -146,6 +161,35 @@ class OperationReader {
       request_.operation = tree::DeleteRecursive{from.path()};
       Refuse(fmt::format("delete {}: a recursive delete takes no version, only -1", from.path()));
     }
+  }
+
+  void ReadImport(const v1::ImportRequest& from) {
+    tree::Import import;
+    import.overwrite = from.overwrite();
+    for (const v1::ImportedZnode& znode : from.znodes()) {
+      if (import.znodes.size() > tree::kTransactionItemsMax) break;  // refused as too many
+      import.znodes.push_back(ImportedZnode(znode));
+    }
+    request_.operation = std::move(import);
+  }
+
+  tree::ImportedZnode ImportedZnode(const v1::ImportedZnode& from) {
+    if (from.mode() < 0 || from.mode() > v1::CREATE_MODE_PERSISTENT_SEQUENTIAL_WITH_TTL) {
+      Refuse(fmt::format("import {}: mode {} is not known", from.path(), from.mode()));
+      return {};
+    }
+    tree::ImportedZnode znode;
+    znode.path = from.path();
+    znode.data = DataOf(from);
+    if (from.has_acl()) znode.acl = AclOf(from.acl());
+    znode.mode = static_cast<tree::CreateMode>(from.mode());
+    znode.ttl_ms = from.ttl_ms();
+    znode.ctime_ms = from.ctime_ms();
+    znode.mtime_ms = from.mtime_ms();
+    znode.version = from.version();
+    znode.aversion = from.aversion();
+    znode.create_counter = from.children_created();
+    return znode;
   }
 
   void ReadTransaction(const v1::TransactionRequest& from) {
@@ -212,6 +256,10 @@ Request ToRequest(const v1::Request& from) {
   request.min_zxid = Zxid(from.min_zxid());
   request.stale_ok = from.stale_ok();
   OperationReader(request).Read(from);
+  // Clients of this protocol count their writes.
+  if (request.is_write() && request.sequence == kNextSequence && !request.malformed.has_value()) {
+    request.malformed = FailureOf(tree::ResultCode::kSequenceGap, "");
+  }
   return request;
 }
 
@@ -246,6 +294,18 @@ void ToProto(const tree::Acl& acl, v1::Acl& out) {
     one.set_scheme(entry.scheme);
     one.set_id(entry.id);
   }
+}
+
+v1::ImportEffect ToProto(ImportResult::Effect effect) {
+  switch (effect) {
+    case ImportResult::Effect::kCreated:
+      return v1::IMPORT_EFFECT_CREATED;
+    case ImportResult::Effect::kReplaced:
+      return v1::IMPORT_EFFECT_REPLACED;
+    case ImportResult::Effect::kUnchanged:
+      return v1::IMPORT_EFFECT_UNCHANGED;
+  }
+  return v1::IMPORT_EFFECT_NONE;
 }
 
 // A digest's user is shown without the hash, as ZooKeeper does (Z50).
@@ -301,6 +361,16 @@ struct ResultWriter : ChangeWriter<v1::Response> {
     to.set_failed_compare(result.failed_compare);
     to.set_failed_operation(result.failed_operation);
   }
+  void operator()(ImportResult& result) {
+    for (auto& outcome : result.outcomes) {
+      v1::ImportOutcome& to = *out.mutable_import()->add_outcomes();
+      if (const auto* failure = std::get_if<Failure>(&outcome)) {
+        ToProto(*failure, *to.mutable_error());
+      } else {
+        to.set_effect(ToProto(std::get<ImportResult::Effect>(outcome)));
+      }
+    }
+  }
   void operator()(GetResult& result) {
     SetData(result.data, *out.mutable_get());
     ToProto(result.stat, *out.mutable_get()->mutable_stat());
@@ -315,7 +385,21 @@ struct ResultWriter : ChangeWriter<v1::Response> {
     to.set_more(result.more);
     ToProto(result.stat, *to.mutable_stat());
   }
+  void operator()(AwaitGrantResult& result) {
+    out.mutable_await_grant()->set_token(result.token.value());
+    out.mutable_await_grant()->set_held(result.held);
+  }
 };
+
+v1::GrantEventType ToProto(GrantEvent::Type type) {
+  switch (type) {
+    case GrantEvent::Type::kGranted:
+      return v1::GRANT_EVENT_TYPE_GRANTED;
+    case GrantEvent::Type::kGone:
+      return v1::GRANT_EVENT_TYPE_GONE;
+  }
+  return v1::GRANT_EVENT_TYPE_UNSPECIFIED;
+}
 
 v1::ChangeType ToProto(tree::Change::Type type) {
   switch (type) {
@@ -348,6 +432,7 @@ struct ServerFrameWriter {
     }
     to.set_ensemble_id(attached.ensemble_id.Bytes());
     to.set_zxid(attached.zxid.value());
+    to.set_results_kept(attached.results_kept);
   }
   void operator()(Response& response) {
     v1::Response& to = *out.mutable_response();
@@ -360,6 +445,13 @@ struct ServerFrameWriter {
     v1::WatchEvent& to = *out.mutable_event();
     to.set_type(ToProto(event.type));
     to.set_path(std::string(event.path.view()));
+    to.set_zxid(event.zxid.value());
+  }
+  void operator()(GrantEvent& event) {
+    v1::GrantEvent& to = *out.mutable_grant();
+    to.set_type(ToProto(event.type));
+    to.set_path(std::move(event.path));
+    to.set_token(event.token.value());
     to.set_zxid(event.zxid.value());
   }
   void operator()(KeepAliveAck& ack) { out.mutable_keep_alive_ack()->set_id(ack.id); }
@@ -383,6 +475,18 @@ struct WatchFrameWriter {
       one.set_path(znode.path);
       SetData(znode.data, one);
       ToProto(znode.stat, *one.mutable_stat());
+      if (znode.access.has_value()) SetAccess(*znode.access, znode.stat, one);
+    }
+  }
+  static void SetAccess(const WatchZnodeAccess& access, const tree::Stat& stat, v1::Znode& to) {
+    const tree::Acl& acl = tree::AclOf(access.acl);
+    ToProto(access.hides_hashes ? tree::MaskedAcl(acl) : acl, *to.mutable_acl());
+    if (stat.ephemeral_owner != SessionId(0)) {
+      to.set_mode(v1::CREATE_MODE_EPHEMERAL);
+    } else if (access.ttl_ms.has_value()) {
+      to.set_mode(*access.ttl_ms == 0 ? v1::CREATE_MODE_CONTAINER
+                                      : v1::CREATE_MODE_PERSISTENT_WITH_TTL);
+      to.set_ttl_ms(*access.ttl_ms);
     }
   }
   void operator()(const WatchChanges& changes) {
@@ -477,6 +581,7 @@ absl::StatusOr<WatchRequest> ToWatchRequest(const v1::WatchRequest& from) {
   request.min_zxid = Zxid(from.min_zxid());
   request.stale_ok = from.stale_ok();
   request.prompt_progress = from.prompt_progress();
+  request.with_access = from.with_access();
   return request;
 }
 

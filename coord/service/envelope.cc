@@ -22,7 +22,8 @@ bool StoresData(const tree::Operation& operation) {
   }
   return std::holds_alternative<tree::Create>(operation) ||
          std::holds_alternative<tree::SetData>(operation) ||
-         std::holds_alternative<tree::SetAcl>(operation);
+         std::holds_alternative<tree::SetAcl>(operation) ||
+         std::holds_alternative<tree::Import>(operation);
 }
 
 }  // namespace

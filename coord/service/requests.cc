@@ -2,14 +2,13 @@
 
 #include <utility>
 
+#include "coord/tree/quotas.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
 namespace {
 
 using tree::ResultCode;
-
-constexpr size_t kFrameOverheadBytes = 64;
 
 struct Description {
   absl::StatusCode code;
@@ -55,6 +54,11 @@ Description Describe(ResultCode code) {
               "delete znodes or data below the quota's path, or raise the quota in /zookeeper/quota"};
     case ResultCode::kNotExpired:
       return {absl::StatusCode::kFailedPrecondition, "not_expired"};
+    case ResultCode::kResultForgotten:
+      return {absl::StatusCode::kAborted, "result_forgotten", "read again to see what holds now"};
+    case ResultCode::kSequenceReused:
+      return {absl::StatusCode::kInvalidArgument, "sequence_reused",
+              "a client must give every write a sequence of its own"};
     case ResultCode::kOk:
     case ResultCode::kRolledBack:
     case ResultCode::kNotAttempted:
@@ -63,48 +67,75 @@ Description Describe(ResultCode code) {
   return {absl::StatusCode::kInternal, "internal"};
 }
 
-struct PayloadBytes {
-  size_t operator()(const Response& response) const { return std::visit(*this, response.result); }
+// What a frame holds besides the place of the frame itself.
+struct HeapBytes {
+  size_t operator()(const Response& response) const {
+    const size_t failure = response.failure.has_value() ? (*this)(*response.failure) : 0;
+    return failure + std::visit(*this, response.result);
+  }
+  // Those that are told of one change share its path, but each change may tell but one.
   size_t operator()(const WatchEvent& event) const { return event.path.size(); }
-  size_t operator()(const Attached&) const { return 128; }
+  size_t operator()(const Attached& attached) const {
+    return attached.failure.has_value() ? (*this)(*attached.failure) : 0;
+  }
+  size_t operator()(const GrantEvent& event) const { return event.path.size(); }
   size_t operator()(const KeepAliveAck&) const { return 0; }
-  size_t operator()(const Detached&) const { return 0; }
+  size_t operator()(const Detached& detached) const { return (*this)(detached.failure); }
   size_t operator()(std::monostate) const { return 0; }
-  size_t operator()(const CreateResult& result) const { return result.path.size() + 88; }
-  size_t operator()(const SetDataResult&) const { return 88; }
-  size_t operator()(const SetAclResult&) const { return 88; }
+  size_t operator()(const CreateResult& result) const { return result.path.size(); }
+  size_t operator()(const SetDataResult&) const { return 0; }
+  size_t operator()(const SetAclResult&) const { return 0; }
   size_t operator()(const CheckResult&) const { return 0; }
-  size_t operator()(const Failure& failure) const { return failure.message.size() + 64; }
-  size_t operator()(const DeleteResult&) const { return 8; }
-  size_t operator()(const TransactionResult& result) const {
+  size_t operator()(const Failure& failure) const {
+    return failure.message.size() + failure.reason.size();
+  }
+  size_t operator()(const DeleteResult&) const { return 0; }
+  size_t operator()(const TransactionResult& result) const { return OfVariants(result.results); }
+  size_t operator()(const ImportResult& result) const {
     size_t bytes = 0;
-    for (const auto& one : result.results) bytes += kFrameOverheadBytes + std::visit(*this, one);
+    for (const auto& one : result.outcomes) {
+      bytes += sizeof(one);
+      if (const auto* failure = std::get_if<Failure>(&one)) bytes += (*this)(*failure);
+    }
     return bytes;
   }
-  size_t operator()(const GetResult& result) const { return result.data.size() + 88; }
-  size_t operator()(const StatResult&) const { return 88; }
-  size_t operator()(const ListResult& result) const { return 88 + Sum(result.names); }
-  size_t operator()(const GetAclResult& result) const { return 88 + tree::AclBytes(result.acl); }
+  size_t operator()(const GetResult& result) const { return result.data.size(); }
+  size_t operator()(const StatResult&) const { return 0; }
+  size_t operator()(const ListResult& result) const { return OfTexts(result.names); }
+  size_t operator()(const GetAclResult& result) const {
+    return tree::AclBytes(result.acl) + result.acl.size() * sizeof(tree::AclEntry);
+  }
   size_t operator()(const WhoAmIResult& result) const {
     size_t bytes = 0;
     for (const tree::Identity& one : result.identities) bytes += sizeof(one) + one.id.size();
     return bytes;
   }
-  size_t operator()(const EphemeralsResult& result) const { return Sum(result.paths); }
-  size_t operator()(const CountResult&) const { return 8; }
-  size_t operator()(const MultiReadResult& result) const {
-    size_t bytes = 0;
-    for (const auto& one : result.results) bytes += kFrameOverheadBytes + std::visit(*this, one);
-    return bytes;
-  }
+  size_t operator()(const EphemeralsResult& result) const { return OfTexts(result.paths); }
+  size_t operator()(const CountResult&) const { return 0; }
+  size_t operator()(const AwaitGrantResult&) const { return 0; }
+  size_t operator()(const MultiReadResult& result) const { return OfVariants(result.results); }
 
  private:
-  static size_t Sum(const std::vector<std::string>& texts) {
+  static size_t OfTexts(const std::vector<std::string>& texts) {
     size_t bytes = 0;
     for (const std::string& text : texts) bytes += sizeof(text) + text.size();
     return bytes;
   }
+  template <typename Variant>
+  size_t OfVariants(const std::vector<Variant>& results) const {
+    size_t bytes = 0;
+    for (const Variant& one : results) bytes += sizeof(one) + std::visit(*this, one);
+    return bytes;
+  }
 };
+
+// What else there is to say of a path that was beyond a limit; empty: nothing.
+std::string LimitOf(std::string_view path) {
+  if (tree::QuotaOfUsage(path).empty()) return "";
+  return fmt::format(
+      "; a quota begins by counting what is there, at most {} znodes; set quotas on parts of it",
+      tree::QuotaCountedZnodesMax(tree::kFeatureLevelRetries));
+}
 
 }  // namespace
 
@@ -120,9 +151,20 @@ Failure FailureOf(const absl::Status& status) {
 Failure FailureOf(tree::ResultCode code, std::string_view path) {
   const Description described = Describe(code);
   std::string message(tree::ResultText(code));
-  if (!path.empty()) message = fmt::format("{}: {}", path, message);
+  if (!path.empty()) message = fmt::format("{}: {}", PathForMessage(path), message);
   if (described.advice != nullptr) message += fmt::format("; {}", described.advice);
-  return {described.code, std::move(message), described.reason, base::Outcome::kRejected, code};
+  if (code == ResultCode::kTooLarge) message += LimitOf(path);
+  const base::Outcome outcome = code == ResultCode::kResultForgotten ? base::Outcome::kUnknown
+                                                                     : base::Outcome::kRejected;
+  return {described.code, std::move(message), described.reason, outcome, code};
+}
+
+std::string PathForMessage(std::string_view path) {
+  if (path.size() <= kMessagePathBytesMax) return std::string(path);
+  size_t end = kMessagePathBytesMax;
+  const auto is_in_character = [&] { return (path[end] & 0xc0) == 0x80; };  // UTF-8
+  for (int i = 0; i < 3 && is_in_character(); ++i) --end;
+  return fmt::format("{}... ({} bytes)", path.substr(0, end), path.size());
 }
 
 absl::Status CheckSameEnsemble(base::Uuid wanted, base::Uuid own) {
@@ -134,7 +176,7 @@ absl::Status CheckSameEnsemble(base::Uuid wanted, base::Uuid own) {
 }
 
 size_t FrameBytes(const ServerFrame& frame) {
-  return kFrameOverheadBytes + std::visit(PayloadBytes(), frame);
+  return sizeof(frame) + std::visit(HeapBytes(), frame);
 }
 
 }  // namespace bellwether::coord

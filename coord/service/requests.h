@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "base/status.h"
 #include "base/uuid.h"
 #include "coord/replica/reasons.h"  // also for coord/rpc
@@ -40,8 +41,13 @@ struct Failure {
 Failure Unavailable(std::string message);
 // The failure that an operational status stands for.
 Failure FailureOf(const absl::Status& status);
-// The failure of a command or a read. Requires: code is not kOk.
+// The failure of a command or a read. The message names the path as PathForMessage gives it.
+// Requires: code is not kOk.
 Failure FailureOf(tree::ResultCode code, std::string_view path);
+// A path as messages to people name it: all of it, or its first kMessagePathBytesMax bytes and how
+// many there are, as a client may ask for any path, and reads its answers when it likes.
+inline constexpr size_t kMessagePathBytesMax = 256;
+std::string PathForMessage(std::string_view path);
 
 // OK when the client wants any ensemble (nil) or this server's; else FAILED_PRECONDITION with reason
 // "other_ensemble".
@@ -85,11 +91,16 @@ struct ListRead {
   bool recursive = false;
   std::string after;  // names (recursive: paths) after this one
   // All names in one result, though it be large (Z60): above ServiceOptions::reply_bytes_max the
-  // read fails. Else a page.
+  // read fails, while its watch may have been set. Else a page.
   bool whole = false;
   // What is below the root includes ZooKeeper's system znodes (Z53). Else they are seen only by
   // who asks for them or for what is below them.
   bool system_znodes = false;
+  // A page of the state of this zxid, which was kept for the connection: the one of the first page.
+  // The watch is not set. Fails with reason "list_expired" when it is not kept any more. 0: of the
+  // present state.
+  Zxid at_zxid;
+  bool keep_state = false;  // keeps the state of the first page, for the next ones
 };
 // Evaluates nothing: a barrier. Never stale, whatever the request says.
 struct SyncRead {};
@@ -109,7 +120,14 @@ struct EphemeralsRead {
 struct DescendantsRead {
   std::string path;
 };
-// Each by itself, at one state; no watches. Fails as a whole above ServiceOptions::reply_bytes_max.
+// Tells what becomes of the session's own ephemeral znode, which stands in line among its siblings:
+// whether it is the first, as the answer, and by GrantEvents when it becomes that and when it is gone.
+// Asked again it tells as if asked the first time. Needs READ on the parent.
+struct AwaitGrant {
+  std::string path;
+};
+// Each by itself, at one state; no watches. Fails as a whole above
+// ServiceOptions::multi_read_bytes_max.
 struct MultiRead {
   std::vector<std::variant<GetRead, ListRead>> reads;
 };
@@ -145,21 +163,43 @@ struct RemoveWatches {
   bool only_check = false;  // removes nothing
 };
 
+// Who is to be in the ensemble (Z55). Asks the leader for one change of the members after another, so
+// it is no command, and takes no sequence number; evaluated in its turn like a linearizable read. The
+// answer is a GetResult: /zookeeper/config when it says so. Needs WRITE on that znode.
+struct Reconfigure {
+  struct Server {
+    uint32_t id = 0;
+    std::string address;  // "host:port" of its peer listener
+    bool voter = true;    // else it stays a learner
+  };
+
+  std::vector<Server> joining;    // become members, or as given if they are
+  std::vector<uint32_t> leaving;  // before the others join; unknown ones don't matter
+  bool replaces_all = false;      // who is not among `joining` leaves
+  int64_t config_version = -1;    // must be the configuration's; -1: any
+  std::optional<Failure> malformed;  // why the lists can't be understood
+  absl::Duration time_max = absl::Seconds(5);
+};
+
 // Reads first: Request::is_write relies on the order. What sets and removes watches is a read, too:
 // it changes nothing but the connection.
 using RequestOperation =
     std::variant<GetRead, StatRead, ListRead, SyncRead, EchoRead, WhoAmIRead, GetAclRead,
                  EphemeralsRead, DescendantsRead, MultiRead, SetWatches, AddWatch, RemoveWatches,
-                 tree::Create, tree::SetData, tree::SetAcl, tree::Delete, tree::DeleteRecursive,
-                 tree::Transaction, tree::CloseSession>;
-inline constexpr size_t kFirstWriteOperation = 13;
+                 AwaitGrant, Reconfigure, tree::Create, tree::SetData, tree::SetAcl, tree::Delete,
+                 tree::DeleteRecursive, tree::Transaction, tree::CloseSession, tree::Import, tree::RaiseZxid>;
+inline constexpr size_t kFirstWriteOperation = 15;
 static_assert(std::is_same_v<std::variant_alternative_t<kFirstWriteOperation, RequestOperation>,
                              tree::Create>);
 
+// As the sequence of a write: whichever is the session's next, for clients that count no writes. Once
+// one that was proposed is refused there is no next one, until the session is attached again.
+inline constexpr CommandSequence kNextSequence{};
+
 struct Request {
   uint64_t id = 0;
-  CommandSequence sequence;  // writes
-  CommandSequence acknowledged_floor;
+  CommandSequence sequence;            // writes
+  CommandSequence acknowledged_floor;  // writes; 0: the client sends none again
   SessionGeneration generation;
   Zxid min_zxid;          // reads
   bool stale_ok = false;  // reads
@@ -196,6 +236,7 @@ struct Attached {
   base::Uuid ensemble_id;
   uint32_t server_id = 0;
   Zxid zxid;
+  bool results_kept = false;  // of writes, for who sends them again
 };
 
 struct CreateResult {
@@ -218,6 +259,11 @@ struct TransactionResult {
   std::vector<std::variant<CreateResult, SetDataResult, DeleteResult, CheckResult>> results;
   int32_t failed_compare = -1;
   int32_t failed_operation = -1;
+};
+// One for each znode of an import.
+struct ImportResult {
+  enum class Effect { kCreated, kReplaced, kUnchanged };  // kUnchanged: it is as given already
+  std::vector<std::variant<Effect, Failure>> outcomes;
 };
 struct GetResult {
   tree::SharedBytes data;
@@ -244,6 +290,10 @@ struct EphemeralsResult {
 struct CountResult {
   uint64_t count = 0;
 };
+struct AwaitGrantResult {
+  Zxid token;         // the znode's czxid: greater than that of whoever was first before
+  bool held = false;  // it is the first
+};
 struct MultiReadResult {
   std::vector<std::variant<Failure, GetResult, ListResult>> results;  // one for each read
 };
@@ -253,8 +303,8 @@ struct Response {
   std::optional<Failure> failure;
   Zxid zxid;  // 0: nothing was evaluated
   std::variant<std::monostate, CreateResult, SetDataResult, SetAclResult, DeleteResult,
-               TransactionResult, GetResult, StatResult, ListResult, GetAclResult, WhoAmIResult,
-               EphemeralsResult, CountResult, MultiReadResult>
+               TransactionResult, ImportResult, GetResult, StatResult, ListResult, GetAclResult, WhoAmIResult,
+               EphemeralsResult, CountResult, AwaitGrantResult, MultiReadResult>
       result;
 };
 
@@ -266,6 +316,16 @@ struct WatchEvent {
   Zxid zxid;  // of the change; -1: told by SetWatches, of whichever change it was (Z34)
 };
 
+// What became of a znode that an AwaitGrant named. Each type at most once.
+struct GrantEvent {
+  enum class Type { kGranted, kGone };  // kGone: the last one
+
+  Type type = Type::kGranted;
+  std::string path;
+  Zxid token;  // of AwaitGrantResult
+  Zxid zxid;   // of the change
+};
+
 struct KeepAliveAck {
   uint64_t id = 0;
 };
@@ -275,9 +335,10 @@ struct Detached {
   Failure failure;
 };
 
-using ServerFrame = std::variant<Attached, Response, WatchEvent, KeepAliveAck, Detached>;
+using ServerFrame =
+    std::variant<Attached, Response, WatchEvent, GrantEvent, KeepAliveAck, Detached>;
 
-// What a frame takes in memory, roughly: what byte bounds count.
+// What a frame takes in memory where it waits: what byte bounds count.
 size_t FrameBytes(const ServerFrame& frame);
 
 }  // namespace bellwether::coord

@@ -136,25 +136,21 @@ void Watch::SetArmed(Zxid zxid) {
   if (!finished_) progress_ = std::max(last_progress_, last_queued_);
 }
 
-bool Watch::MayRead(const tree::AclPtr& access) const {
+bool Watch::May(const tree::AclPtr& access, tree::Permission permission) const {
   static const tree::Identities nobody;
-  return tree::Allows(access, tree::kRead,
+  return tree::Allows(access, permission,
                       request_.identities == nullptr ? nobody : *request_.identities);
 }
 
-bool Watch::Tells(const tree::Change& change) const {
-  return request_.filter.Matches(change) && MayRead(change.access);
+bool Watch::Shows(const tree::Change& change) const {
+  return MayRead(change.access) || MUTANT(67);
 }
 
 // What is not told is not queued either: progress then says how far the watch is.
-bool Watch::QueueChanges(const ChangeSetPtr& set) {
+HubWatcher::Queued Watch::QueueChanges(const ChangeSetPtr& set, const tree::Change* judged) {
   base::MutexLock lock(mutex_);
-  if (finished_ || set->zxid <= last_offered_) return false;
-  last_offered_ = set->zxid;
-  if (std::none_of(set->changes.begin(), set->changes.end(),
-                   [this](const tree::Change& change) { return Tells(change); })) {
-    return false;
-  }
+  if (finished_ || set->zxid <= last_queued_) return Queued::kYes;
+  if (judged != nullptr && !Shows(*judged)) return Queued::kNot;
   last_queued_ = set->zxid;
   if (progress_.has_value()) progress_ = std::max(*progress_, set->zxid);
   queue_.push_back(set);
@@ -167,7 +163,7 @@ bool Watch::QueueChanges(const ChangeSetPtr& set) {
                                      request_.filter.Text(), options_.watch_queue_bytes_max),
                          "slow_watcher", base::Outcome::kRejected});
   }
-  return NeedsWake();
+  return NeedsWake() ? Queued::kWake : Queued::kYes;
 }
 
 bool Watch::QueueProgress(Zxid zxid, bool repeat) {
@@ -199,7 +195,7 @@ WatchChanges Watch::TakeChanges() {
   queue_.pop_front();
   queue_bytes_ -= taken.set->bytes;
   for (const tree::Change& change : taken.set->changes) {
-    if (Tells(change)) taken.changes.push_back(&change);
+    if (request_.filter.Matches(change) && Shows(change)) taken.changes.push_back(&change);
   }
   return taken;
 }
@@ -218,7 +214,12 @@ TakeResult Watch::Take(size_t bytes_max, std::vector<WatchFrame>& frames) {
   }
   for (size_t bytes = 0; !queue_.empty() && (bytes == 0 || bytes < bytes_max);) {
     bytes += queue_.front()->bytes;
-    frames.emplace_back(TakeChanges());
+    WatchChanges taken = TakeChanges();
+    if (!taken.changes.empty()) {
+      frames.emplace_back(std::move(taken));
+    } else {  // queued unjudged
+      progress_ = std::max(progress_.value_or(Zxid()), taken.set->zxid);
+    }
   }
   if (progress_.has_value() && (queue_.empty() || MUTANT(28))) {
     frames.emplace_back(WatchProgress{*progress_});

@@ -25,6 +25,7 @@ struct WatchRequest {
   Zxid min_zxid;
   bool stale_ok = false;
   bool prompt_progress = false;
+  bool with_access = false;  // fill WatchZnode::access in
   // Who watches, as proved when the watch was opened; shared with who opened it. Null: what its
   // address proves.
   std::shared_ptr<const tree::Identities> identities;
@@ -33,10 +34,17 @@ struct WatchRequest {
 struct WatchCompacted {
   Zxid zxid;
 };
+// What who copies a znode needs besides.
+struct WatchZnodeAccess {
+  tree::AclPtr acl;
+  bool hides_hashes = false;      // who watches may not see those of digests (Z50)
+  std::optional<int64_t> ttl_ms;  // of one that may expire; 0: a container
+};
 struct WatchZnode {
   std::string path;
   tree::SharedBytes data;
   tree::Stat stat;
+  std::optional<WatchZnodeAccess> access = std::nullopt;
 };
 struct WatchState {
   Zxid zxid;
@@ -88,8 +96,9 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   TakeResult Take(size_t bytes_max, std::vector<WatchFrame>& frames);
 
   const WatchRequest& request() const { return request_; }
-  // Whether the client may know of a znode that has this ACL.
-  bool MayRead(const tree::AclPtr& access) const;
+  // Whether the client may know of a znode that has this ACL; whether it may do that with it.
+  bool MayRead(const tree::AclPtr& access) const { return May(access, tree::kRead); }
+  bool May(const tree::AclPtr& access, tree::Permission permission) const;
   // Bytes of changes not yet taken.
   size_t queue_bytes() const;
 
@@ -103,7 +112,7 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   // HubWatcher and ApplyWaiter.
   const WatchFilter& filter() const override { return request_.filter; }
   bool wants_prompt_progress() const override { return request_.prompt_progress; }
-  bool QueueChanges(const ChangeSetPtr& set) override;
+  Queued QueueChanges(const ChangeSetPtr& set, const tree::Change* judged) override;
   bool QueueProgress(Zxid zxid, bool repeat) override;
   void PostWake() override;
 
@@ -114,7 +123,7 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   void Advance();
   void AwaitApplied();
   bool finished() const;
-  bool Tells(const tree::Change& change) const;
+  bool Shows(const tree::Change& change) const;
   bool NeedsWake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishLocked(std::optional<Failure> failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   WatchState TakeStateChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -142,7 +151,6 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   std::deque<WatchZnode> state_ ABSL_GUARDED_BY(mutex_);
   std::deque<ChangeSetPtr> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  Zxid last_offered_ ABSL_GUARDED_BY(mutex_);  // by the hub, queued or not
   Zxid last_queued_ ABSL_GUARDED_BY(mutex_);   // perhaps taken since, as the next
   Zxid last_progress_ ABSL_GUARDED_BY(mutex_);
   std::optional<Zxid> progress_ ABSL_GUARDED_BY(mutex_);  // never below what is queued

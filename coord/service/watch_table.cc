@@ -55,17 +55,24 @@ absl::StatusOr<std::vector<WatchZnode>> WatchTable::Collect(const tree::StateVie
   const WatchFilter& filter = watch.filter();
   std::vector<WatchZnode> znodes;
   size_t bytes = 0;
+  const auto access_of = [&](std::string_view path, const tree::Znode& znode) {
+    if (!watch.request().with_access) return std::optional<WatchZnodeAccess>();
+    return std::optional(WatchZnodeAccess{
+        znode.access, !watch.May(znode.access, tree::kAdmin),
+        znode.is_expirable() ? state.TtlOf(path) : std::nullopt});
+  };
   for (const std::string& path : filter.paths) {
     if (!filter.recursive) {
       const tree::Znode* const znode = state.FindZnode(path);
       if (znode == nullptr || !watch.MayRead(znode->access)) continue;
-      znodes.push_back({path, znode->data, znode->ToStat()});
+      znodes.push_back({path, znode->data, znode->ToStat(), access_of(path, *znode)});
       continue;
     }
     state.Subtree(path, [&](const tree::ZnodeVisit& visit) {
       if (!watch.MayRead(visit.znode.access)) return true;  // what is below has ACLs of its own
       bytes += kZnodeOverheadBytes + visit.path.size();
-      znodes.push_back({std::string(visit.path), visit.data(), visit.stat()});
+      znodes.push_back({std::string(visit.path), visit.data(), visit.stat(),
+                        access_of(visit.path, visit.znode)});
       return bytes <= options_.watch_state_bytes_max;
     });
   }
@@ -100,14 +107,17 @@ size_t WatchTable::count() const {
   return opened_.size();
 }
 
-size_t WatchTable::queue_bytes() const {
+std::vector<std::shared_ptr<Watch>> WatchTable::All() const {
   std::vector<std::shared_ptr<Watch>> watches;
-  {
-    base::MutexLock lock(mutex_);
-    for (const auto& [key, opened] : opened_) watches.push_back(opened.watch);
-  }
+  base::MutexLock lock(mutex_);
+  watches.reserve(opened_.size());
+  for (const auto& [key, opened] : opened_) watches.push_back(opened.watch);
+  return watches;
+}
+
+size_t WatchTable::queue_bytes() const {
   size_t bytes = 0;
-  for (const std::shared_ptr<Watch>& watch : watches) bytes += watch->queue_bytes();
+  for (const std::shared_ptr<Watch>& watch : All()) bytes += watch->queue_bytes();
   return bytes;
 }
 

@@ -37,6 +37,12 @@ struct Sizes {
       total += 16;
     }
   }
+  void operator()(const tree::Import& import) {
+    for (const tree::ImportedZnode& znode : import.znodes) {
+      Add(znode.path.size() + 64, znode.data.size());
+      if (znode.acl.has_value()) total += tree::AclBytes(*znode.acl);
+    }
+  }
   template <typename Other>
   void operator()(const Other&) {}
 };
@@ -101,6 +107,23 @@ TransactionResult MakeTransactionResult(const tree::Transaction& transaction,
   return made;
 }
 
+ImportResult MakeImportResult(const tree::Import& import, const tree::Result& result) {
+  using Effect = ImportResult::Effect;
+  ImportResult made;
+  CHECK(result.operations.size() == import.znodes.size());
+  for (size_t i = 0; i < import.znodes.size(); ++i) {
+    const tree::OperationResult& one = result.operations[i];
+    if (one.code == ResultCode::kOk) {
+      made.outcomes.emplace_back(one.path.empty() ? Effect::kReplaced : Effect::kCreated);
+    } else if (one.code == ResultCode::kAlreadySet) {
+      made.outcomes.emplace_back(Effect::kUnchanged);
+    } else {
+      made.outcomes.emplace_back(FailureOf(one.code, import.znodes[i].path));
+    }
+  }
+  return made;
+}
+
 // The path that a failure is about.
 std::string_view FailedPath(const tree::Command& command, const tree::Result& result) {
   const auto* transaction = std::get_if<tree::Transaction>(&command.operation);
@@ -128,6 +151,11 @@ std::optional<Failure> CheckWrite(const Request& request, size_t request_bytes_m
   if (sizes.total > request_bytes_max) {
     return TooLarge(fmt::format("the request is {} bytes, at most {} are allowed", sizes.total,
                                 request_bytes_max));
+  }
+  if (const auto* import = std::get_if<tree::Import>(&request.operation)) {
+    if (import->znodes.size() <= tree::kTransactionItemsMax) return std::nullopt;
+    return TooLarge(fmt::format("the import has {} znodes, at most {} are allowed",
+                                import->znodes.size(), tree::kTransactionItemsMax));
   }
   const auto* transaction = std::get_if<tree::Transaction>(&request.operation);
   if (transaction == nullptr) return std::nullopt;
@@ -169,6 +197,9 @@ tree::Command MakeCommand(SessionId session, Request request) {
 Response MakeWriteResponse(const tree::Command& command, tree::Result result) {
   Response response;
   response.zxid = result.zxid;
+  const bool is_raise = std::holds_alternative<tree::RaiseZxid>(command.operation);
+  // A zxid that is high enough is what was asked for.
+  if (is_raise && result.code == ResultCode::kAlreadySet) return response;
   if (result.code != ResultCode::kOk) {
     response.failure = FailureOf(result.code, FailedPath(command, result));
   }
@@ -183,7 +214,9 @@ Response MakeWriteResponse(const tree::Command& command, tree::Result result) {
     response.result = SetDataResult{result.stat.value_or(tree::Stat())};
   } else if (std::holds_alternative<tree::SetAcl>(command.operation)) {
     response.result = SetAclResult{result.stat.value_or(tree::Stat())};
-  } else if (!std::holds_alternative<tree::CloseSession>(command.operation)) {
+  } else if (const auto* import = std::get_if<tree::Import>(&command.operation)) {
+    response.result = MakeImportResult(*import, result);
+  } else if (!is_raise && !std::holds_alternative<tree::CloseSession>(command.operation)) {
     response.result = DeleteResult{result.deleted_znodes};
   }
   return response;
