@@ -101,6 +101,11 @@ void CoordClient::OnFrame(coord::v1::SessionResponse frame) {
       servers_.SawZxid(event.zxid);
       return watches_.Fire(event);
     }
+    case coord::v1::SessionResponse::kGrant: {
+      const GrantEvent event = FromWire(frame.grant());
+      servers_.SawZxid(event.zxid);
+      return grant_waits_.Fire(event);
+    }
     case coord::v1::SessionResponse::kKeepAliveAck:
       return OnKeepAliveAck(frame.keep_alive_ack().id());
     case coord::v1::SessionResponse::kDetached: {
@@ -141,7 +146,7 @@ void CoordClient::OnAttached(const coord::v1::Attached& attached) {
     keep_alive_timer_ = executor_.RunAfter(session_.timeout / 3, [this] { SendKeepAlive(); });
   }
   UpdateState();
-  queue_.OnAttached(attached.last_sequence());
+  queue_.OnAttached(attached.last_sequence(), attached.results_kept());
   SendPending();
 }
 
@@ -194,6 +199,7 @@ void CoordClient::Disconnect(const absl::Status& why) {
   connect_timer_ = executor_.RunAfter(servers_.Backoff(failures_), [this] { Connect(); });
   UpdateState();
   watches_.FireConnectionLost();
+  grant_waits_.FireConnectionLost();
 }
 
 void CoordClient::Reconnect() {
@@ -277,6 +283,7 @@ void CoordClient::Finish(SessionState state, const absl::Status& why) {
   SetState(state);
   queue_.FailAll(why);
   watches_.FireConnectionLost();
+  grant_waits_.FireConnectionLost();
 }
 
 CoordClient::ListenerId CoordClient::AddStateListener(StateListener listener) {

@@ -29,6 +29,8 @@ bool MayPass(const absl::Status& error) {
 
 bool IsExpired(const absl::Status& error) { return ReasonOf(error) == "session_expired"; }
 bool IsNoNode(const absl::Status& error) { return ReasonOf(error) == "no_node"; }
+// By a release that does not wait for its clients: the path is good.
+bool IsNotKnown(const absl::Status& error) { return absl::IsInvalidArgument(error); }
 
 }  // namespace
 
@@ -96,9 +98,8 @@ void Lock::OnCreated(absl::StatusOr<CreateResult> created) {
   creating_ = false;
   if (created.ok()) {
     own_path_ = created->path;
-    token_ = created->zxid;
     if (released_) return DeleteOwn(std::exchange(released_, nullptr));
-    return LookAhead();
+    return AwaitTurn();
   }
   if (released_) return std::exchange(released_, nullptr)(created.status());
   if (base::OutcomeOf(created.status()) == base::Outcome::kUnknown &&
@@ -123,8 +124,39 @@ void Lock::FindOwn() {
                    if (absl::StartsWith(name, prefix_)) own_path_ = absl::StrCat(path_, "/", name);
                  }
                  if (own_path_.empty()) return CreateOwn();
-                 LookAhead();
+                 AwaitTurn();
                }));
+}
+
+void Lock::AwaitTurn() {
+  client_.AwaitGrant(
+      own_path_, {},
+      [this, alive = alive_](const GrantEvent& event) {
+        if (*alive && !ended_) OnGrantEvent(event);
+      },
+      IfAlive<GrantResult>([this](absl::StatusOr<GrantResult> turn) { OnTurn(turn); }));
+}
+
+void Lock::OnTurn(const absl::StatusOr<GrantResult>& turn) {
+  if (IsNoNode(turn.status())) return LoseOwn();
+  if (IsNotKnown(turn.status())) return acquired_ ? GuardOwn() : LookAhead();
+  if (!turn.ok()) return RetryOrLose(turn.status(), &Lock::AwaitTurn);
+  if (turn->held) Hold(turn->token);
+}
+
+void Lock::OnGrantEvent(const GrantEvent& event) {
+  switch (event.type) {
+    case GrantEventType::kGranted:
+      return Hold(event.token);
+    case GrantEventType::kGone:
+      return LoseOwn();
+    case GrantEventType::kConnectionLost:
+      return AwaitTurn();
+  }
+}
+
+void Lock::Hold(Zxid token) {
+  if (!std::exchange(acquired_, true)) callbacks_.on_acquired(token);
 }
 
 void Lock::LookAhead() {
@@ -143,18 +175,16 @@ void Lock::OnLine(absl::StatusOr<ListResult> line) {
     if (PlaceOf(name) >= PlaceOf(own)) continue;
     if (predecessor == nullptr || PlaceOf(name) > PlaceOf(*predecessor)) predecessor = &name;
   }
-  if (!found) {
-    return Lose(absl::AbortedError(
-        absl::StrCat("lock ", path_, ": ", own_path_, " was deleted by someone else")));
-  }
+  if (!found) return LoseOwn();
   if (predecessor != nullptr) return AwaitChangeOf(absl::StrCat(path_, "/", *predecessor));
   GuardOwn();
 }
 
 void Lock::AwaitChangeOf(const std::string& predecessor) {
   ReadOptions options;
-  options.watch = [this, alive = alive_](const WatchEvent&) {
-    if (*alive && !ended_) LookAhead();
+  options.watch = [this, alive = alive_](const WatchEvent& event) {
+    if (!*alive || ended_) return;
+    event.type == WatchEventType::kConnectionLost ? AwaitTurn() : LookAhead();
   };
   client_.GetStat(predecessor, std::move(options),
                   IfAlive<StatResult>([this](absl::StatusOr<StatResult> stat) {
@@ -167,19 +197,21 @@ void Lock::AwaitChangeOf(const std::string& predecessor) {
 // The first in line holds the lock, as long as its znode is there.
 void Lock::GuardOwn() {
   ReadOptions options;
-  options.watch = [this, alive = alive_](const WatchEvent&) {
-    if (*alive && !ended_) GuardOwn();
+  options.watch = [this, alive = alive_](const WatchEvent& event) {
+    if (!*alive || ended_) return;
+    event.type == WatchEventType::kConnectionLost ? AwaitTurn() : GuardOwn();
   };
   client_.GetStat(own_path_, std::move(options),
                   IfAlive<StatResult>([this](absl::StatusOr<StatResult> stat) {
-                    if (!stat.ok() && IsNoNode(stat.status())) {
-                      return Lose(absl::AbortedError(absl::StrCat(
-                          "lock ", path_, ": ", own_path_, " was deleted by someone else")));
-                    }
+                    if (IsNoNode(stat.status())) return LoseOwn();
                     if (!stat.ok()) return RetryOrLose(stat.status(), &Lock::GuardOwn);
-                    token_ = stat->stat.czxid;
-                    if (!std::exchange(acquired_, true)) callbacks_.on_acquired(token_);
+                    Hold(stat->stat.czxid);
                   }));
+}
+
+void Lock::LoseOwn() {
+  Lose(absl::AbortedError(
+      absl::StrCat("lock ", path_, ": ", own_path_, " was deleted by someone else")));
 }
 
 void Lock::RetryOrLose(const absl::Status& error, void (Lock::*step)()) {

@@ -20,10 +20,11 @@ struct LockCallbacks {
   absl::AnyInvocable<void(const absl::Status& why)> on_lost;
 };
 
-// A fair lock among clients: each waits in line with an ephemeral sequential znode below one path
-// and watches only the one before it, so that a release wakes one client. Held until Release, or
-// until the session can no longer be proven alive. Owned by whoever uses it; on the client's
-// executor; must not outlive the client.
+// A fair lock among clients: each waits in line with an ephemeral sequential znode below one path, and
+// the server tells it when that is the first, so that a release wakes one client. (Servers of a
+// release before feature level 4 tell nothing: there each watches the one before it. Both stand in one
+// line.) Held until Release, or until the session can no longer be proven alive. Owned by whoever uses
+// it; on the client's executor; must not outlive the client.
 //
 // Another client may hold the lock as soon as on_lost could have been called: work that must not
 // overlap has to check the token where it takes effect.
@@ -55,10 +56,18 @@ class Lock {
   void OnCreated(absl::StatusOr<CreateResult> created);
   // After a create of unknown outcome: the znode may be there.
   void FindOwn();
+  // The server waits.
+  void AwaitTurn();
+  void OnTurn(const absl::StatusOr<GrantResult>& turn);
+  void OnGrantEvent(const GrantEvent& event);
+  // The server does not know how to: the line is looked at, and the one before or the own one watched,
+  // until the connection is lost. Perhaps the next server knows.
   void LookAhead();
   void OnLine(absl::StatusOr<ListResult> line);
   void AwaitChangeOf(const std::string& predecessor);
   void GuardOwn();
+  void Hold(Zxid token);
+  void LoseOwn();
   // Tries a step again, a little later, when the error may pass; else the lock is lost.
   void RetryOrLose(const absl::Status& error, void (Lock::*step)());
   void Lose(const absl::Status& why);
@@ -70,7 +79,6 @@ class Lock {
   LockCallbacks callbacks_;
   std::string prefix_;    // of the own znode's name; tells it from others after an unknown create
   std::string own_path_;
-  Zxid token_;
   bool acquired_ = false;
   bool ended_ = false;    // lost or released
   absl::AnyInvocable<void(absl::Status)> released_;  // waiting for an unanswered create

@@ -15,9 +15,9 @@
 
 namespace bellwether::client {
 
-// Answers what sessions of a FakeEnsemble send from a few znodes: creates, deletes, reads and
-// one-shot watches on znodes. All is served, in order, whenever Serve is called, and nothing when it
-// isn't. Fault model: with `loses_answer` the next write takes effect and breaks its connection
+// Answers what sessions of a FakeEnsemble send from a few znodes: creates, deletes, reads, one-shot
+// watches on znodes, and who waits in line. All is served, in order, whenever Serve is called, and
+// nothing when it isn't. Unless `knows_grants` it refuses to wait, as earlier releases. Fault model: with `loses_answer` the next write takes effect and breaks its connection
 // instead of being answered.
 class FakeTree {
  public:
@@ -75,6 +75,8 @@ class FakeTree {
   }
 
   bool loses_answer = false;
+  bool knows_grants = true;
+  int requests = 0;  // served
 
  private:
   using SessionPtr = std::shared_ptr<FakeEnsemble::Session>;
@@ -101,6 +103,7 @@ class FakeTree {
       out.mutable_keep_alive_ack()->set_id(frame.keep_alive().id());
     } else {
       const coord::v1::Request& request = frame.request();
+      ++requests;
       out.mutable_response()->set_request_id(request.request_id());
       if (request.sequence() != 0) sequences_[ids_[session.get()]] = request.sequence();
       Run(session, request, *out.mutable_response());
@@ -115,6 +118,7 @@ class FakeTree {
   void Run(const SessionPtr& session, const coord::v1::Request& request,
            coord::v1::Response& response) {
     if (request.has_create()) return Create(request.create(), response);
+    if (request.has_await_grant()) return Await(session, request.await_grant().path(), response);
     if (request.has_delete_()) {
       ++zxid_;
       if (!Remove(request.delete_().path())) return NoNode(response);
@@ -157,8 +161,46 @@ class FakeTree {
 
   bool Exists(const std::string& path) const { return znodes_.contains(path); }
 
+  void Await(const SessionPtr& session, const std::string& path, coord::v1::Response& response) {
+    if (!knows_grants) {
+      response.mutable_error()->set_code(static_cast<int>(absl::StatusCode::kInvalidArgument));
+      response.mutable_error()->set_reason("bad_arguments");
+      return;
+    }
+    if (!Exists(path)) return NoNode(response);
+    waits_[path] = session;
+    response.mutable_await_grant()->set_token(znodes_[path].czxid);
+    response.mutable_await_grant()->set_held(IsFirst(path));
+    if (IsFirst(path)) granted_.insert(path);
+  }
+  bool IsFirst(const std::string& path) const {
+    for (const std::string& name : Children(path.substr(0, path.rfind('/')))) {
+      if (name.substr(name.size() - 10) < path.substr(path.size() - 10)) return false;
+    }
+    return true;
+  }
+  void TellGrant(coord::v1::GrantEventType type, const std::string& path, int64_t token) {
+    coord::v1::SessionResponse event;
+    event.mutable_grant()->set_type(type);
+    event.mutable_grant()->set_path(path);
+    event.mutable_grant()->set_token(token);
+    event.mutable_grant()->set_zxid(zxid_);
+    waits_[path]->Deliver(executor_, event);
+  }
+
   bool Remove(const std::string& path) {
-    if (znodes_.erase(path) == 0) return false;
+    const auto removed = znodes_.find(path);
+    if (removed == znodes_.end()) return false;
+    const int64_t czxid = removed->second.czxid;
+    znodes_.erase(removed);
+    if (waits_.contains(path)) {
+      TellGrant(coord::v1::GRANT_EVENT_TYPE_GONE, path, czxid);
+      waits_.erase(path);
+    }
+    for (const auto& [waiting, session] : waits_) {
+      if (!IsFirst(waiting) || !granted_.insert(waiting).second) continue;
+      TellGrant(coord::v1::GRANT_EVENT_TYPE_GRANTED, waiting, znodes_[waiting].czxid);
+    }
     coord::v1::SessionResponse event;
     event.mutable_event()->set_type(coord::v1::CHANGE_TYPE_DELETED);
     event.mutable_event()->set_path(path);
@@ -177,6 +219,8 @@ class FakeTree {
   ManualExecutor& executor_;
   std::map<std::string, Znode> znodes_;
   std::map<std::string, std::set<SessionPtr>> watches_;         // one-shot, by path
+  std::map<std::string, SessionPtr> waits_;                     // in line, by path
+  std::set<std::string> granted_;                               // those told that they are first
   std::map<const FakeEnsemble::Session*, size_t> served_;       // frames
   std::map<const FakeEnsemble::Session*, uint64_t> ids_;        // of the session attached
   std::map<uint64_t, uint64_t> sequences_;                      // last one, by session id

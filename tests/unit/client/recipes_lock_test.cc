@@ -16,8 +16,11 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class LockTest : public ::testing::Test {
+// Param: whether the servers wait for their clients.
+class LockTest : public ::testing::TestWithParam<bool> {
  protected:
+  LockTest() { tree_.knows_grants = GetParam(); }
+
   // One program with a session and a lock.
   struct Contender {
     std::unique_ptr<CoordClient> client;
@@ -64,7 +67,7 @@ class LockTest : public ::testing::Test {
 };
 
 // R41.
-TEST_F(LockTest, MakesItsParentsAndIsHeldByOneAtATimeWithGrowingTokens) {
+TEST_P(LockTest, MakesItsParentsAndIsHeldByOneAtATimeWithGrowingTokens) {
   const auto a = Acquire();
   const auto b = Acquire();
   ASSERT_TRUE(a->token.has_value());
@@ -76,7 +79,7 @@ TEST_F(LockTest, MakesItsParentsAndIsHeldByOneAtATimeWithGrowingTokens) {
   EXPECT_THAT(tree_.Children("/locks/x"), SizeIs(1));
 }
 
-TEST_F(LockTest, WhoLeavesTheLineLetsNobodyPast) {
+TEST_P(LockTest, WhoLeavesTheLineLetsNobodyPast) {
   const auto a = Acquire();
   const auto b = Acquire();
   const auto c = Acquire();
@@ -88,7 +91,7 @@ TEST_F(LockTest, WhoLeavesTheLineLetsNobodyPast) {
 }
 
 // R31: an answer that was lost leaves no second znode behind.
-TEST_F(LockTest, ACreateOfUnknownOutcomeStandsInLineOnce) {
+TEST_P(LockTest, ACreateOfUnknownOutcomeStandsInLineOnce) {
   const auto a = Acquire();
   EXPECT_TRUE(Release(*a).ok());
   tree_.loses_answer = true;
@@ -99,7 +102,7 @@ TEST_F(LockTest, ACreateOfUnknownOutcomeStandsInLineOnce) {
   EXPECT_THAT(tree_.Children("/locks/x"), SizeIs(1));
 }
 
-TEST_F(LockTest, IsLostWhenSomeoneDeletesItsZnode) {
+TEST_P(LockTest, IsLostWhenSomeoneDeletesItsZnode) {
   const auto holder = Acquire();
   const auto waiter = Acquire();
   tree_.Delete(waiter->lock->own_path());
@@ -109,7 +112,7 @@ TEST_F(LockTest, IsLostWhenSomeoneDeletesItsZnode) {
   EXPECT_FALSE(waiter->token.has_value());
 }
 
-TEST_F(LockTest, IsLostAtTheSessionDeadlineAndLeavesTheLineWhenTheSessionComesBack) {
+TEST_P(LockTest, IsLostAtTheSessionDeadlineAndLeavesTheLineWhenTheSessionComesBack) {
   const auto a = Acquire();
   executor_.Advance(absl::Milliseconds(8999));
   EXPECT_TRUE(a->lost.ok());
@@ -126,7 +129,7 @@ TEST_F(LockTest, IsLostAtTheSessionDeadlineAndLeavesTheLineWhenTheSessionComesBa
   EXPECT_TRUE(a->token.has_value());
 }
 
-TEST_F(LockTest, AReleaseBeforeTheCreateIsAnsweredLeavesNothingBehind) {
+TEST_P(LockTest, AReleaseBeforeTheCreateIsAnsweredLeavesNothingBehind) {
   const auto a = Acquire();
   EXPECT_TRUE(Release(*a).ok());
   a->token.reset();
@@ -137,7 +140,7 @@ TEST_F(LockTest, AReleaseBeforeTheCreateIsAnsweredLeavesNothingBehind) {
   EXPECT_FALSE(a->token.has_value());
 }
 
-TEST_F(LockTest, IsSilentOnceDestroyed) {
+TEST_P(LockTest, IsSilentOnceDestroyed) {
   const auto a = Acquire();
   const auto b = Acquire();
   const std::string path = b->lock->own_path();
@@ -147,6 +150,52 @@ TEST_F(LockTest, IsSilentOnceDestroyed) {
   EXPECT_FALSE(b->token.has_value());
   EXPECT_TRUE(b->lost.ok());
 }
+
+TEST_P(LockTest, SurvivesALostConnectionAlsoToAServerOfAnotherRelease) {
+  const auto a = Acquire();
+  const auto b = Acquire();
+  tree_.knows_grants = !tree_.knows_grants;
+  a->client->Reconnect();
+  b->client->Reconnect();
+  executor_.Advance(absl::Milliseconds(500));
+  tree_.Serve();
+  EXPECT_TRUE(a->lost.ok());
+  EXPECT_FALSE(b->token.has_value());
+  EXPECT_TRUE(Release(*a).ok());
+  EXPECT_TRUE(b->token.has_value());
+  tree_.Delete(b->lock->own_path());
+  EXPECT_TRUE(absl::IsAborted(b->lost));
+}
+
+// Contenders of both kinds stand in one line.
+TEST_P(LockTest, IsOneForClientsOfBothReleases) {
+  const auto a = Acquire();
+  tree_.knows_grants = !tree_.knows_grants;
+  const auto b = Acquire();
+  tree_.knows_grants = !tree_.knows_grants;
+  const auto c = Acquire();
+  EXPECT_FALSE(b->token.has_value());
+  EXPECT_TRUE(Release(*a).ok());
+  EXPECT_TRUE(b->token.has_value());
+  EXPECT_FALSE(c->token.has_value());
+  EXPECT_TRUE(Release(*b).ok());
+  EXPECT_TRUE(c->token.has_value());
+}
+
+TEST_P(LockTest, AsksAServerThatWaitsOnceHoweverLongTheLine) {
+  const auto a = Acquire();
+  const auto b = Acquire();
+  int before = tree_.requests;
+  const auto c = Acquire();
+  EXPECT_EQ(tree_.requests == before + 2, GetParam());  // create, await
+  before = tree_.requests;
+  EXPECT_TRUE(Release(*b).ok());
+  EXPECT_TRUE(Release(*a).ok());
+  EXPECT_EQ(tree_.requests == before + 2, GetParam());  // the two deletes
+  EXPECT_TRUE(c->token.has_value());
+}
+
+INSTANTIATE_TEST_SUITE_P(Servers, LockTest, ::testing::Bool());
 
 class ElectionTest : public LockTest {
  protected:
@@ -176,7 +225,7 @@ class ElectionTest : public LockTest {
 };
 
 // R41.
-TEST_F(ElectionTest, TellsWhoLeadsSinceWhichTerm) {
+TEST_P(ElectionTest, TellsWhoLeadsSinceWhichTerm) {
   const auto a = Campaign("a:1");
   const auto b = Campaign("b:1");
   ASSERT_TRUE(a->term.has_value());
@@ -190,6 +239,8 @@ TEST_F(ElectionTest, TellsWhoLeadsSinceWhichTerm) {
   tree_.Serve();
   EXPECT_TRUE(absl::IsNotFound(CurrentLeader(*a).status()));
 }
+
+INSTANTIATE_TEST_SUITE_P(Servers, ElectionTest, ::testing::Bool());
 
 }  // namespace
 }  // namespace bellwether::client
