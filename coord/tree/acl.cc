@@ -140,13 +140,18 @@ bool Allows(const Acl* acl, uint32_t any_of, const Identities& identities) {
   return false;
 }
 
-std::optional<Acl> FixUpAcl(const Acl& given, const Identities& caller) {
-  if (given.empty() || ExceedsLimits(given)) return std::nullopt;
+size_t AclEntriesMax(uint32_t feature_level) {
+  constexpr size_t kEntriesMax = 100;
+  return feature_level < kFeatureLevelRetries ? kAclEntriesMax : kEntriesMax;
+}
+
+std::optional<Acl> FixUpAcl(const Acl& given, const Identities& caller, size_t entries_max) {
+  if (given.empty() || ExceedsLimits(given, entries_max)) return std::nullopt;
   Acl fixed;
   size_t bytes = 0;
   const auto add = [&](uint32_t permissions, const std::string& scheme, const std::string& id) {
     bytes += EntryBytes(scheme, id);
-    if (bytes > kAclBytesMax || fixed.size() == kAclEntriesMax) return false;
+    if (bytes > kAclBytesMax || fixed.size() == entries_max) return false;
     fixed.push_back({permissions, scheme, id});
     return true;
   };
@@ -186,8 +191,8 @@ size_t AclBytes(const Acl& acl) {
   return bytes;
 }
 
-bool ExceedsLimits(const Acl& acl) {
-  return acl.size() > kAclEntriesMax || AclBytes(acl) > kAclBytesMax;
+bool ExceedsLimits(const Acl& acl, size_t entries_max) {
+  return acl.size() > entries_max || AclBytes(acl) > kAclBytesMax;
 }
 
 }  // namespace bellwether::coord::tree

@@ -72,18 +72,24 @@ inline bool Allows(const AclPtr& access, uint32_t any_of, const Identities& iden
   return Allows(access ? &access->acl : nullptr, any_of, identities);
 }
 
+// How many entries an ACL that is given to a znode may have at a feature level. Each is looked at
+// whenever the znode is used, and before kFeatureLevelRetries there were kAclEntriesMax, so that
+// znodes of then may have more.
+size_t AclEntriesMax(uint32_t feature_level);
+
 // The ACL to be kept when a client asks for `given`: without duplicates, "auth" replaced by the
 // "digest" and "x509" identities of the caller (Z49). nullopt when it is invalid: it is empty, has
 // an unknown scheme or a malformed id, says "auth" and the caller has no such identity, or
-// ExceedsLimits, before or after.
-std::optional<Acl> FixUpAcl(const Acl& given, const Identities& caller);
+// ExceedsLimits, before or after. It grows no further than that.
+std::optional<Acl> FixUpAcl(const Acl& given, const Identities& caller,
+                            size_t entries_max = kAclEntriesMax);
 
 // What a client without kAdmin sees: the hashes of digest ids are "x" (Z50).
 Acl MaskedAcl(const Acl& acl);
 
 // Bytes of its schemes and ids, and some for each entry.
 size_t AclBytes(const Acl& acl);
-// More than kAclEntriesMax entries or kAclBytesMax AclBytes.
-bool ExceedsLimits(const Acl& acl);
+// More than `entries_max` entries or kAclBytesMax AclBytes.
+bool ExceedsLimits(const Acl& acl, size_t entries_max = kAclEntriesMax);
 
 }  // namespace bellwether::coord::tree

@@ -72,7 +72,8 @@ Edit::Edit(const EditContext& context, Undo undo, Tree& tree, Sessions& sessions
       changes_before_(changes.size()),
       has_quotas_(AtLevelOfAcls() && HasQuotas(tree)),
       tree_before_(undo == Undo::kKeep && has_quotas_ ? std::optional<Tree>(tree)
-                                                      : std::nullopt) {}
+                                                      : std::nullopt),
+      countable_(QuotaCountedZnodesMax(context.feature_level)) {}
 
 OperationResult Edit::Apply(const Create& operation) {
   NewZnode checked;
@@ -112,11 +113,13 @@ ResultCode Edit::CheckCreate(const Create& operation, NewZnode& created) {
     return ResultCode::kBadArguments;
   }
   if (operation.data.size() > kDataBytesMax) return ResultCode::kTooLarge;
-  if (operation.acl.has_value() && ExceedsLimits(*operation.acl)) return ResultCode::kTooLarge;
+  if (operation.acl.has_value() && ExceedsLimits(*operation.acl, acl_entries_max())) {
+    return ResultCode::kTooLarge;
+  }
   const std::optional<PathParts> given = SplitPath(operation.path);
   if (!given.has_value()) return ResultCode::kBadArguments;
   if (operation.acl.has_value()) {
-    std::optional<Acl> acl = FixUpAcl(*operation.acl, context_.identities);
+    std::optional<Acl> acl = FixUpAcl(*operation.acl, context_.identities, acl_entries_max());
     if (!acl.has_value()) return ResultCode::kInvalidAcl;
     created.acl = std::move(*acl);
   }
@@ -154,7 +157,7 @@ OperationResult Edit::Apply(const SetData& operation) {
   if (operation.data.size() > kDataBytesMax) return Failed(ResultCode::kTooLarge);
   const Znode* const znode = tree_.Find(operation.path);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
-  if (!May(*znode, kWrite)) return Failed(ResultCode::kNoAuth);
+  if (!May(*znode, kWrite) && !MUTANT(49)) return Failed(ResultCode::kNoAuth);
   const Usage change{0, SizeOf(operation.data) - SizeOf(znode->data)};
   if (AtLevelOfAcls() && !IsValidQuota(operation.path, operation.data)) {
     return Failed(ResultCode::kBadArguments);
@@ -178,8 +181,8 @@ OperationResult Edit::Apply(const SetAcl& operation) {
   if (FeatureLevelOf(operation) > context_.feature_level || !IsValidPath(operation.path)) {
     return Failed(ResultCode::kBadArguments);
   }
-  if (ExceedsLimits(operation.acl)) return Failed(ResultCode::kTooLarge);
-  std::optional<Acl> acl = FixUpAcl(operation.acl, context_.identities);
+  if (ExceedsLimits(operation.acl, acl_entries_max())) return Failed(ResultCode::kTooLarge);
+  std::optional<Acl> acl = FixUpAcl(operation.acl, context_.identities, acl_entries_max());
   if (!acl.has_value()) return Failed(ResultCode::kInvalidAcl);
   const Znode* const znode = tree_.Find(operation.path);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
@@ -319,9 +322,27 @@ ResultCode Edit::DeleteExpired(std::string_view path) {
   const std::optional<int64_t> ttl_ms = tree_.TtlOf(path);
   if (!ttl_ms.has_value()) return ResultCode::kNotExpired;
   if (znode->num_children() > 0) return ResultCode::kNotEmpty;
-  if (!IsExpired(*znode, *ttl_ms, context_.time_ms)) return ResultCode::kNotExpired;
+  const bool expired = IsExpired(*znode, *ttl_ms, context_.time_ms);
+  if (!expired && !MUTANT(56)) return ResultCode::kNotExpired;
   DeleteChild(parts->parent, parts->name);
   return ResultCode::kOk;
+}
+
+OperationResult Edit::SetConfig(const SetEnsembleConfig& operation) {
+  if (FeatureLevelOf(operation) > context_.feature_level) return Failed(ResultCode::kBadArguments);
+  const Znode* const znode = tree_.Find(kConfigPath);
+  if (znode == nullptr) return Failed(ResultCode::kNoNode);
+  if (znode->version != operation.expected_version) return Failed(ResultCode::kBadVersion);
+  if (MembersOfConfig(znode->data.view()) == operation.members) {
+    return Failed(ResultCode::kAlreadySet);
+  }
+  const std::string text = ConfigOf(operation.members, context_.zxid);
+  if (text.size() > kDataBytesMax) return Failed(ResultCode::kTooLarge);
+  const Znode& changed =
+      tree_.SetContent(kConfigPath, {SharedBytes::Copy(text), context_.zxid, context_.time_ms,
+                                     NextVersion(znode->version)});
+  Report(Change::Type::kChanged, kConfigPath, changed);
+  return Succeeded(changed);
 }
 
 void Edit::AddSystemZnodes() {
@@ -356,7 +377,9 @@ void Edit::Revert(Removed& entry) {
   tree_.Insert(place.parent_path, place.name, std::move(entry.znode), place.before, entry.ttl_ms);
 }
 
-void Edit::Revert(Changed& entry) { tree_.SetContent(entry.path, std::move(entry.before)); }
+void Edit::Revert(Changed& entry) {
+  if (!MUTANT(61)) tree_.SetContent(entry.path, std::move(entry.before));
+}
 
 bool Edit::ExceedsItsQuota(std::string_view path, const Usage& change) const {
   const Tree& tree = tree_before_.has_value() ? *tree_before_ : tree_;
@@ -375,7 +398,7 @@ void Edit::AddToQuota(std::string_view quota, const Usage& change) {
   if (znode == nullptr) return;
   std::optional<SharedBytes> text = AddUsage(znode->data, change);
   if (!text.has_value()) return;
-  KeepContent(path, *znode);
+  if (!MUTANT(59)) KeepContent(path, *znode);
   Tree::Content content = Tree::ContentOf(*znode);
   content.data = std::move(*text);
   tree_.SetContent(path, std::move(content));
@@ -384,8 +407,8 @@ void Edit::AddToQuota(std::string_view quota, const Usage& change) {
 void Edit::DeleteChild(std::string_view parent_path, std::string_view name) {
   const std::string path = ChildPath(parent_path, name);
   const Tree::ParentFields before = Tree::ParentFieldsOf(*tree_.Find(parent_path));
-  Tree::Removed removed =
-      tree_.Remove(parent_path, name, {context_.zxid, before.create_counter});
+  const int32_t counter = before.create_counter - (MUTANT(64) ? 1 : 0);
+  Tree::Removed removed = tree_.Remove(parent_path, name, {context_.zxid, counter});
   const Znode& znode = *removed.znode;
   if (znode.is_ephemeral()) sessions_.RemoveEphemeral(znode.ephemeral_owner(), path);
   Report(Change::Type::kDeleted, path, znode);

@@ -72,6 +72,10 @@ bool IsBeyond(int64_t usage, int64_t change, int64_t hard_limit) {
 
 }  // namespace
 
+size_t QuotaCountedZnodesMax(uint32_t feature_level) {
+  return feature_level < kFeatureLevelRetries ? 10'000'000 : 200'000;
+}
+
 std::optional<QuotaNumbers> QuotaNumbers::Parse(const SharedBytes& text) {
   // Twice the bound leaves room for the numbers that are added to what somebody wrote.
   if (text.is_null() || text.size() > 2 * kQuotaTextBytesMax) return std::nullopt;

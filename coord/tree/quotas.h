@@ -18,8 +18,9 @@ namespace bellwether::coord::tree {
 
 // A longer text is refused: each change below the quota reads and writes it.
 inline constexpr size_t kQuotaTextBytesMax = 1024;
-// Znodes that one command may count to begin quotas.
-inline constexpr size_t kQuotaCountedZnodesMax = 10'000'000;
+// Znodes that one command may count to begin quotas at a feature level: the whole server waits for
+// them. Before kFeatureLevelRetries they were so many that it could wait for seconds.
+size_t QuotaCountedZnodesMax(uint32_t feature_level);
 
 // Such a text: numbers by name. One that is not in it is -1, which limits nothing.
 class QuotaNumbers {

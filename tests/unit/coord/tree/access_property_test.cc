@@ -272,7 +272,7 @@ TEST_P(AccessSeeded, UsageIsWhatIsThere) {
   Begin(state);
   for (int i = 0; i < kCommands; ++i) {
     state.Apply(commands.Next(state), {commands.NextTime()});
-    size_t countable = kQuotaCountedZnodesMax;
+    size_t countable = QuotaCountedZnodesMax(kFeatureLevelAcls);
     const Usage usage = *CountUsage(state.tree(), "/a", countable);
     ASSERT_EQ(state.Get(UsagePath("/a"))->data, UsageText(usage)) << i;
   }

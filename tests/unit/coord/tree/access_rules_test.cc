@@ -93,6 +93,32 @@ TEST_F(AccessRules, TooLargeAnAclIsRefused) {
   EXPECT_EQ(Code(SetAcl{"/", many, kAnyVersion}), ResultCode::kTooLarge);
 }
 
+// Each entry costs at every use of the znode; replicas agree as the level says which bound holds.
+TEST_F(AccessRules, FromALevelOnAnAclHasFewerEntries) {
+  const size_t entries_max = AclEntriesMax(kFeatureLevelRetries);
+  Acl acl;
+  for (size_t i = 0; i <= entries_max; ++i) acl.push_back({kRead, "digest", fmt::format("u{}:h", i)});
+  EXPECT_EQ(Code(Create{"/before", {}, CreateMode::kPersistent, acl}), ResultCode::kOk);
+  machine.RaiseLevel(kFeatureLevelRetries);
+  EXPECT_EQ(Code(Create{"/a", {}, CreateMode::kPersistent, acl}), ResultCode::kTooLarge);
+  EXPECT_EQ(Code(SetAcl{"/", acl, kAnyVersion}), ResultCode::kTooLarge);
+  acl.pop_back();
+  EXPECT_EQ(Code(Create{"/a", {}, CreateMode::kPersistent, acl}), ResultCode::kOk);
+  EXPECT_EQ(machine.state.GetAcl("/a")->acl.size(), entries_max);
+  EXPECT_EQ(machine.state.GetAcl("/before")->acl.size(), entries_max + 1) << "which it keeps";
+}
+
+TEST_F(AccessRules, WhatAuthStandsForCountsAgainstTheBoundOfEntries) {
+  machine.RaiseLevel(kFeatureLevelRetries);
+  for (size_t i = 0; i < kIdentitiesMax; ++i) {
+    machine.identities.push_back({"digest", fmt::format("u{}:h", i)});
+  }
+  const Acl once = {{kRead, "auth", ""}};
+  const Acl twice = {{kRead, "auth", ""}, {kWrite, "auth", ""}};
+  EXPECT_EQ(Code(Create{"/a", {}, CreateMode::kPersistent, once}), ResultCode::kOk);
+  EXPECT_EQ(Code(Create{"/b", {}, CreateMode::kPersistent, twice}), ResultCode::kInvalidAcl);
+}
+
 // Z18.
 TEST_F(AccessRules, DeleteNeedsDeleteOnTheParentAndNothingOnTheZnode) {
   Make("/p", For(kAlice, kCreate | kDelete));

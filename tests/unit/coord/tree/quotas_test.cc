@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "coord/tree/state_machine.h"
 #include "gmock/gmock.h"
@@ -76,6 +77,25 @@ TEST_F(Quotas, UsageBeginsWithWhatIsThere) {
   SetQuota("/missing", "count=10");
   EXPECT_EQ(UsageOf("/missing"), "count=0,bytes=0");
   EXPECT_EQ(machine.state.digest(), machine.state.RecomputeDigest());
+}
+
+// The whole server waits for the count; replicas agree as the level says which bound holds.
+TEST_F(Quotas, FromALevelOnFewerZnodesAreCounted) {
+  machine.Create("/a");
+  machine.Create("/zookeeper/quota/a");
+  const size_t bound = QuotaCountedZnodesMax(kFeatureLevelRetries);
+  Transaction transaction;
+  for (size_t made = 1; made <= bound; ++made) {
+    transaction.operations.push_back(Create{fmt::format("/a/{}", made)});
+    if (made < bound && transaction.operations.size() < kTransactionItemsMax) continue;
+    ASSERT_EQ(machine.Do(std::exchange(transaction, {})).code, ResultCode::kOk);
+  }
+  machine.RaiseLevel(kFeatureLevelRetries);
+  EXPECT_EQ(machine.Create(UsagePath("/a"), "").code, ResultCode::kTooLarge) << "/a counts, too";
+  machine.Remove("/a/1");
+  EXPECT_EQ(machine.Create(UsagePath("/a"), "").code, ResultCode::kOk);
+  EXPECT_EQ(UsageOf("/a"), fmt::format("count={},bytes=0", bound));
+  EXPECT_GT(QuotaCountedZnodesMax(kFeatureLevelAcls), bound);
 }
 
 // Z54.

@@ -228,6 +228,20 @@ TEST(StateView, FindsWhatExpiresInPages) {
   EXPECT_TRUE(ViewOf(Tree()).ExpirableAfter("", 1, 1, 50).paths.empty());
 }
 
+// To look at a znode takes time in proportion to its path.
+TEST(StateView, FindsWhatExpiresWithinABoundOfPathBytes) {
+  Tree tree;
+  for (const char* name : {"a", "b", "c", "long-name"}) InsertChild(tree, "/", name, 10);
+  const StateView view = ViewOf(tree);
+  const auto page = [&view](std::string_view after, size_t path_bytes_max) {
+    return view.ExpirableAfter(after, 9, 9, 50, path_bytes_max);
+  };
+  EXPECT_EQ(page("", 3).paths, (std::vector<std::string>{"/a", "/b"}));
+  EXPECT_EQ(page("", 3).resume_after, "/b");
+  EXPECT_EQ(page("/c", 1).paths, (std::vector<std::string>{"/long-name"})) << "one at least";
+  EXPECT_EQ(page("", 100).paths.size(), 4u);
+}
+
 TEST(StateView, OutlivesItsStateMachine) {
   StateView view;
   {

@@ -44,8 +44,8 @@ class Machine {
   }
 
   // From here on there are ACLs, containers, TTLs, quotas and system znodes.
-  std::vector<Change> RaiseLevel() {
-    return Apply({}, SetFeatureLevel{kFeatureLevelAcls}).changes;
+  std::vector<Change> RaiseLevel(uint32_t level = kFeatureLevelAcls) {
+    return Apply({}, SetFeatureLevel{level}).changes;
   }
 
   SessionId Open() {
