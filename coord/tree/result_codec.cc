@@ -1,8 +1,6 @@
 #include "coord/tree/result_codec.h"
 
 #include <limits>
-#include <string>
-#include <utility>
 
 #include "base/coding.h"
 
@@ -110,8 +108,7 @@ class ResultReader {
 
 }  // namespace
 
-SharedBytes EncodeKeptResult(uint64_t operation_hash, const Result& result) {
-  std::string bytes;
+void EncodeKeptResult(uint64_t operation_hash, const Result& result, std::string& bytes) {
   Encoder out(bytes);
   out.Fixed64(operation_hash)
       .Fixed8(static_cast<uint8_t>(result.code))
@@ -125,7 +122,6 @@ SharedBytes EncodeKeptResult(uint64_t operation_hash, const Result& result) {
     out.Fixed8(static_cast<uint8_t>(one.code)).String(one.path);
     PutStat(one.stat, out);
   }
-  return SharedBytes::Copy(bytes);
 }
 
 std::optional<KeptResult> DecodeKeptResult(std::string_view bytes) {

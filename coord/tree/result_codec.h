@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "coord/tree/result.h"
-#include "coord/tree/shared_bytes.h"
 
 namespace bellwether::coord::tree {
 
@@ -15,8 +15,9 @@ struct KeptResult {
   Result result;                // without a session grant
 };
 
-// Its bytes stand in snapshots and count for the digest: they may not change within a format.
-SharedBytes EncodeKeptResult(uint64_t operation_hash, const Result& result);
+// Appends its bytes to `out`. They stand in snapshots and count for the digest: they may not change
+// within a format.
+void EncodeKeptResult(uint64_t operation_hash, const Result& result, std::string& out);
 
 // The result in exactly these bytes; nullopt when they are of none. Allocates in proportion to them.
 std::optional<KeptResult> DecodeKeptResult(std::string_view bytes);

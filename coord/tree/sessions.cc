@@ -114,18 +114,20 @@ ResultCode Sessions::Admit(SessionId id, SessionGeneration generation, CommandSe
   return ResultCode::kOk;
 }
 
-void Sessions::Keep(SessionId id, Zxid zxid, SharedBytes result) {
+void Sessions::Keep(SessionId id, CommandSequence floor, Zxid zxid, std::string_view result) {
   if (Find(id) == nullptr) return;
   // Too large for any session: to keep it would only drop what is before it and then itself.
-  const bool fits = KeptBytes(result) <= kKeptResultBytesMax;
+  const size_t bytes = result.size() + kKeptResultOverheadBytes;
+  const bool fits = bytes <= kKeptResultBytesMax;
   Session& session = Mutable(id);
   while (session.kept_results > 0 &&
-         (!fits || session.kept_results == kKeptResultsMax ||
-          session.kept_bytes + KeptBytes(result) > kKeptResultBytesMax)) {
+         (session.first_kept < floor || !fits || session.kept_results == kKeptResultsMax ||
+          session.kept_bytes + bytes > kKeptResultBytesMax)) {
     DropOldest(id, session);
   }
   if (!fits) return;
-  AddKept({id, session.last_sequence}, {zxid, std::move(result)}, session);
+  AddKept({id, session.last_sequence}, {zxid, SharedBytes::Copy(result)}, session);
+  kept_by_age_.Append(zxid, id);
   while (kept_bytes_ > kAllKeptResultBytesMax) {
     const SessionId oldest = kept_by_age_.begin()->value;
     DropOldest(oldest, Mutable(oldest));
@@ -139,7 +141,6 @@ void Sessions::AddKept(const KeptKey& key, Kept kept, Session& session) {
   session.kept_bytes += static_cast<uint32_t>(bytes);
   kept_bytes_ += bytes;
   digest_ += KeptTerm(key.session, key.sequence, kept.bytes);
-  kept_by_age_.Insert(kept.zxid, key.session);
   kept_.Insert(key, std::move(kept));
 }
 
@@ -185,6 +186,7 @@ bool Sessions::RestoreKept(SessionId id, std::vector<SavedResult> results) {
   Session& session = Mutable(id);
   CommandSequence sequence = session.last_sequence + 1 - results.size();
   for (SavedResult& result : results) {
+    kept_by_age_.Insert(result.zxid, id);
     AddKept({id, sequence}, {result.zxid, std::move(result.bytes)}, session);
     ++sequence;
   }

@@ -67,9 +67,10 @@ class Sessions {
   // kOk and the sequence is used up, or the reason why the command must have no effect.
   ResultCode Admit(SessionId id, SessionGeneration generation, CommandSequence sequence);
 
-  // Keeps what EncodeKeptResult gave of the session's last command, applied at `zxid`, and drops the
-  // oldest beyond the bounds. Nothing for an unknown session. Requires: it is not kept yet.
-  void Keep(SessionId id, Zxid zxid, SharedBytes result);
+  // Drops what is kept of the session's commands below `floor`, keeps what EncodeKeptResult gave of its
+  // last command, applied at `zxid`, and drops the oldest beyond the bounds. Nothing for an unknown
+  // session. Requires: it is not kept yet, and `zxid` is above those of all that is kept.
+  void Keep(SessionId id, CommandSequence floor, Zxid zxid, std::string_view result);
   // Drops what is kept of the session's commands below `floor`.
   void Acknowledge(SessionId id, CommandSequence floor);
   // Null when it is not kept.
@@ -113,6 +114,7 @@ class Sessions {
 
   // Requires: it exists.
   Session& Mutable(SessionId id) { return sessions_.Mutable(id).Mutable(); }
+  // Leaves kept_by_age_ to the caller.
   void AddKept(const KeptKey& key, Kept kept, Session& session);
   // Requires: one is kept of it.
   void DropOldest(SessionId id, Session& session);

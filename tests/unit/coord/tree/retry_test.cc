@@ -229,7 +229,7 @@ TEST_F(RetryTest, TheBytesKeptForASessionAreBounded) {
 
 // Many sessions with the most that each may have: the oldest results of all go, whosever they are.
 TEST_F(RetryTest, TheBytesKeptForAllSessionsAreBounded) {
-  const SharedBytes large = SharedBytes::Copy(std::string(kKeptResultBytesMax / 4, 'x'));
+  const std::string large(kKeptResultBytesMax / 4, 'x');
   const size_t each = large.size() + kKeptResultOverheadBytes;
   Sessions sessions;
   std::vector<SessionId> ids;
@@ -237,7 +237,7 @@ TEST_F(RetryTest, TheBytesKeptForAllSessionsAreBounded) {
   const auto keep = [&](SessionId id) {
     ASSERT_EQ(sessions.Admit(id, SessionGeneration(1), sessions.Find(id)->last_sequence + 1),
               ResultCode::kOk);
-    sessions.Keep(id, Zxid(++zxid), large);
+    sessions.Keep(id, CommandSequence(1), Zxid(++zxid), large);
   };
   for (uint64_t i = 0; i < 200; ++i) {
     ids.push_back(sessions.Create({base::Uuid(2, i + 1), Password(1), 1000, 1}, Zxid(++zxid)));
@@ -409,11 +409,15 @@ TEST(KeptResult, RandomBytesAreHarmless) {
 
 // Of every release: an operation that is sent again through another one's server is the same.
 TEST(OperationHash, IsFixedAndTellsOperationsApart) {
-  EXPECT_EQ(OperationHash(Creation("/a")), OperationHash(Creation("/a")));
-  EXPECT_NE(OperationHash(Creation("/a")), OperationHash(Creation("/b")));
-  EXPECT_NE(OperationHash(Delete{"/a"}), OperationHash(Delete{"/a", 0}));
-  EXPECT_NE(OperationHash(Delete{"/a"}), OperationHash(DeleteRecursive{"/a"}));
-  EXPECT_EQ(OperationHash(Delete{"/a", 3}), 11228155572716113370u);
+  std::string scratch;
+  const auto hash = [&scratch](const Operation& operation) {
+    return OperationHash(operation, scratch);
+  };
+  EXPECT_EQ(hash(Creation("/a")), hash(Creation("/a")));
+  EXPECT_NE(hash(Creation("/a")), hash(Creation("/b")));
+  EXPECT_NE(hash(Delete{"/a"}), hash(Delete{"/a", 0}));
+  EXPECT_NE(hash(Delete{"/a"}), hash(DeleteRecursive{"/a"}));
+  EXPECT_EQ(hash(Delete{"/a", 3}), 11228155572716113370u);
 }
 
 }  // namespace
