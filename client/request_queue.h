@@ -23,13 +23,18 @@ namespace bellwether::client {
 // A read that a server could not serve is held likewise, unless a later write took effect meanwhile:
 // then it fails, rejected.
 //
+// Where the servers keep results, a write that they applied before its answer was lost is sent again
+// under its own number, for its result; no later write is sent until all of those are answered. That
+// the servers refuse to tell a result now does not mean that nothing happened: they are asked again.
+//
 // A write that the servers refused without using up its number makes all later ones in flight fail
 // with a gap; those, and reads among them, are held until nothing is in flight and then numbered
 // and sent again, so that the order of the calls stands.
 //
 // Invariants:
 // - what is held was called before what is in flight, and that before what waits
-// - the numbers of the writes in flight are last_consumed + 1, + 2, ... unless there is a hole
+// - the numbers of the writes in flight are last_consumed + 1, + 2, ... unless there is a hole, or
+//   they were applied before
 // - after an answer was given, the entry lives on only if its number is still unaccounted for
 class RequestQueue {
  public:
@@ -62,8 +67,8 @@ class RequestQueue {
   void OnDisconnected();
 
   // A new connection stands; the servers applied the session's writes up to `last_sequence` and
-  // will apply no other one sent before.
-  void OnAttached(uint64_t last_sequence);
+  // will apply no other one sent before. `results_kept`: they tell their results again.
+  void OnAttached(uint64_t last_sequence, bool results_kept);
 
   // Fails what has reached its deadline; `why` says what stood in the way.
   void ExpireDeadlines(absl::Duration now, const std::string& why);
@@ -90,10 +95,13 @@ class RequestQueue {
     uint64_t order = 0;  // rising
     size_t bytes = 0;
     bool is_write = false;
+    bool was_applied = false;  // the servers said so: only its result is missing
     State state = State::kWaiting;
   };
   using Entries = std::list<Entry>;
 
+  // Takes an answer to a write that was applied before.
+  Next OnRepeated(Entries::iterator entry, coord::v1::Response response);
   Next OnRefused(Entries::iterator entry, int64_t zxid, const absl::Status& error);
   // Takes the entry out of those in flight, to be sent again.
   void Hold(Entries::iterator entry);
@@ -105,6 +113,10 @@ class RequestQueue {
   // Takes the entry out of those in flight and answers it.
   void Finish(Entries::iterator entry, absl::StatusOr<coord::v1::Response> result);
   Answer TakeAnswer(Entry& entry);
+  // A write that was may have taken effect.
+  static bool WasSent(const Entry& entry);
+  // Forgets the entry; returns the one behind it.
+  Entries::iterator Drop(Entries& entries, Entries::iterator entry);
 
   const size_t outstanding_max_;
   const size_t bytes_max_;
@@ -116,6 +128,8 @@ class RequestQueue {
   bool hole_ = false;  // a number was given back: nothing is sent until nothing is in flight
   uint64_t last_consumed_ = 0;  // number of the last write known to be applied
   uint64_t next_sequence_ = 1;
+  size_t repeats_ = 0;          // entries that were applied before
+  uint64_t repeats_floor_ = 0;  // below it all of those are answered
   uint64_t next_request_id_ = 1;
   uint64_t next_order_ = 1;
   size_t outstanding_ = 0;  // unanswered ones
