@@ -16,6 +16,10 @@ void CoordService::RegisterMetrics(base::Metrics& metrics) {
                    of_tree(&tree::StateMachine::data_bytes));
   metrics.AddGauge("bell_sessions", "Live sessions of the ensemble.",
                    of_tree(&tree::StateMachine::session_count));
+  metrics.AddGauge("bell_kept_results", "Results of writes kept for who sends them again.",
+                   of_tree(&tree::StateMachine::kept_results));
+  metrics.AddGauge("bell_kept_result_bytes", "Memory of those.",
+                   of_tree(&tree::StateMachine::kept_result_bytes));
   const auto add = [&metrics](const char* name, const char* help, auto read) {
     metrics.AddGauge(name, help, [read] { return static_cast<double>(read()); });
   };

@@ -53,6 +53,12 @@ TreeApplier::TreeApplier(const ServiceOptions& options, Dependencies deps)
       deps_(deps),
       applied_commands_(
           deps.metrics.AddCounter("bell_applied_commands_total", "Commands applied to the tree.")),
+      repeated_writes_(deps.metrics.AddCounter(
+          "bell_repeated_writes_total",
+          "Writes that clients sent again and got the kept result of.")),
+      forgotten_results_(deps.metrics.AddCounter(
+          "bell_forgotten_results_total",
+          "Writes that clients sent again when their result was not kept any more.")),
       hold_seconds_(deps.metrics.AddHistogram("bell_apply_hold_seconds",
                                               "How long the applier held the tree at a time.")) {}
 
@@ -137,7 +143,9 @@ size_t TreeApplier::ApplyForOneHold(std::vector<Opened>& commands, size_t next) 
 void TreeApplier::ApplyOne(Opened& opened, Aftermath& aftermath) {
   const tree::Command& command = opened.command.command;
   tree::ApplyOutcome outcome = deps_.state.tree.Apply(command, {opened.time_ms});
-  const Zxid zxid = outcome.result.zxid;
+  const Zxid zxid = deps_.state.tree.zxid();  // the result's may be of an earlier command
+  if (outcome.result.repeated) repeated_writes_.Add();
+  if (outcome.result.code == tree::ResultCode::kResultForgotten) forgotten_results_.Add();
   const bool own = opened.command.origin.process == deps_.process;
 
   // 1. Events, of this command's changes.
@@ -179,6 +187,7 @@ void TreeApplier::FollowSession(const OpenedCommand& opened, const tree::Result&
     attached.ensemble_id = deps_.state.tree.ensemble_id();
     attached.server_id = options_.server_id;
     attached.zxid = result.zxid;
+    attached.results_kept = deps_.state.tree.feature_level() >= tree::kFeatureLevelRetries;
     deps_.connections.Attached(token, attached, aftermath.woken);
     aftermath.attached.push_back(*result.session);
     return;

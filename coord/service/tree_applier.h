@@ -96,6 +96,8 @@ class TreeApplier {
   const ServiceOptions& options_;
   Dependencies deps_;
   base::Counter& applied_commands_;
+  base::Counter& repeated_writes_;
+  base::Counter& forgotten_results_;
   base::Histogram& hold_seconds_;
   LogIndex index_;  // of the last entry applied as a whole
   bool stopped_ = false;
