@@ -15,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const base::Uuid kFolder = base::Uuid::FromRandom(1, 1);
+const base::Uuid kHoldersFolder = base::Uuid::FromRandom(1, 1);
 const base::Uuid kOtherFolder = base::Uuid::FromRandom(2, 2);
 
 class RegistrationTest : public testing::Test {
@@ -25,7 +25,7 @@ class RegistrationTest : public testing::Test {
     self.id = BrokerId(1);
     self.host = "here";
     self.pid = 100;
-    self.folder_id = kFolder;
+    self.folder_id = kHoldersFolder;
     return self;
   }
 
@@ -67,7 +67,7 @@ TEST_F(RegistrationTest, MakesTheFoldersAndTheZnode) {
 }
 
 TEST_F(RegistrationTest, ReplacesWhatItsOwnFolderLeftBehind) {
-  PutHolder("here", 99, kFolder, 49);
+  PutHolder("here", 99, kHoldersFolder, 49);
   coord_.Put("/controller", EncodeController(BrokerId(1), 1), client::SessionId(49));
   alive_pid_ = 99;  // the number may be another process by now
   Start();
@@ -78,7 +78,7 @@ TEST_F(RegistrationTest, ReplacesWhatItsOwnFolderLeftBehind) {
 }
 
 TEST_F(RegistrationTest, LeavesAnotherBrokersOfficeAlone) {
-  PutHolder("here", 99, kFolder, 49);
+  PutHolder("here", 99, kHoldersFolder, 49);
   coord_.Put("/controller", EncodeController(BrokerId(2), 1), client::SessionId(48));
   Start();
   EXPECT_TRUE(results_.at(0).ok());

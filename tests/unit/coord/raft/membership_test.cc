@@ -42,7 +42,7 @@ TEST(Membership, VoterInEitherHalfIsAVoter) {
 }
 
 TEST(Membership, WithoutAVoterOrOutOfOrderIsRefused) {
-  EXPECT_FALSE(Validate({}).ok());
+  EXPECT_FALSE(Validate(std::vector<Member>{}).ok());
   EXPECT_FALSE(Validate({{ServerId(1), "", false}}).ok());
   EXPECT_FALSE(Validate({{ServerId(2), "", true}, {ServerId(1), "", true}}).ok());
   EXPECT_FALSE(Validate({{ServerId(1), "", true}, {ServerId(1), "", true}}).ok());
