@@ -22,6 +22,11 @@ class CompactString {
 
   std::string_view view() const;
 
+  // What so many bytes take besides the 16, the allocator's part included.
+  static constexpr size_t HeapBytes(size_t bytes) {
+    return bytes <= kInlineBytes ? 0 : bytes + kHeapOverheadBytes;
+  }
+
   friend bool operator<(const CompactString& a, const CompactString& b) {
     return a.view() < b.view();
   }
@@ -31,6 +36,7 @@ class CompactString {
  private:
   static constexpr size_t kInlineBytes = 15;
   static constexpr unsigned char kOnHeap = 0xff;
+  static constexpr size_t kHeapOverheadBytes = 16;
 
   void FreeHeap();
 

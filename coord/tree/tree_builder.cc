@@ -24,8 +24,9 @@ bool TreeBuilder::Add(size_t depth, std::string_view name, CowPtr<Znode> znode,
   ++parts_.znode_count;
   parts_.data_bytes += znode->data.size();
   if (znode->access) parts_.acl_bytes += AclBytes(znode->access->acl);
+  if (ttl_ms.has_value()) znode.Mutable().SetExpirable();
+  parts_.name_bytes += Tree::NameBytesOf(path(), *znode);
   if (ttl_ms.has_value()) {
-    znode.Mutable().SetExpirable();
     parts_.expirables.Insert(CompactString(path_), *ttl_ms);
     parts_.digest += Tree::DigestOf(path_, *ttl_ms);
   }

@@ -95,6 +95,34 @@ TEST(Tree, CountsDataBytes) {
 
 const Acl kReadOnly = {{kRead, "world", "anyone"}};
 
+TEST(Tree, CountsWhatNamesTakeThatHaveNoRoomInTheirSlots) {
+  Tree tree;
+  const auto make = [](bool ephemeral) {
+    auto* const znode = new Znode();
+    if (ephemeral) znode->SetOwner(SessionId(7));
+    return CowPtr<Znode>(znode);
+  };
+  const std::string name(100, 'n');
+  InsertChild(tree, "/", "short");
+  EXPECT_EQ(tree.name_bytes(), 0u);
+  InsertChild(tree, "/short", name);
+  const size_t one = tree.name_bytes();
+  EXPECT_GE(one, 100u);
+  EXPECT_LE(one, 120u);
+  // These are kept by their paths, too.
+  tree.Insert("/", name, make(true), {});
+  EXPECT_EQ(tree.name_bytes(), 3 * one + 1);
+  tree.Insert("/", name + "t", make(false), {}, 1000);
+  EXPECT_EQ(tree.name_bytes(), 5 * one + 4);
+  const Tree copy = tree;
+  const std::optional<int64_t> ttl_ms = tree.Remove("/", name + "t", {}).ttl_ms;
+  tree.Remove("/", name, {});
+  tree.Insert("/", name + "t", make(false), {}, ttl_ms);  // as undo does
+  tree.RemoveDescendants("/", {});
+  EXPECT_EQ(tree.name_bytes(), 0u);
+  EXPECT_EQ(copy.name_bytes(), 5 * one + 4);
+}
+
 TEST(Tree, CountsAccessesAndKeepsTheDigest) {
   Tree tree;
   InsertChild(tree, "/", "a");
