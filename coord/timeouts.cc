@@ -6,6 +6,7 @@ void ScaleTimeouts(double scale, ServiceOptions& options) {
   options.attach_timeout *= scale;
   options.applied_wait_max *= scale;
   options.finalize_wait_max *= scale;
+  options.end_session_wait_max *= scale;
   options.tick_max *= scale;
 }
 

@@ -1,6 +1,7 @@
 #include "coord/service/connection.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -13,12 +14,14 @@
 namespace bellwether::coord {
 namespace {
 
-// Reads evaluated under one hold of the tree.
-constexpr size_t kReadsPerHold = 64;
 // Between two questions to the leader because of one keepalive.
 constexpr absl::Duration kKeepAliveRetryInterval = absl::Milliseconds(100);
+// Runs of reads that are evaluated before others of the executor go on.
+constexpr size_t kReadRunsPerTurn = 4;
 // Writes handed to the log in one call.
 constexpr size_t kWritesPerProposal = 256;
+// Slow writes kept until they are told.
+constexpr size_t kSlowWritesMax = 16;
 
 // A keepalive that the leader has confirmed and this server must first catch up with.
 class KeepAliveWaiter : public ApplyWaiter {
@@ -36,6 +39,12 @@ class KeepAliveWaiter : public ApplyWaiter {
   const uint64_t id_;
 };
 
+// Never stale, whatever the request says.
+bool IsBarrier(const RequestOperation& operation) {
+  return std::holds_alternative<SyncRead>(operation) ||
+         std::holds_alternative<Reconfigure>(operation);
+}
+
 // Of unknown outcome: writes may be on their way.
 Failure OutOfContact() {
   return {absl::StatusCode::kUnavailable,
@@ -48,6 +57,13 @@ Failure TakesEventsTooSlowly() {
   return {absl::StatusCode::kResourceExhausted,
           "the client does not take the events of its watches; read faster, or watch less", "",
           base::Outcome::kUnknown};
+}
+
+// Of a write that was applied before: that it is refused now does not mean that nothing happened.
+Failure ResultUnknown(Failure failure) {
+  failure.outcome = base::Outcome::kUnknown;
+  failure.message += "; it was applied before, send it again for its result";
+  return failure;
 }
 
 Failure UnsettledWrites(const absl::Status& status) {
@@ -68,6 +84,8 @@ Connection::Connection(Principal principal, const ServiceOptions& options,
       executor_(executor),
       sink_(std::move(sink)),
       serial_(serial),
+      slow_requests_(backend.slow_requests()),
+      opened_(slow_requests_.Now()),
       identities_(std::make_shared<const tree::Identities>(
           tree::Identities{AddressIdentity(principal_.address)})) {}
 
@@ -89,12 +107,16 @@ bool Connection::Submit(ClientFrame frame, size_t bytes) {
   bool go_on;
   {
     base::MutexLock lock(mutex_);
-    if (finished_) return false;
+    if (finished_ || client_gone_) return false;
     if (auto* request = std::get_if<Request>(&frame)) {
       if (request->identities == nullptr) request->identities = identities_;
-      unanswered_.push_back(bytes);
-      unanswered_bytes_ += bytes;
+      unanswered_.push_back(bytes + sizeof(Request));
+      unanswered_bytes_ += unanswered_.back();
+      ++requests_;
+      if (request->is_write()) ++writes_;
+      request_bytes_ += bytes;
     }
+    if (inbox_.empty()) inbox_since_ = slow_requests_.Now();  // those behind it came soon after
     inbox_.push_back(std::move(frame));
     // Keepalives are not answered in order, so that they count only while they wait here.
     go_on = HasRoom() && inbox_.size() < 2 * options_.outstanding_requests_max;
@@ -108,9 +130,8 @@ bool Connection::Submit(ClientFrame frame, size_t bytes) {
 void Connection::Close() {
   {
     base::MutexLock lock(mutex_);
-    FinishLocked();
-    outbox_.clear();
-    outbox_bytes_ = 0;
+    client_gone_ = true;
+    ClearOutbox();
   }
   PostWake();
 }
@@ -142,7 +163,7 @@ TakeResult Connection::Take(size_t bytes_max, std::vector<ServerFrame>& frames) 
       frames.push_back(std::move(outbox_.front()));
       outbox_.pop_front();
     }
-    result.finished = finished_ && outbox_.empty();
+    result.finished = (finished_ || client_gone_) && outbox_.empty();
     // Reads wait for room in the outbox.
     if (was_full && outbox_bytes_ <= options_.outbox_bytes_max) wake = NeedsWake();
   }
@@ -161,13 +182,33 @@ bool Connection::OnAttached(const Attached& attached) {
   return NeedsWake();
 }
 
-bool Connection::Settle(uint64_t token, Response response) {
+bool Connection::Settle(uint64_t token, Response response, const tree::Command& command,
+                        absl::Duration now) {
   base::MutexLock lock(mutex_);
   auto settled = std::find_if(in_flight_.begin(), in_flight_.end(),
                               [token](const InFlight& write) { return write.token == token; });
   if (finished_ || settled == in_flight_.end()) return false;
+  NoteAnswered(*settled, &command.operation, now);
   SettleLocked(*settled, std::move(response));
   return PushSettled();
+}
+
+// `operation`: null when it is not known any more. Only queues, as the tree may be held.
+void Connection::NoteAnswered(const InFlight& write, const tree::Operation* operation,
+                              absl::Duration now) {
+  const absl::Duration took = now - write.received;
+  slow_requests_.ObserveWrite(took);
+  if (!slow_requests_.IsSlow(took)) return;
+  if (slow_writes_.size() >= kSlowWritesMax) {
+    ++slow_writes_unkept_;
+    return;
+  }
+  SlowRequest slow;
+  slow.subject = operation == nullptr ? RequestSubject{"write", ""} : SubjectOf(*operation);
+  slow.took = took;
+  slow.queued = write.proposed - write.received;
+  slow.replicated = now - write.proposed;
+  slow_writes_.push_back(std::move(slow));
 }
 
 void Connection::SettleLocked(InFlight& write, Response response) {
@@ -195,15 +236,19 @@ void Connection::Answer(Response response) {
   if (!finished_) PushResponse(std::move(response));
 }
 
+void Connection::ExpectAnswer() {
+  base::MutexLock lock(mutex_);
+  holds_events_back_ = true;
+}
+
 bool Connection::QueueEvent(WatchEvent event) {
   base::MutexLock lock(mutex_);
-  if (finished_) return false;
+  if (finished_ || client_gone_) return false;
   ServerFrame frame(std::move(event));
   event_bytes_ += FrameBytes(frame);
   too_slow_ = event_bytes_ > options_.event_bytes_max;
   if (too_slow_) {
-    outbox_.clear();
-    outbox_bytes_ = event_bytes_ = 0;
+    ClearOutbox();
     Push(Detached{TakesEventsTooSlowly()});
     FinishLocked();
   } else {
@@ -212,9 +257,17 @@ bool Connection::QueueEvent(WatchEvent event) {
   return NeedsWake();
 }
 
+bool Connection::QueueGrantEvent(GrantEvent event) {
+  base::MutexLock lock(mutex_);
+  if (finished_) return false;
+  Push(std::move(event));
+  return NeedsWake();
+}
+
 bool Connection::Detach(Failure failure) {
   base::MutexLock lock(mutex_);
   if (finished_) return false;
+  ReleaseEvents();
   if (!attached_) {
     Attached refused;
     refused.failure = std::move(failure);
@@ -260,6 +313,20 @@ size_t Connection::unanswered_bytes() const {
   return unanswered_bytes_;
 }
 
+ConnectionFigures Connection::figures() const {
+  ConnectionFigures figures;
+  figures.address = principal_.address;
+  figures.open = slow_requests_.Now() - opened_;
+  base::MutexLock lock(mutex_);
+  figures.session = session_;
+  figures.requests = requests_;
+  figures.writes = writes_;
+  figures.request_bytes = request_bytes_;
+  figures.unanswered = unanswered_.size();
+  figures.outbox_bytes = outbox_bytes_;
+  return figures;
+}
+
 void Connection::PostWake() {
   {
     base::MutexLock lock(mutex_);
@@ -271,14 +338,37 @@ void Connection::PostWake() {
 bool Connection::NeedsWake() { return !std::exchange(wake_posted_, true); }
 
 void Connection::Push(ServerFrame frame) {
+  if (client_gone_) return;
   outbox_bytes_ += FrameBytes(frame);
-  outbox_.push_back(std::move(frame));
+  const bool held_back =
+      holds_events_back_ && (std::holds_alternative<WatchEvent>(frame) ||
+                             std::holds_alternative<GrantEvent>(frame));
+  (held_back ? held_back_ : outbox_).push_back(std::move(frame));
 }
 
 void Connection::PushResponse(Response response) {
   unanswered_bytes_ -= unanswered_.front();
   unanswered_.pop_front();
+  if (client_gone_) return;
   Push(std::move(response));
+  const size_t last = outbox_.size() - 1;
+  if (last > 0 && std::holds_alternative<WatchEvent>(outbox_[last - 1]) && MUTANT(54)) {
+    std::swap(outbox_[last - 1], outbox_[last]);
+  }
+  ReleaseEvents();
+}
+
+void Connection::ReleaseEvents() {
+  holds_events_back_ = false;
+  outbox_.insert(outbox_.end(), std::make_move_iterator(held_back_.begin()),
+                 std::make_move_iterator(held_back_.end()));
+  held_back_.clear();
+}
+
+void Connection::ClearOutbox() {
+  outbox_.clear();
+  held_back_.clear();
+  outbox_bytes_ = event_bytes_ = 0;
 }
 
 void Connection::FinishLocked() {
@@ -297,22 +387,35 @@ bool Connection::HasRoom() const {
 
 void Connection::OnWake() {
   std::vector<ClientFrame> frames;
+  std::vector<SlowRequest> slow_writes;
+  size_t unkept = 0;
   bool finished;
+  bool client_gone;
   {
     base::MutexLock lock(mutex_);
     wake_posted_ = false;
     frames.swap(inbox_);
+    client_gone = client_gone_;
+    received_ = inbox_since_;
+    slow_writes.swap(slow_writes_);
+    unkept = std::exchange(slow_writes_unkept_, 0);
     finished = finished_;
     if (phase_ == Phase::kAttaching && attached_) {
       phase_ = Phase::kOpen;
+      applied_sequence_ = last_sequence_;
       next_sequence_ = last_sequence_ + 1;
     }
   }
+  for (const SlowRequest& slow : slow_writes) {
+    slow_requests_.Tell(session(), principal_.address, slow);
+  }
+  if (unkept > 0) slow_requests_.TellUnkept(unkept);
   if (phase_ == Phase::kClosed) return;
   if (finished) {
     Finish();
     return sink_->OnOutput();
   }
+  if (client_gone) return FinishWithoutClient(std::move(frames));
   if (!frames.empty() && DetachIfOutOfContact()) return;
   for (ClientFrame& frame : frames) {
     std::visit([this](auto& received) { Receive(std::move(received)); }, frame);
@@ -326,6 +429,32 @@ void Connection::OnWake() {
 void Connection::Run() {
   if (!DetachIfDrained()) Pump();
   ResumeReadingIfRoom();
+  sink_->OnOutput();
+}
+
+// What the client sent before it went is proposed, as nobody who writes and leaves expects it undone;
+// reads concern nobody any more.
+void Connection::FinishWithoutClient(std::vector<ClientFrame> frames) {
+  bool draining;
+  {
+    base::MutexLock lock(mutex_);
+    draining = draining_.has_value();
+  }
+  if (phase_ == Phase::kOpen && !read_only_ && !draining) {
+    for (ClientFrame& frame : frames) {
+      if (std::holds_alternative<ProtocolError>(frame)) break;
+      if (auto* request = std::get_if<Request>(&frame)) Receive(std::move(*request));
+    }
+    if (!frames.empty()) backend_.Touch(session());
+    long_read_.reset();
+    std::erase_if(waiting_, [](const Waiting& waiting) { return !waiting.request.is_write(); });
+    Pump();
+  }
+  {
+    base::MutexLock lock(mutex_);
+    FinishLocked();
+  }
+  Finish();
   sink_->OnOutput();
 }
 
@@ -399,12 +528,13 @@ void Connection::Receive(Request request) {
   if (phase_ != Phase::kOpen) return Receive(ProtocolError{"a Request before Attached"});
   Waiting& waiting = waiting_.emplace_back();
   waiting.number = ++last_number_;
+  waiting.received = received_;
   waiting.refused = std::move(request.malformed);
   waiting.request = std::move(request);
   if (!waiting.refused.has_value()) waiting.refused = RefuseAtOnce(waiting.request);
-  const bool barrier = std::holds_alternative<SyncRead>(waiting.request.operation);
-  if (!waiting.request.is_write() && (barrier || !waiting.request.stale_ok) &&
-      !waiting.refused.has_value()) {
+  const bool barrier = IsBarrier(waiting.request.operation);
+  const bool stale = waiting.request.stale_ok && (!barrier || MUTANT(63));
+  if (!waiting.request.is_write() && !stale && !waiting.refused.has_value()) {
     index_wanted_ = true;
   } else {
     waiting.read_index = LogIndex(0);
@@ -413,7 +543,7 @@ void Connection::Receive(Request request) {
 
 // What this connection never serves.
 std::optional<Failure> Connection::RefuseAtOnce(const Request& request) const {
-  const bool barrier = std::holds_alternative<SyncRead>(request.operation);
+  const bool barrier = IsBarrier(request.operation);
   if (read_only_ && (request.is_write() || barrier || !request.stale_ok)) {
     return Failure{absl::StatusCode::kFailedPrecondition,
                    "the connection is read-only and serves only reads that may be stale; attach "
@@ -445,14 +575,19 @@ void Connection::OnReadIndex(uint64_t last_number, const absl::StatusOr<LogIndex
 }
 
 void Connection::Pump() {
+  if (long_read_ != nullptr && !ContinueLongRead()) return TakeAnotherTurn();
+  size_t runs_of_reads = 0;
   std::vector<ProposedWrite> run;
   size_t run_bytes = 0;
-  while (phase_ == Phase::kOpen && !waiting_.empty()) {
+  while (phase_ == Phase::kOpen && !reconfiguring_ && !waiting_.empty()) {
     Waiting& front = waiting_.front();
     if (front.request.is_write() && !front.refused.has_value()) {
+      const bool takes_next = front.request.sequence == kNextSequence && !write_lost_;
+      if (takes_next) front.request.sequence = next_sequence_;
       front.refused = AdmitWrite(front.request);
       if (front.refused.has_value()) continue;
-      ++next_sequence_;
+      if (MUTANT(50)) front.request.identities = identities();
+      if (!WasApplied(front.request)) ++next_sequence_;
       const size_t bytes = WriteBytes(front.request);
       // They become one entry of the log, and one message, unless a single write has more.
       if (run.size() == kWritesPerProposal || run_bytes + bytes > options_.write_run_bytes_max) {
@@ -460,7 +595,7 @@ void Connection::Pump() {
         run_bytes = 0;
       }
       run_bytes += bytes;
-      run.push_back({backend_.NextToken(), std::move(front.request)});
+      run.push_back({backend_.NextToken(), std::move(front.request), front.received});
       waiting_.pop_front();
       continue;
     }
@@ -475,14 +610,23 @@ void Connection::Pump() {
       Response response;
       response.request_id = front.request.id;
       response.failure = std::move(front.refused);
+      TellIfSlow(SubjectOf(front.request.operation), front.received);
       waiting_.pop_front();
       Answer(std::move(response));
       continue;
     }
     if (!ReadyToEvaluate(front) || DetachIfOutOfContact()) return;
-    if (!front.refused.has_value()) EvaluateRun();
+    if (front.refused.has_value()) continue;
+    if (std::holds_alternative<Reconfigure>(front.request.operation)) return StartReconfigure();
+    EvaluateRun();
+    if (++runs_of_reads == kReadRunsPerTurn || long_read_ != nullptr) return TakeAnotherTurn();
   }
   ProposeRun(std::move(run));
+}
+
+bool Connection::WasApplied(const Request& write) const {
+  return write.sequence > CommandSequence() && write.sequence <= applied_sequence_ &&
+         backend_.feature_level() >= tree::kFeatureLevelRetries;
 }
 
 std::optional<Failure> Connection::AdmitWrite(const Request& request) const {
@@ -492,7 +636,15 @@ std::optional<Failure> Connection::AdmitWrite(const Request& request) const {
                    "of all servers and run `bell cluster upgrade --finalize`",
                    "feature_level", base::Outcome::kRejected};
   }
-  if (request.sequence == next_sequence_) return CheckWrite(request, options_.request_bytes_max);
+  if (WasApplied(request)) {
+    std::optional<Failure> refused = CheckWrite(request, options_.request_bytes_max);
+    if (refused.has_value()) refused = ResultUnknown(*std::move(refused));
+    return refused;
+  }
+  if (request.sequence == next_sequence_) {
+    std::optional<Failure> refused = CheckWrite(request, options_.request_bytes_max);
+    return refused.has_value() ? std::move(refused) : backend_.RefusesGrowth(request.operation);
+  }
   Failure failure = FailureOf(tree::ResultCode::kSequenceGap, "");
   failure.message = fmt::format("sequence {} is not the session's next one, {}", request.sequence,
                                 next_sequence_);
@@ -503,13 +655,17 @@ void Connection::ProposeRun(std::vector<ProposedWrite> run) {
   if (run.empty()) return;
   const uint64_t first = run.front().token;
   const uint64_t last = run.back().token;
-  const CommandSequence first_sequence = run.front().request.sequence;
+  // The first that uses up a number: what was applied before used up its own.
+  CommandSequence first_sequence = next_sequence_;
+  const absl::Duration now = slow_requests_.Now();
   {
     base::MutexLock lock(mutex_);
     if (finished_) return;
     for (const ProposedWrite& write : run) {
-      in_flight_.push_back(
-          {write.token, write.request.id, write.request.compare_positions, std::nullopt});
+      const bool was_applied = WasApplied(write.request);
+      if (!was_applied) first_sequence = std::min(first_sequence, write.request.sequence);
+      in_flight_.push_back({write.token, write.request.id, write.request.compare_positions,
+                            std::nullopt, was_applied, write.received, now});
     }
   }
   backend_.ProposeWrites(executor_, session(), principal_, std::move(run),
@@ -525,12 +681,16 @@ void Connection::OnProposed(uint64_t first_token, uint64_t last_token,
                             CommandSequence first_sequence, const absl::Status& status) {
   if (base::OutcomeOf(status) == base::Outcome::kUnknown) return DetachNow(UnsettledWrites(status));
   next_sequence_ = std::min(next_sequence_, first_sequence);
+  write_lost_ = true;
+  const absl::Duration now = slow_requests_.Now();
   {
     base::MutexLock lock(mutex_);
     for (InFlight& write : in_flight_) {
       if (write.token < first_token || write.token > last_token) continue;
       Response response;
       response.failure = FailureOf(status);
+      if (write.was_applied) response.failure = ResultUnknown(*std::move(response.failure));
+      NoteAnswered(write, nullptr, now);
       SettleLocked(write, std::move(response));
     }
     if (!PushSettled()) return;
@@ -538,39 +698,28 @@ void Connection::OnProposed(uint64_t first_token, uint64_t last_token,
   PostWake();
 }
 
-bool Connection::ReadyToEvaluate(Waiting& read) {
-  if (!read.read_index.has_value()) return false;
-  if (outbox_bytes() > options_.outbox_bytes_max) return false;
-  if (backend_.AppliedOrWait(*read.read_index, read.request.min_zxid, shared_from_this())) {
-    return true;
-  }
-  AwaitApplied(read);
-  return false;
+void Connection::TellIfSlow(const RequestSubject& subject, absl::Duration received) {
+  SlowRequest slow;
+  slow.took = slow_requests_.Now() - received;
+  if (!slow_requests_.IsSlow(slow.took)) return;
+  slow.subject = subject;
+  slow_requests_.Tell(session(), principal_.address, slow);
 }
 
-void Connection::AwaitApplied(const Waiting& read) {
-  if (std::exchange(apply_timer_number_, read.number) == read.number) return;
-  executor_.Cancel(apply_timer_);
-  apply_timer_ = executor_.RunAfter(
-      options_.applied_wait_max, [self = shared_from_this(), number = read.number] {
-        if (self->waiting_.empty() || self->waiting_.front().number != number) return;
-        self->waiting_.front().refused =
-            Unavailable("this server has not caught up in time; try another server");
-        self->PostWake();
-      });
-}
-
-// Evaluates the front and the reads behind it that are as ready, under one hold.
-void Connection::EvaluateRun() {
-  std::vector<const Request*> reads;
-  for (const Waiting& next : waiting_) {
-    if (reads.size() == kReadsPerHold || next.request.is_write() || next.refused.has_value()) break;
-    if (!next.read_index.has_value()) break;
-    if (!backend_.Applied(*next.read_index, next.request.min_zxid)) break;
-    reads.push_back(&next.request);
-  }
-  const size_t evaluated = backend_.EvaluateReads(shared_from_this(), reads);
-  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(evaluated));
+// Nothing else of the connection is done meanwhile. Ends within the request's time.
+void Connection::StartReconfigure() {
+  reconfiguring_ = true;
+  Request request = std::move(waiting_.front().request);
+  const absl::Duration received = waiting_.front().received;
+  waiting_.pop_front();
+  backend_.Reconfigure(executor_, std::move(request),
+                       [self = shared_from_this(), received](Response response) {
+                         self->reconfiguring_ = false;
+                         self->TellIfSlow({"reconfigure", ""}, received);
+                         if (self->phase_ != Phase::kOpen) return;
+                         self->Answer(std::move(response));
+                         self->Run();
+                       });
 }
 
 void Connection::ResumeReadingIfRoom() {
@@ -591,6 +740,7 @@ bool Connection::DetachIfDrained() {
     if (!in_flight_.empty()) return true;
     failure = *draining_;
   }
+  long_read_.reset();
   waiting_.clear();
   DetachNow(std::move(failure));
   return true;
@@ -598,7 +748,7 @@ bool Connection::DetachIfDrained() {
 
 // Whatever the client wanted: it must look for a server that can tell what goes on.
 bool Connection::DetachIfOutOfContact() {
-  if (!needs_contact_ || phase_ != Phase::kOpen || backend_.InContact()) return false;
+  if (!needs_contact_ || phase_ != Phase::kOpen || backend_.InContact() || MUTANT(60)) return false;
   DetachNow(OutOfContact());
   return true;
 }
@@ -609,6 +759,7 @@ void Connection::DetachNow(Failure failure) {
 
 void Connection::Finish() {
   phase_ = Phase::kClosed;
+  long_read_.reset();
   waiting_.clear();
   executor_.Cancel(attach_timer_);
   executor_.Cancel(apply_timer_);

@@ -58,12 +58,14 @@ void ConnectionTable::Attached(uint64_t token, const coord::Attached& attached, 
   attached_.emplace(attached.grant.session, std::move(connection));
 }
 
-void ConnectionTable::Settle(SessionId session, uint64_t token, Response response,
-                             WakeList& woken) {
+void ConnectionTable::Settle(uint64_t token, Response response, const tree::Command& command,
+                             absl::Duration now, WakeList& woken) {
   base::MutexLock lock(mutex_);
-  auto found = attached_.find(session);
+  auto found = attached_.find(command.session);
   if (found == attached_.end()) return;
-  if (found->second->Settle(token, std::move(response))) woken.push_back(found->second);
+  if (found->second->Settle(token, std::move(response), command, now)) {
+    woken.push_back(found->second);
+  }
 }
 
 void ConnectionTable::SessionEnded(SessionId session, WakeList& woken) {
@@ -107,6 +109,28 @@ void ConnectionTable::DrainAll(const Failure& failure) {
 size_t ConnectionTable::count() const {
   base::MutexLock lock(mutex_);
   return all_.size();
+}
+
+std::vector<std::shared_ptr<Connection>> ConnectionTable::After(uint64_t serial,
+                                                                size_t connections_max) const {
+  std::vector<std::shared_ptr<Connection>> page;
+  base::MutexLock lock(mutex_);
+  for (auto next = all_.upper_bound(serial); next != all_.end(); ++next) {
+    if (page.size() == connections_max) break;
+    page.push_back(next->second);
+  }
+  return page;
+}
+
+std::vector<std::string> ConnectionTable::AddressesOf(
+    const std::vector<SessionId>& sessions) const {
+  std::vector<std::string> addresses(sessions.size());
+  base::MutexLock lock(mutex_);
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    const auto found = attached_.find(sessions[i]);
+    if (found != attached_.end()) addresses[i] = found->second->principal().address;
+  }
+  return addresses;
 }
 
 size_t ConnectionTable::Sum(size_t (Connection::*bytes)() const) const {

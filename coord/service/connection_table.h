@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -34,7 +35,8 @@ class ConnectionTable {
   // An older connection of the session is given up.
   void Attached(uint64_t token, const Attached& attached, WakeList& woken);
   // A command of this server's connection was applied.
-  void Settle(SessionId session, uint64_t token, Response response, WakeList& woken);
+  void Settle(uint64_t token, Response response, const tree::Command& command, absl::Duration now,
+              WakeList& woken);
   void SessionEnded(SessionId session, WakeList& woken);
 
   // A leader was lost, maybe with commands: gives up connections that wait for the fate of one.
@@ -45,6 +47,11 @@ class ConnectionTable {
   void DrainAll(const Failure& failure);
 
   size_t count() const;
+  // Those with higher serials, by serial, at most so many.
+  std::vector<std::shared_ptr<Connection>> After(uint64_t serial, size_t connections_max) const;
+  // The addresses of the clients that hold these sessions here; empty: none does.
+  std::vector<std::string> AddressesOf(const std::vector<SessionId>& sessions) const;
+
   // Of all connections together, for metrics.
   size_t Sum(size_t (Connection::*bytes)() const) const;
 

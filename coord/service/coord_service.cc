@@ -35,7 +35,7 @@ absl::Status CheckFilter(const WatchFilter& filter, size_t paths_max) {
   for (const std::string& path : filter.paths) {
     if (tree::IsValidPath(path)) continue;
     return absl::InvalidArgumentError(
-        fmt::format("watch: \"{}\" is not a path of a znode", path));
+        fmt::format("watch: \"{}\" is not a path of a znode", PathForMessage(path)));
   }
   return absl::OkStatus();
 }
@@ -59,7 +59,8 @@ class CoordService::PromptProgress : public Wakeable {
 
 CoordService::CoordService(ServiceOptions options, Dependencies deps)
     : options_(std::move(options)),
-      read_limits_{options_.list_page_bytes_max, options_.reply_bytes_max},
+      read_limits_{options_.list_page_bytes_max, options_.reply_bytes_max,
+                   options_.multi_read_bytes_max},
       deps_(std::move(deps)),
       process_(deps_.random()),
       streams_refused_(deps_.metrics.AddCounter(
@@ -67,16 +68,29 @@ CoordService::CoordService(ServiceOptions options, Dependencies deps)
       clients_too_slow_(deps_.metrics.AddCounter(
           "bell_connections_too_slow_total",
           "Session streams given up because the client did not take the events of its watches.")),
+      slow_requests_(options_.slow_request, deps_.clock, deps_.metrics),
+      tree_bound_(options_.tree_bytes_max, deps_.metrics),
       connections_(options_.connections_max),
-      znode_watches_(options_.znode_watches_per_connection_max, options_.znode_watches_max),
+      znode_watches_({options_.znode_watches_per_connection_max, options_.znode_watches_max,
+                      options_.znode_watch_path_bytes_per_connection_max,
+                      options_.znode_watch_path_bytes_max},
+                     &deps_.metrics.AddCounter("bell_znode_watches_refused_total",
+                                               "Watches of znodes refused at a bound.")),
+      lock_waits_(options_.lock_waits),
+      list_views_(options_.list_views, deps_.clock, deps_.metrics),
       hub_(options_.watch_ring_changes_max, options_.watch_ring_bytes_max,
            std::make_shared<PromptProgress>(*this),
            deps_.metrics.AddCounter("bell_watch_ring_forgotten_total",
                                     "Changes that the watch ring had no room for any more.")),
       watches_(options_, state_, hub_, deps_.metrics),
       feature_levels_(options_.feature_levels, deps_.replica_executor),
-      applier_(options_, {state_, waiters_, connections_, znode_watches_, hub_, digests_,
-                          feature_levels_, *this, deps_.clock, deps_.metrics, process_}),
+      endings_(deps_.replica_executor),
+      top_lists_({state_, znode_watches_, hub_, watches_, connections_},
+                 deps_.operations_executor != nullptr ? *deps_.operations_executor
+                                                      : *deps_.io_executors.back()),
+      applier_(options_, {state_, waiters_, connections_, znode_watches_, lock_waits_, list_views_, hub_, digests_,
+                          feature_levels_, tree_bound_, *this, deps_.clock, deps_.metrics,
+                          process_}),
       tracker_(options_.tick_max),
       leader_duties_(options_,
                      {state_, feature_levels_, tracker_, deps_.clock, deps_.metrics,
@@ -108,6 +122,8 @@ void CoordService::Stop() {
   connections_.DrainAll(Stopping());
   watches_.CloseAll(Stopping());
   feature_levels_.Stop();
+  endings_.Stop();
+  top_lists_.Stop();
   if (started_) log_->StopSnapshots();
 }
 
@@ -319,9 +335,11 @@ void CoordService::OnSessionAttached(const tree::SessionGrant& grant) {
                                timeout = absl::Milliseconds(grant.timeout_ms)] {
     tracker_.Attached(session, generation, timeout);
   });
+  if (const auto wait = endings_.ProposedFor(grant.session)) ProposeEnd(grant.session, *wait);
 }
 
 void CoordService::OnSessionEnded(SessionId session) {
+  endings_.OnEnded(session);
   deps_.replica_executor.Post([this, session] { tracker_.Ended(session); });
 }
 
@@ -350,6 +368,7 @@ void CoordService::OnStateReplaced(const tree::StateView& state) {
   };
   std::vector<Session> sessions;
   for (SessionId id : state.SessionIds()) sessions.push_back({id, *state.FindSession(id)});
+  endings_.OnReplaced([&state](SessionId id) { return state.FindSession(id).has_value(); });
   deps_.replica_executor.Post([this, sessions = std::move(sessions)] {
     tracker_.Clear();
     for (const Session& session : sessions) {
@@ -489,31 +508,6 @@ bool CoordService::Applied(LogIndex index, Zxid zxid) const {
   return waiters_.Applied(index, zxid);
 }
 
-size_t CoordService::EvaluateReads(const std::shared_ptr<Connection>& connection,
-                                   const std::vector<const Request*>& reads) {
-  const SessionId session = connection->session();
-  if (TakesLong(reads.front()->operation)) {
-    connection->Answer(EvaluateRead(View(), session, *reads.front(), read_limits_));
-    return 1;
-  }
-  const std::shared_ptr<ZnodeWatcher> watcher = connection;  // as its watches share it
-  size_t evaluated = 0;
-  WakeList woken;
-  {
-    base::ReaderLock lock(state_.mutex);
-    for (const Request* read : reads) {
-      const bool full = connection->outbox_bytes() > options_.outbox_bytes_max;
-      if (evaluated > 0 && (full || TakesLong(read->operation))) break;
-      Response response = EvaluateRead(state_.tree, session, *read, read_limits_);
-      ServeWatches(*read, state_.tree, watcher, znode_watches_, response, woken);
-      connection->Answer(std::move(response));
-      ++evaluated;
-    }
-  }
-  for (const auto& waking : woken) waking->PostWake();
-  return evaluated;
-}
-
 tree::StateView CoordService::View() const {
   base::ReaderLock lock(state_.mutex);
   return state_.tree.View();
@@ -527,6 +521,8 @@ void CoordService::OnClientTooSlow(const Connection& connection) {
 
 void CoordService::OnConnectionClosed(Connection& connection) {
   znode_watches_.RemoveAll(connection);
+  lock_waits_.RemoveAll(connection);
+  list_views_.RemoveAll(connection.serial());
   connections_.Remove(connection);
 }
 
@@ -550,6 +546,8 @@ void CoordService::SendTouches() {
 void CoordService::SendProgress() {
   if (stopped_) return;
   hub_.SendProgress();
+  list_views_.DropExpired();
+  lock_waits_.FreeUnused();
   deps_.io_executors.front()->RunAfter(options_.progress_interval, [this] { SendProgress(); });
 }
 

@@ -21,14 +21,20 @@
 #include "coord/service/connection_table.h"
 #include "coord/service/feature_levels.h"
 #include "coord/service/leader_duties.h"
+#include "coord/service/list_views.h"
+#include "coord/service/lock_waits.h"
 #include "coord/service/locked_tree.h"
 #include "coord/service/options.h"
 #include "coord/service/read_batcher.h"
 #include "coord/service/reads.h"
 #include "coord/service/replicated_log.h"
+#include "coord/service/session_endings.h"
 #include "coord/service/session_tracker.h"
+#include "coord/service/slow_requests.h"
+#include "coord/service/top_lists.h"
 #include "coord/service/touches.h"
 #include "coord/service/tree_applier.h"
+#include "coord/service/tree_bound.h"
 #include "coord/service/watch.h"
 #include "coord/service/watch_hub.h"
 #include "coord/service/watch_table.h"
@@ -50,6 +56,21 @@ struct ServiceStatus {
   uint32_t feature_level = 0;  // in force at this server
   FeatureLevelRange feature_levels;  // that its build supports
   std::string not_ready_reason;  // empty: linearizable requests are served
+};
+
+// Some of the live sessions, by id, as a server has them.
+struct SessionPage {
+  struct Entry {
+    SessionId id;
+    SessionGeneration generation;
+    int64_t timeout_ms = 0;
+    uint64_t ephemerals = 0;             // znodes that it owns
+    std::string address = {};            // of its client, if that is connected here; else empty
+    std::optional<absl::Duration> idle = {};  // since the leader heard of it, if this is the leader
+  };
+  Zxid zxid;
+  std::vector<Entry> sessions;
+  bool more = false;
 };
 
 // The one core behind every frontend of a coord server: sessions, reads, writes and watches on top
@@ -79,6 +100,8 @@ class CoordService : public StateMachine,
     // The server can't go on. Any thread.
     std::function<void(absl::Status)> on_fatal;
     std::function<uint64_t()> disk_free_bytes;  // for the status; may be null
+    // For what operators ask and takes long; null: the last one of the io executors.
+    base::Executor* operations_executor = nullptr;
   };
 
   CoordService(ServiceOptions options, Dependencies deps);
@@ -104,6 +127,13 @@ class CoordService : public StateMachine,
   // In force at this server.
   uint32_t feature_level() const override { return feature_levels_.level(); }
   bool InContact() const override;
+  // Whether connections that are read-only are the best that a client can have here: there is a state
+  // to read, and no contact with a leader. Not of a server that was removed from its ensemble.
+  bool ServesReadOnly() const;
+  // What this server's state knows of a session; its password is the right one, another one, or not
+  // known.
+  std::optional<bool> ProvesSession(SessionId session, const tree::SessionPassword& password) const;
+  const ServiceOptions& options() const { return options_; }
   // For those who show them.
   const ZnodeWatches& znode_watches() const { return znode_watches_; }
   tree::StateView View() const;
@@ -136,6 +166,18 @@ class CoordService : public StateMachine,
   void ReadSnapshot(LogIndex index, Term term, uint64_t offset,
                     absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
 
+  // What operators ask for, answered on any thread. None asks who they are: like AskMembership and
+  // SaveSnapshot it is for those who reach the listener, until there are roles.
+
+  // See TopLists; and UNAVAILABLE when not open.
+  void Top(TopOrder by, size_t limit, TopLists::Done done);
+  // Sessions with ids above `after`, by id; at most `limit`, and 1,000. Errors: UNAVAILABLE.
+  void ListSessions(SessionId after, size_t limit,
+                    std::function<void(absl::StatusOr<SessionPage>)> done);
+  // Ends a session as if it had expired. Gives a zxid that has that, once it is applied here. Errors:
+  // NOT_FOUND reason "no_session"; UNAVAILABLE; of unknown outcome when its end was not seen.
+  void EndSession(SessionId session, std::function<void(absl::StatusOr<Zxid>)> done);
+
   // Empty when this server can serve linearizable requests; else why not.
   std::string NotReadyReason() const;
 
@@ -158,15 +200,24 @@ class CoordService : public StateMachine,
   void ProposeAttach(std::shared_ptr<Connection> connection, uint64_t token,
                      const AttachRequest& request) override;
   absl::StatusOr<Attached> AttachReadOnly(const AttachRequest& request) const override;
+  std::optional<Failure> RefusesGrowth(const RequestOperation& operation) override {
+    return tree_bound_.Refuses(operation);
+  }
+  SlowRequests& slow_requests() override { return slow_requests_; }
   void ProposeWrites(base::Executor& executor, SessionId session, const Principal& principal,
                      std::vector<ProposedWrite> writes, StatusCallback done) override;
+  void Reconfigure(base::Executor& executor, Request request, ResponseCallback done) override;
   void RequestReadIndex(base::Executor& executor, IndexCallback done) override;
   void KeepAlive(base::Executor& executor, SessionId session, IndexCallback done) override;
   void Touch(SessionId session) override;
   bool AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) override;
   bool Applied(LogIndex index, Zxid zxid) const override;
-  size_t EvaluateReads(const std::shared_ptr<Connection>& connection,
-                       const std::vector<const Request*>& reads) override;
+  ReadProgress EvaluateReads(const std::shared_ptr<Connection>& connection,
+                             const std::vector<const Request*>& reads) override;
+  ReadProgress EvaluateFurtherPage(const std::shared_ptr<Connection>& connection,
+                                   const Request& request);
+  // Null when the read is no list.
+  LongRead::Finished PageKeeper(uint64_t connection, const Request& request);
   void OnClientTooSlow(const Connection& connection) override;
   void OnConnectionClosed(Connection& connection) override;
   absl::Status ArmWatch(std::shared_ptr<Watch> watch) override;
@@ -188,6 +239,9 @@ class CoordService : public StateMachine,
   absl::Status CheckFormed() const;
   absl::StatusOr<tree::Command> AttachCommand(const AttachRequest& request);
   void FailAttach(uint64_t token, const Failure& failure);
+  void ProposeEnd(SessionId session, uint64_t wait);
+  std::optional<Failure> CheckReconfigure(const Request& request) const;
+  Response ConfigResponse(uint64_t request_id) const;
   void SendTouches();
   void SendProgress();
   ProposedCommand MakeOwnCommand(tree::Operation operation);
@@ -201,16 +255,22 @@ class CoordService : public StateMachine,
 
   base::Counter& streams_refused_;
   base::Counter& clients_too_slow_;
+  SlowRequests slow_requests_;
 
   LockedTree state_;
+  TreeBound tree_bound_;
   ApplyWaiters waiters_;
   ConnectionTable connections_;
   ZnodeWatches znode_watches_;
+  LockWaits lock_waits_;
+  ListViews list_views_;
   WatchHub hub_;
   WatchTable watches_;
   DigestCheck digests_;
   Touches touches_;
   FeatureLevels feature_levels_;
+  SessionEndings endings_;
+  TopLists top_lists_;
   TreeApplier applier_;
   // One per executor of streams.
   absl::flat_hash_map<base::Executor*, std::unique_ptr<ReadBatcher>> read_batchers_;
@@ -222,6 +282,7 @@ class CoordService : public StateMachine,
   std::atomic<size_t> next_io_executor_ = 0;
   std::atomic<bool> ensemble_id_known_ = false;
   std::atomic<bool> failed_ = false;  // on_fatal was told
+  std::atomic<bool> reconfiguring_ = false;  // an EnsembleChange of this server is under way
 
   // Owned by the replica's executor.
   SessionTracker tracker_;

@@ -6,6 +6,8 @@
 
 #include "absl/time/time.h"
 #include "coord/service/feature_levels.h"
+#include "coord/service/list_views.h"
+#include "coord/service/lock_waits.h"
 #include "coord/service/writes.h"
 
 namespace bellwether::coord {
@@ -31,9 +33,18 @@ struct ServiceOptions {
   size_t request_bytes_max = 4 << 20;                     // one command as proposed
   size_t write_run_bytes_max = 1 << 20;                   // writes handed to the log in one call
   size_t list_page_bytes_max = 3 << 20;                   // names in one result
-  size_t reply_bytes_max = 64 << 20;                      // of a whole list, and of a MultiRead
+  size_t reply_bytes_max = 64 << 20;                      // of a whole list
+  size_t multi_read_bytes_max = 4 << 20;                  // of a MultiRead; clients take few MiB
   size_t znode_watches_per_connection_max = 100'000;
   size_t znode_watches_max = 2'000'000;
+  LockWaits::Options lock_waits;
+  ListViews::Options list_views;
+  size_t znode_watch_path_bytes_per_connection_max = 16 << 20;
+  size_t znode_watch_path_bytes_max = 256 << 20;          // of all, a path of several counts once
+
+  uint64_t tree_bytes_max = 0;                            // see TreeBound; 0: none
+  // A request that takes longer is told in the log. 0: none is.
+  absl::Duration slow_request = absl::Seconds(1);
 
   size_t watch_paths_max = 64;                            // of one Watch stream
   size_t watch_queue_bytes_max = 16 << 20;                // per Watch stream; above it: cancelled
@@ -45,6 +56,7 @@ struct ServiceOptions {
   absl::Duration attach_timeout = absl::Seconds(10);      // from connect to a valid Attach
   absl::Duration applied_wait_max = absl::Seconds(5);     // of a read for this server to catch up
   absl::Duration finalize_wait_max = absl::Seconds(5);    // of an upgrade, for its commit
+  absl::Duration end_session_wait_max = absl::Seconds(5);  // of who ends one, until it is gone
   absl::Duration touch_interval = absl::Milliseconds(100);     // between touch notes to the leader
   absl::Duration progress_interval = absl::Milliseconds(500);  // of idle watches
   absl::Duration prompt_progress_interval = absl::Milliseconds(20);  // of those that ask for it

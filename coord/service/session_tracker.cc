@@ -79,4 +79,11 @@ void SessionTracker::SetExpiring(SessionId session, bool expiring) {
   if (found != sessions_.end()) found->second.expiring = expiring;
 }
 
+std::optional<absl::Duration> SessionTracker::SilenceOf(SessionId session) const {
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return std::nullopt;
+  const Timer& timer = found->second;
+  return std::max(now_ + tick_max_ + timer.timeout - timer.deadline, absl::ZeroDuration());
+}
+
 }  // namespace bellwether::coord

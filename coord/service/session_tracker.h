@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <queue>
 #include <utility>
 #include <vector>
@@ -49,6 +50,9 @@ class SessionTracker {
 
   // An expire was proposed, respectively came to nothing: the session is left out, in again.
   void SetExpiring(SessionId session, bool expiring);
+
+  // For how long nothing was heard of it, as ticks tell; nullopt for an unknown session.
+  std::optional<absl::Duration> SilenceOf(SessionId session) const;
 
   size_t count() const { return sessions_.size(); }
 

@@ -113,7 +113,7 @@ size_t TreeApplier::ApplyForOneHold(std::vector<Opened>& commands, size_t next) 
   const size_t first = next;
   const LogIndex index_before = index_;
   Zxid zxid;
-  const absl::Duration begin = deps_.clock.Monotonic();
+  const absl::Duration begin = hold_began_ = deps_.clock.Monotonic();
   {
     base::WriterLock lock(deps_.state.mutex);
     while (next < commands.size()) {
@@ -130,6 +130,7 @@ size_t TreeApplier::ApplyForOneHold(std::vector<Opened>& commands, size_t next) 
       }
     }
     zxid = deps_.state.tree.zxid();
+    deps_.tree_bound.Measure(deps_.state.tree);
   }
   hold_seconds_.Observe(deps_.clock.Monotonic() - begin);
   applied_commands_.Add(next - first);
@@ -150,13 +151,15 @@ void TreeApplier::ApplyOne(Opened& opened, Aftermath& aftermath) {
 
   // 1. Events, of this command's changes.
   deps_.znode_watches.Fire(outcome.changes, aftermath.woken);
+  deps_.lock_waits.Follow(outcome.changes, aftermath.woken);
+  deps_.list_views.NoteChanges(outcome.changes);
   deps_.hub.Publish(zxid, std::move(outcome.changes), aftermath.woken);
 
   // 2. The reply, if somebody here waits for it.
   if (own && command.session != SessionId(0)) {
     Response response = MakeWriteResponse(command, outcome.result);
-    deps_.connections.Settle(command.session, opened.command.origin.token, std::move(response),
-                             aftermath.woken);
+    deps_.connections.Settle(opened.command.origin.token, std::move(response), command,
+                             hold_began_, aftermath.woken);
   }
 
   // 3. What it means for sessions and their connections.
@@ -219,10 +222,12 @@ absl::Status TreeApplier::RestoreSnapshot(LogIndex index, SnapshotReader& reader
     base::WriterLock lock(deps_.state.mutex);
     before = deps_.state.tree.View();
     deps_.state.tree.Replace(loaded->View());
+    deps_.tree_bound.Measure(deps_.state.tree);
     index_ = index;
     deps_.state.SetApplied(index_);
     deps_.digests.Restart({index_, deps_.state.applied_zxid, deps_.state.applied_digest});
     deps_.hub.Restart(loaded->zxid());
+    deps_.lock_waits.Clear();
     if (!MUTANT(36)) deps_.connections.DetachAll(StateReplaced(), woken);
   }
   for (const auto& connection : woken) connection->PostWake();

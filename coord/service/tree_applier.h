@@ -13,8 +13,11 @@
 #include "coord/service/digest_check.h"
 #include "coord/service/envelope.h"
 #include "coord/service/feature_levels.h"
+#include "coord/service/list_views.h"
+#include "coord/service/lock_waits.h"
 #include "coord/service/locked_tree.h"
 #include "coord/service/options.h"
+#include "coord/service/tree_bound.h"
 #include "coord/service/watch_hub.h"
 #include "coord/service/znode_watches.h"
 
@@ -50,9 +53,12 @@ class TreeApplier {
     ApplyWaiters& waiters;
     ConnectionTable& connections;
     ZnodeWatches& znode_watches;
+    LockWaits& lock_waits;
+    ListViews& list_views;
     WatchHub& hub;
     DigestCheck& digests;
     FeatureLevels& feature_levels;
+    TreeBound& tree_bound;
     ApplyListener& listener;
     base::Clock& clock;
     base::Metrics& metrics;
@@ -100,6 +106,7 @@ class TreeApplier {
   base::Counter& forgotten_results_;
   base::Histogram& hold_seconds_;
   LogIndex index_;  // of the last entry applied as a whole
+  absl::Duration hold_began_;
   bool stopped_ = false;
 };
 

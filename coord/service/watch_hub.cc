@@ -1,6 +1,7 @@
 #include "coord/service/watch_hub.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_join.h"
@@ -23,6 +24,9 @@ ChangeSetPtr MakeChangeSet(Zxid zxid, std::vector<tree::Change> changes) {
 
 namespace {
 
+// Changes of different accesses that watchers of a path refuse before they queue a set unjudged.
+constexpr int kRefusalsMax = 16;
+
 bool IsWithin(std::string_view path, std::string_view root) {
   if (root == "/") return true;
   return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
@@ -43,18 +47,14 @@ void WatchFilter::Normalize() {
   paths = std::move(kept);
 }
 
-std::string WatchFilter::Text() const { return absl::StrJoin(paths, ", "); }
+std::string WatchFilter::Text() const { return PathForMessage(absl::StrJoin(paths, ", ")); }
 
 bool WatchFilter::Matches(const tree::Change& change) const {
-  if (recursive && change.type == tree::Change::Type::kChildren) return false;
+  if (!recursive) return std::binary_search(paths.begin(), paths.end(), change.path);
+  if (change.type == tree::Change::Type::kChildren) return false;
   return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
-    return recursive ? IsWithin(change.path, path) : change.path == path;
+    return IsWithin(change.path, path);
   });
-}
-
-bool WatchFilter::MatchesAny(const ChangeSet& set) const {
-  return std::any_of(set.changes.begin(), set.changes.end(),
-                     [this](const tree::Change& change) { return Matches(change); });
 }
 
 size_t WatchRing::Append(ChangeSetPtr set) {
@@ -80,20 +80,46 @@ void WatchRing::Clear(Zxid zxid) {
   if (!MUTANT(33)) resumable_from_ = zxid;
 }
 
-void WatchRing::ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) const {
-  CHECK(zxid >= resumable_from_);
-  auto first = std::upper_bound(sets_.begin(), sets_.end(), zxid,
-                                [](Zxid a, const ChangeSetPtr& set) { return a < set->zxid; });
-  for (auto set = first; set != sets_.end(); ++set) visit(*set);
+std::deque<ChangeSetPtr>::const_iterator WatchRing::FirstAfter(Zxid zxid) const {
+  return std::upper_bound(sets_.begin(), sets_.end(), zxid,
+                          [](Zxid a, const ChangeSetPtr& set) { return a < set->zxid; });
 }
 
-void WatchHub::Queue(const Watchers& watchers, std::string_view path, const ChangeSetPtr& set,
-                     WakeList& woken) {
-  auto found = watchers.find(base::AbslView(path));
+std::vector<ChangeSetPtr> WatchRing::After(Zxid zxid, size_t sets_max) const {
+  const auto first = FirstAfter(zxid);
+  const size_t behind = static_cast<size_t>(sets_.end() - first);
+  return {first, first + static_cast<ptrdiff_t>(std::min(behind, sets_max))};
+}
+
+void WatchRing::ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) const {
+  CHECK(zxid >= resumable_from_);
+  for (auto set = FirstAfter(zxid); set != sets_.end(); ++set) visit(*set);
+}
+
+// Among thousands of watchers that may not see a set of thousands of changes nobody is asked about
+// each of them.
+void WatchHub::Offer(Watchers& watchers, std::string_view path, const ChangeSetPtr& set,
+                     const tree::Change& change, WakeList& woken) {
+  const auto found = watchers.find(base::AbslView(path));
   if (found == watchers.end()) return;
-  for (const auto& watcher : found->second) {
-    if (watcher->QueueChanges(set)) woken.push_back(watcher);
+  Place& place = found->second;
+  if (place.offered != set->zxid) {
+    place.offered = set->zxid;
+    place.left.resize(place.watchers.size());
+    std::iota(place.left.begin(), place.left.end(), size_t{0});
+    place.refusals = 0;
+  } else if (place.left.empty() || place.refused == change.access.get()) {
+    return;
   }
+  const tree::Change* const judged = place.refusals < kRefusalsMax ? &change : nullptr;
+  std::erase_if(place.left, [&](size_t position) {
+    const std::shared_ptr<HubWatcher>& watcher = place.watchers[position];
+    const HubWatcher::Queued queued = watcher->QueueChanges(set, judged);
+    if (queued == HubWatcher::Queued::kWake) woken.push_back(watcher);
+    return queued != HubWatcher::Queued::kNot;
+  });
+  ++place.refusals;
+  place.refused = change.access.get();
 }
 
 void WatchHub::Publish(Zxid zxid, std::vector<tree::Change> changes,
@@ -107,12 +133,12 @@ void WatchHub::Publish(Zxid zxid, std::vector<tree::Change> changes,
   forgotten_.Add(ring_.Append(set));
   if (count_ == 0) return;
   for (const tree::Change& change : set->changes) {
-    Queue(exact_, change.path, set, woken);
+    Offer(exact_, change.path, set, change, woken);
     if (change.type == tree::Change::Type::kChildren || recursive_.empty()) continue;
-    Queue(recursive_, change.path, set, woken);
+    Offer(recursive_, change.path, set, change, woken);
     for (std::string_view path = change.path; path.size() > 1;) {
       path = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
-      Queue(recursive_, path, set, woken);
+      if (path.size() <= recursive_path_bytes_max_) Offer(recursive_, path, set, change, woken);
     }
   }
 }
@@ -124,6 +150,7 @@ void WatchHub::Restart(Zxid zxid) {
   if (MUTANT(32)) return;
   exact_.clear();
   recursive_.clear();
+  recursive_path_bytes_max_ = 0;
   prompt_.clear();
   count_ = 0;
 }
@@ -136,12 +163,20 @@ WatchHub::Resumed WatchHub::Subscribe(std::shared_ptr<HubWatcher> watcher, Zxid 
   resumed.from_ring = from_zxid > Zxid(0) && from_zxid >= ring_.resumable_from();
   if (resumed.from_ring) {
     ring_.ForEachAfter(from_zxid, [&watcher](const ChangeSetPtr& set) {
-      if (watcher->filter().MatchesAny(*set)) watcher->QueueChanges(set);
+      for (const tree::Change& change : set->changes) {
+        if (!watcher->filter().Matches(change)) continue;
+        if (watcher->QueueChanges(set, &change) != HubWatcher::Queued::kNot) return;
+      }
     });
   }
   const WatchFilter& filter = watcher->filter();
   Watchers& watchers = filter.recursive ? recursive_ : exact_;
-  for (const std::string& path : filter.paths) watchers[path].push_back(watcher);
+  for (const std::string& path : filter.paths) {
+    watchers[path].watchers.push_back(watcher);
+    if (filter.recursive) {
+      recursive_path_bytes_max_ = std::max(recursive_path_bytes_max_, path.size());
+    }
+  }
   if (watcher->wants_prompt_progress()) prompt_.push_back(watcher);
   ++count_;
   return resumed;
@@ -158,10 +193,11 @@ void WatchHub::Unsubscribe(HubWatcher& watcher) {
   bool subscribed = false;
   for (const std::string& path : watcher.filter().paths) {
     const auto found = watchers.find(path);
-    if (found == watchers.end() || !Remove(found->second, watcher)) continue;
+    if (found == watchers.end() || !Remove(found->second.watchers, watcher)) continue;
     subscribed = true;
-    if (found->second.empty()) watchers.erase(found);
+    if (found->second.watchers.empty()) watchers.erase(found);
   }
+  if (recursive_.empty()) recursive_path_bytes_max_ = 0;
   Remove(prompt_, watcher);
   if (subscribed) --count_;
 }
@@ -177,7 +213,7 @@ void WatchHub::SendProgress() {
       std::sort(by_path.begin(), by_path.end(),
                 [](const auto* a, const auto* b) { return a->first < b->first; });
       for (const auto* entry : by_path) {
-        for (const auto& watcher : entry->second) {
+        for (const auto& watcher : entry->second.watchers) {
           if (watcher->filter().paths.front() != entry->first) continue;  // has its turn once
           if (watcher->QueueProgress(zxid_, /*repeat=*/true)) woken.push_back(watcher);
         }
@@ -202,6 +238,16 @@ void WatchHub::SendPromptProgress() {
 size_t WatchHub::count() const {
   base::MutexLock lock(mutex_);
   return count_;
+}
+
+std::vector<ChangeSetPtr> WatchHub::RingAfter(Zxid zxid, size_t sets_max) const {
+  base::MutexLock lock(mutex_);
+  return ring_.After(zxid, sets_max);
+}
+
+Zxid WatchHub::resumable_from() const {
+  base::MutexLock lock(mutex_);
+  return ring_.resumable_from();
 }
 
 size_t WatchHub::ring_changes() const {

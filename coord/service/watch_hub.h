@@ -36,11 +36,11 @@ struct WatchFilter {
   // Sorts the paths and drops those that others cover, so that none stands for the same change twice.
   void Normalize();
 
-  // As in "/a, /b", for people.
+  // As in "/a, /b", for people: all of them if they are short.
   std::string Text() const;
 
+  // Requires: normalized.
   bool Matches(const tree::Change& change) const;
-  bool MatchesAny(const ChangeSet& set) const;
 };
 
 // The newest changes, bounded by count and bytes. Not thread-safe.
@@ -61,10 +61,15 @@ class WatchRing {
   size_t changes() const { return changes_; }
   size_t bytes() const { return bytes_; }
 
+  // Those after this zxid that are still here, the oldest first, at most so many.
+  std::vector<ChangeSetPtr> After(Zxid zxid, size_t sets_max) const;
+
   // Requires: zxid >= resumable_from().
   void ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) const;
 
  private:
+  std::deque<ChangeSetPtr>::const_iterator FirstAfter(Zxid zxid) const;
+
   const size_t changes_max_;
   const size_t bytes_max_;
   std::deque<ChangeSetPtr> sets_;
@@ -81,18 +86,25 @@ class HubWatcher : public virtual Wakeable {
   // Whether it wants to hear soon of every zxid, also those without a change for it.
   virtual bool wants_prompt_progress() const = 0;
 
-  // Called with the hub locked: queue, call nothing else. True when the watcher must be woken after
-  // the locks are released. `QueueChanges` gets sets that match the filter, in zxid order, the newest
-  // perhaps several times; it judges itself what its client may see of them.
-  virtual bool QueueChanges(const ChangeSetPtr& set) = 0;
+  enum class Queued {
+    kNot,   // its client may not see that change; perhaps another one of the set
+    kYes,   // or it was before, or the watcher is over
+    kWake,  // as kYes, and it must be woken after the locks are released
+  };
+  // Called with the hub locked: queue, call nothing else. Gets sets that match the filter, in zxid
+  // order, the newest perhaps several times, each time with a change of it that matches. It judges by
+  // that whether its client may see anything of the set; null: it does not judge now, and leaves out
+  // later what its client may not see.
+  virtual Queued QueueChanges(const ChangeSetPtr& set, const tree::Change* judged) = 0;
   // All up to `zxid` was queued: tells the client, once that was taken. `repeat`: also when the
-  // client knows, so that it hears from the server.
+  // client knows, so that it hears from the server. True when it must be woken.
   virtual bool QueueProgress(Zxid zxid, bool repeat) = 0;
 };
 
 // The native watches of this server and the ring they resume from. Thread-safe. Lock order: the
 // tree, then the hub, then a watcher's queue. Watchers are looked up by path, so a change costs its
-// depth and who wants it, not the number of watches.
+// depth and who wants it, not the number of watches; and those of a path are gone through once for a
+// set of changes, and a few times more when not all of them may see what they are offered.
 class WatchHub {
  public:
   // `on_progress` is woken when SendPromptProgress has something to tell: it calls that, soon.
@@ -130,15 +142,27 @@ class WatchHub {
 
   size_t count() const;
 
+  // Some of what can be resumed from, see WatchRing. From one call to the next the oldest may go.
+  std::vector<ChangeSetPtr> RingAfter(Zxid zxid, size_t sets_max) const;
+  Zxid resumable_from() const;
   // What can be resumed from, and its memory.
   size_t ring_changes() const;
   size_t ring_bytes() const;
 
  private:
-  using Watchers = absl::flat_hash_map<std::string, std::vector<std::shared_ptr<HubWatcher>>>;
+  // Those who watch a path.
+  struct Place {
+    std::vector<std::shared_ptr<HubWatcher>> watchers;
+    // How far the newest set came that has a change for this path.
+    Zxid offered;
+    std::vector<size_t> left;        // positions of those who have not queued it
+    int refusals = 0;                // of other accesses, one after another
+    const void* refused = nullptr;   // the last of these; never looked into
+  };
+  using Watchers = absl::flat_hash_map<std::string, Place>;
 
-  static void Queue(const Watchers& watchers, std::string_view path, const ChangeSetPtr& set,
-                    WakeList& woken);
+  static void Offer(Watchers& watchers, std::string_view path, const ChangeSetPtr& set,
+                    const tree::Change& change, WakeList& woken);
   static bool Remove(std::vector<std::shared_ptr<HubWatcher>>& watchers, const HubWatcher& watcher);
 
   const std::shared_ptr<Wakeable> on_progress_;  // shared with wake lists
@@ -150,6 +174,7 @@ class WatchHub {
   // Shared with the frontend's stream, which may end at any time.
   Watchers exact_ ABSL_GUARDED_BY(mutex_);
   Watchers recursive_ ABSL_GUARDED_BY(mutex_);
+  size_t recursive_path_bytes_max_ ABSL_GUARDED_BY(mutex_) = 0;  // no longer path is in recursive_
   std::vector<std::shared_ptr<HubWatcher>> prompt_ ABSL_GUARDED_BY(mutex_);
   bool progress_due_ ABSL_GUARDED_BY(mutex_) = false;  // on_progress_ was woken
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -40,6 +40,8 @@ class WatchTable {
   void CloseAll(const Failure& failure);
 
   size_t count() const;
+  // Those that are open, in no order.
+  std::vector<std::shared_ptr<Watch>> All() const;
   // Changes that watchers have not taken yet.
   size_t queue_bytes() const;
 

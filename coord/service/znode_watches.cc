@@ -42,23 +42,36 @@ bool ZnodeWatches::AddModes(std::string_view path, ModesByTable modes,
                             std::shared_ptr<ZnodeWatcher> watcher) {
   if (path.size() > tree::kPathBytesMax) return false;
   base::MutexLock lock(mutex_);
-  const Entry* const known = FindEntry(*watcher);
-  const Watched* const watched = FindWatched(path);
-  size_t added = 0;
-  for (size_t table = 0; table < modes.size(); ++table) {
-    if (modes[table] == 0) continue;
-    const bool has_slot =
-        known != nullptr && watched != nullptr && FindSlot(*watched, table, *known) != nullptr;
-    if (!has_slot) ++added;
+  if (!HasRoom(path, modes, *watcher)) {
+    if (refused_ != nullptr) refused_->Add();
+    return false;
   }
-  const size_t own = known == nullptr ? 0 : known->count();
-  if (added > 0 && (own + added > per_watcher_max_ || count_ + added > total_max_)) return false;
   Entry& entry = EntryOf(std::move(watcher));
   Watched& place = WatchedOf(path);
   for (size_t table = 0; table < modes.size(); ++table) {
     if (modes[table] != 0) SetModes(place, table, entry, modes[table]);
   }
   return true;
+}
+
+bool ZnodeWatches::HasRoom(std::string_view path, const ModesByTable& modes,
+                           const ZnodeWatcher& watcher) const {
+  const Entry* const known = FindEntry(watcher);
+  const Watched* const watched = FindWatched(path);
+  size_t added = 0;
+  bool has_path = false;
+  for (size_t table = 0; table < modes.size(); ++table) {
+    const bool has_slot =
+        known != nullptr && watched != nullptr && FindSlot(*watched, table, *known) != nullptr;
+    if (has_slot) has_path = true;
+    if (!has_slot && modes[table] != 0) ++added;
+  }
+  if (added == 0) return true;
+  const size_t own = known == nullptr ? 0 : known->count();
+  const size_t own_bytes = known == nullptr ? 0 : known->path_bytes;
+  return own + added <= bounds_.per_watcher_max && count_ + added <= bounds_.total_max &&
+         own_bytes + (has_path ? 0 : path.size()) <= bounds_.path_bytes_per_watcher_max &&
+         path_bytes_ + (watched == nullptr ? path.size() : 0) <= bounds_.path_bytes_max;
 }
 
 bool ZnodeWatches::Contains(std::string_view path, WatchKind kind,
@@ -138,6 +151,16 @@ ZnodeWatches::Entry& ZnodeWatches::EntryOf(std::shared_ptr<ZnodeWatcher> watcher
   return *entry;
 }
 
+void ZnodeWatches::Entry::AddPath(size_t table, Watched& watched) {
+  if (!paths[1 - table].contains(&watched)) path_bytes += watched.path.size();
+  paths[table].insert(&watched);
+}
+
+void ZnodeWatches::Entry::RemovePath(size_t table, Watched& watched) {
+  paths[table].erase(&watched);
+  if (!paths[1 - table].contains(&watched)) path_bytes -= watched.path.size();
+}
+
 ZnodeWatches::Watched* ZnodeWatches::FindWatched(std::string_view path) const {
   const auto found = by_path_.find(base::AbslView(path));
   return found == by_path_.end() ? nullptr : found->second.get();
@@ -147,6 +170,7 @@ ZnodeWatches::Watched& ZnodeWatches::WatchedOf(std::string_view path) {
   if (Watched* const known = FindWatched(path); known != nullptr) return *known;
   auto watched = std::make_unique<Watched>(path);
   Watched& made = *watched;
+  path_bytes_ += path.size();
   by_path_.emplace(base::AbslView(made.path), std::move(watched));
   return made;
 }
@@ -167,12 +191,13 @@ void ZnodeWatches::SetModes(Watched& watched, size_t table, Entry& entry, Modes 
   if (slot == slots.end() || slot->serial != entry.serial) {
     if (table == 0 && slots.empty()) ++data_paths_;
     slot = slots.insert(slot, Slot{entry.serial, &entry, 0});
-    entry.paths[table].insert(&watched);
+    entry.AddPath(table, watched);
     ++count_;
   }
   if ((modes & kRecursive) != 0 && (slot->modes & kRecursive) == 0) {
     ++watched.recursive;
     ++recursive_;
+    recursive_path_bytes_max_ = std::max(recursive_path_bytes_max_, watched.path.size());
   }
   slot->modes |= modes;
 }
@@ -184,12 +209,12 @@ bool ZnodeWatches::ClearModes(Watched& watched, size_t table, Entry& entry, Mode
   const auto slot = slots.begin() + (found - slots.data());
   if ((slot->modes & modes & kRecursive) != 0) {
     --watched.recursive;
-    --recursive_;
+    if (--recursive_ == 0) recursive_path_bytes_max_ = 0;
   }
   slot->modes &= static_cast<Modes>(~modes);
   if (slot->modes == 0) {
     slots.erase(slot);
-    entry.paths[table].erase(&watched);
+    entry.RemovePath(table, watched);
     --count_;
     if (table == 0 && slots.empty()) --data_paths_;
   }
@@ -198,6 +223,7 @@ bool ZnodeWatches::ClearModes(Watched& watched, size_t table, Entry& entry, Mode
 
 void ZnodeWatches::EraseIfUnwatched(const Watched& watched) {
   if (!watched.slots[0].empty() || !watched.slots[1].empty()) return;
+  path_bytes_ -= watched.path.size();
   by_path_.erase(by_path_.find(base::AbslView(watched.path)));
 }
 
@@ -233,7 +259,7 @@ void ZnodeWatches::FireTable(Table table, Telling& telling) {
     if (modes != 0) {
       slots[kept++] = {slot.serial, slot.entry, modes};
     } else {
-      slot.entry->paths[t].erase(watched);
+      slot.entry->RemovePath(t, *watched);
       --count_;
     }
   }
@@ -250,6 +276,7 @@ void ZnodeWatches::FireAncestors(Telling& telling) {
     if (slash == std::string_view::npos) return;
     path = path.substr(0, std::max<size_t>(slash, 1));
     if (path.size() < telling.change.path.rfind('/') && MUTANT(65)) return;
+    if (path.size() > recursive_path_bytes_max_) continue;
     Watched* const watched = FindWatched(path);
     if (watched == nullptr || watched->recursive == 0) continue;
     for (const Slot& slot : watched->slots[0]) {
@@ -273,6 +300,66 @@ void ZnodeWatches::Tell(Entry& entry, Telling& telling) {
 size_t ZnodeWatches::count() const {
   base::MutexLock lock(mutex_);
   return count_;
+}
+
+std::vector<std::pair<const ZnodeWatcher*, uint64_t>> ZnodeWatches::Watchers() const {
+  std::vector<std::pair<const ZnodeWatcher*, uint64_t>> watchers;
+  base::MutexLock lock(mutex_);
+  watchers.reserve(by_watcher_.size());
+  for (const auto& [watcher, entry] : by_watcher_) watchers.emplace_back(watcher, entry->serial);
+  return watchers;
+}
+
+// A path counts with the watcher that comes first in its slots, those of the data table before the
+// others.
+std::vector<ZnodeWatches::PathCount> ZnodeWatches::CountSome(
+    const std::vector<std::pair<const ZnodeWatcher*, uint64_t>>& watchers, size_t paths_max,
+    CountPosition& position) const {
+  std::vector<PathCount> counted;
+  base::MutexLock lock(mutex_);
+  size_t looked_at = 0;
+  for (; position.watcher < watchers.size(); ++position.watcher) {
+    const auto& [watcher, serial] = watchers[position.watcher];
+    const auto found = by_watcher_.find(watcher);
+    const Entry* const entry = found == by_watcher_.end() ? nullptr : found->second.get();
+    for (; position.table < 2 && entry != nullptr && entry->serial == serial; ++position.table) {
+      const auto& paths = entry->paths[position.table];
+      auto next = paths.lower_bound(const_cast<Watched*>(position.next));
+      for (; next != paths.end(); ++next) {
+        position.next = *next;
+        if (looked_at++ == paths_max) return counted;
+        const auto& slots = (*next)->slots;
+        const bool is_first = slots[position.table].front().entry == entry &&
+                              (position.table == 0 || slots[0].empty());
+        if (is_first) counted.push_back({(*next)->path, slots[0].size() + slots[1].size()});
+      }
+      position.next = nullptr;
+    }
+    position.table = 0;
+    position.next = nullptr;
+    if (++looked_at > paths_max) {
+      ++position.watcher;
+      break;
+    }
+  }
+  return counted;
+}
+
+void ZnodeWatches::CountByPath(
+    size_t paths_per_hold,
+    absl::FunctionRef<void(std::string_view path, size_t watches)> visit) const {
+  const auto watchers = Watchers();
+  CountPosition position;
+  while (position.watcher < watchers.size()) {
+    for (const PathCount& one : CountSome(watchers, paths_per_hold, position)) {
+      visit(one.path, one.watches);
+    }
+  }
+}
+
+size_t ZnodeWatches::path_bytes() const {
+  base::MutexLock lock(mutex_);
+  return path_bytes_;
 }
 
 ZnodeWatches::Summary ZnodeWatches::Summarize() const {

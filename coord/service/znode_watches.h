@@ -11,7 +11,9 @@
 
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
+#include "base/metrics.h"
 #include "base/mutex.h"
 #include "coord/service/requests.h"
 #include "coord/service/wakeable.h"
@@ -38,6 +40,8 @@ class ZnodeWatcher : public virtual Wakeable {
 // watcher. Thread-safe: readers set under the shared hold of the tree, the applier fires under the
 // exclusive one. What fires is found by path: that costs the path's depth and who is told.
 //
+// Limits: Bounds; what goes beyond one is refused and counted.
+//
 // Invariants:
 // - a watcher is in a path's slots of a table exactly when the path is among its own of that table
 // - count_ is the number of all slots
@@ -45,9 +49,16 @@ class ZnodeWatches {
  public:
   enum class Table { kData = 0, kChild = 1 };
 
-  // Bounds of `count()` of one watcher and of all.
-  ZnodeWatches(size_t per_watcher_max, size_t total_max)
-      : per_watcher_max_(per_watcher_max), total_max_(total_max) {}
+  struct Bounds {
+    size_t per_watcher_max = 100'000;  // of `count()` of one watcher
+    size_t total_max = 2'000'000;      // of `count()`
+    // Of the paths that one watcher watches, in whichever table; of the paths of all, each once.
+    size_t path_bytes_per_watcher_max = 16 << 20;
+    size_t path_bytes_max = 256 << 20;
+  };
+  // `refused` counts what a bound refused; it outlives this. Null: nobody counts.
+  explicit ZnodeWatches(const Bounds& bounds, base::Counter* refused = nullptr)
+      : bounds_(bounds), refused_(refused) {}
 
   // Sets a one-shot watch; setting it twice is setting it once (Z28). False when a bound is reached
   // or no znode can have the path, being longer than kPathBytesMax; the watch is not set then.
@@ -70,6 +81,13 @@ class ZnodeWatches {
 
   // Of both tables: a watcher counts once for each path in each, so a persistent watch is two.
   size_t count() const;
+  // Of the paths that are watched, each of which is kept once.
+  size_t path_bytes() const;
+
+  // How many are on each path, in both tables. `visit` gets each path once, but for what changes
+  // meanwhile, in no order and with no lock held: firing waits for at most `paths_per_hold` of them.
+  void CountByPath(size_t paths_per_hold,
+                   absl::FunctionRef<void(std::string_view path, size_t watches)> visit) const;
 
   // Of the data table, as ZooKeeper's word `wchs` tells it.
   struct Summary {
@@ -104,7 +122,10 @@ class ZnodeWatches {
     uint64_t told = 0;                      // the last telling that reached it
     // By table. Sets that keep no room: else one client after another could leave it behind.
     std::array<absl::btree_set<Watched*>, 2> paths;
+    size_t path_bytes = 0;  // of those, one that is in both counts once
     size_t count() const { return paths[0].size() + paths[1].size(); }
+    void AddPath(size_t table, Watched& watched);
+    void RemovePath(size_t table, Watched& watched);
   };
   // A watcher's watches of one path and table. The serial is the entry's.
   struct Slot {
@@ -130,6 +151,8 @@ class ZnodeWatches {
 
   static ModesByTable ModesOf(WatchKind kind);
   bool AddModes(std::string_view path, ModesByTable modes, std::shared_ptr<ZnodeWatcher> watcher);
+  bool HasRoom(std::string_view path, const ModesByTable& modes, const ZnodeWatcher& watcher) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Null when it has none.
   Entry* FindEntry(const ZnodeWatcher& watcher) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Entry& EntryOf(std::shared_ptr<ZnodeWatcher> watcher) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -149,11 +172,28 @@ class ZnodeWatches {
   void FireTable(Table table, Telling& telling) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FireAncestors(Telling& telling) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void Tell(Entry& entry, Telling& telling);
+
+  // Where CountByPath is: at a watcher, a table, and the paths from this address on.
+  struct CountPosition {
+    size_t watcher = 0;
+    size_t table = 0;
+    const Watched* next = nullptr;
+  };
+  struct PathCount {
+    std::string path;
+    size_t watches = 0;
+  };
+  // The watchers, with their serials; a watcher may be gone by the time it is looked at.
+  std::vector<std::pair<const ZnodeWatcher*, uint64_t>> Watchers() const;
+  // Counts paths of the watchers for one hold.
+  std::vector<PathCount> CountSome(
+      const std::vector<std::pair<const ZnodeWatcher*, uint64_t>>& watchers, size_t paths_max,
+      CountPosition& position) const;
   void CopyWatches(size_t bytes_max, Listing& listing) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const size_t per_watcher_max_;
-  const size_t total_max_;
+  const Bounds bounds_;
+  base::Counter* const refused_;
   mutable base::Mutex mutex_;
   // Keys are the paths of the values.
   absl::flat_hash_map<absl::string_view, std::unique_ptr<Watched>> by_path_
@@ -161,8 +201,10 @@ class ZnodeWatches {
   absl::flat_hash_map<const ZnodeWatcher*, std::unique_ptr<Entry>> by_watcher_
       ABSL_GUARDED_BY(mutex_);
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t path_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t data_paths_ ABSL_GUARDED_BY(mutex_) = 0;  // with slots of the data table
   size_t recursive_ ABSL_GUARDED_BY(mutex_) = 0;   // slots with kRecursive
+  size_t recursive_path_bytes_max_ ABSL_GUARDED_BY(mutex_) = 0;  // no longer path has one
   uint64_t last_serial_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t last_telling_ ABSL_GUARDED_BY(mutex_) = 0;
 };

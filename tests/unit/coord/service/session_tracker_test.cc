@@ -33,6 +33,16 @@ TEST_F(SessionTrackerTest, ReportsASilentSessionAfterItsTimeout) {
   EXPECT_EQ(TimeToExpiry(absl::Seconds(2)), absl::Seconds(1) + kTickMax + kTick);
 }
 
+TEST_F(SessionTrackerTest, TellsForHowLongNothingWasHeard) {
+  EXPECT_FALSE(tracker_.SilenceOf(kSession).has_value());
+  tracker_.Attached(kSession, kGeneration, absl::Seconds(5));
+  EXPECT_EQ(tracker_.SilenceOf(kSession), absl::ZeroDuration());
+  for (int i = 0; i < 7; ++i) tracker_.Tick(kTick);
+  EXPECT_EQ(tracker_.SilenceOf(kSession), 7 * kTick);
+  tracker_.Touch(kSession);
+  EXPECT_EQ(tracker_.SilenceOf(kSession), absl::ZeroDuration());
+}
+
 TEST_F(SessionTrackerTest, ReportsTheGenerationItSaw) {
   tracker_.Attached(kSession, kGeneration, absl::Seconds(1));
   std::vector<SessionTracker::Expired> expired;
