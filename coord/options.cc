@@ -17,6 +17,7 @@ namespace {
 constexpr int64_t kServerIdLast = 254;
 constexpr size_t kPeersMax = 9;
 constexpr int64_t kIoThreadsMax = 64;
+constexpr uint64_t kTreeBytesMin = 64 << 10;
 constexpr std::string_view kRestoreWord = "restore";
 
 using base::CheckPlaintext;
@@ -102,6 +103,14 @@ absl::StatusOr<absl::Duration> ParseElectionTimeout(const std::string& text) {
   return absl::InvalidArgumentError(fmt::format("\"{}\" is not within 50ms to 1m", text));
 }
 
+// Less than a fresh tree with some sessions takes would only be a mistake, as of a unit.
+absl::StatusOr<uint64_t> ParseTreeBytes(const std::string& text) {
+  ASSIGN_OR_RETURN(const uint64_t bytes, base::ParseSize(text));
+  if (bytes == 0 || bytes >= kTreeBytesMin) return bytes;
+  return absl::InvalidArgumentError(fmt::format(
+      "\"{}\" is less than {} bytes; give 0 for no bound, or some MiB", text, kTreeBytesMin));
+}
+
 // What `addauth digest` proves to be, as ZooKeeper's own option for it is written.
 absl::StatusOr<std::string> ParseSuperDigest(const std::string& text) {
   if (text.empty() || text.find(':') != std::string::npos) return text;
@@ -155,6 +164,11 @@ void AddOptions(OptionTable& table, CoordServerOptions& options) {
                 KeepInteger(options.watch_ring_changes, 1, 100'000'000));
   table.AddText("snapshot-entries", "N", "log entries after which a snapshot is taken", "100000",
                 KeepInteger(options.snapshot_entries, 1, 1'000'000'000));
+  table.AddText("tree-bytes-max", "SIZE",
+                "memory of the tree from which on writes that grow it are refused; 0: no bound", "0",
+                Keep(options.tree_bytes_max, ParseTreeBytes));
+  table.AddText("slow-request", "D", "a request that takes longer has a line in the log; 0: none has",
+                "1s", Keep(options.slow_request, base::ParseDuration));
   base::AddLogOptions(table, options.log_level, options.log_format);
   base::AddPlaintextSwitch(table, options.allow_plaintext);
 }

@@ -32,6 +32,8 @@ struct CoordServerOptions {
   std::string super_digest;               // "user:base64"; empty: there is no superuser
   size_t watch_ring_changes = 0;
   uint64_t snapshot_entries = 0;
+  uint64_t tree_bytes_max = 0;   // 0: no bound
+  absl::Duration slow_request;   // 0: none is told
   std::string log_level;
   std::string log_format;
   bool allow_plaintext = false;

@@ -13,6 +13,7 @@
 #include "bellwether/coord/v1/coord.grpc.pb.h"
 #include "coord/peer/membership_convert.h"
 #include "coord/rpc/convert.h"
+#include "coord/rpc/operations.h"
 #include "coord/rpc/session_stream.h"
 #include "coord/rpc/watch_stream.h"
 #include "fmt/format.h"
@@ -378,6 +379,62 @@ class CoordHandlers : public v1::Coord::CallbackService {
                                          const v1::SaveSnapshotRequest* request,
                                          v1::SaveSnapshotResponse* response) override {
     return SaveSnapshotReactor::Open(service_, pieces_, *context, *request, *response);
+  }
+
+  grpc::ServerUnaryReactor* Top(grpc::CallbackServerContext* context,
+                                const v1::TopRequest* request,
+                                v1::TopResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    grpc::Status checked = CheckEnsemble(service_, *request, "top");
+    const std::optional<TopOrder> by = FromProto(request->by());
+    if (checked.ok() && !by.has_value()) {
+      checked = ToGrpcStatus(absl::InvalidArgumentError(
+          "top: this server can't put that first; ask for what its release knows"));
+    }
+    if (!checked.ok()) {
+      reactor->Finish(checked);
+      return reactor;
+    }
+    service_.Top(*by, request->limit(),
+                 [reactor, response, id = server_id_](absl::StatusOr<TopReport> report) {
+                   if (report.ok()) ToProto(*std::move(report), id, *response);
+                   reactor->Finish(ToGrpcStatus(report.status()));
+                 });
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* Sessions(grpc::CallbackServerContext* context,
+                                     const v1::SessionsRequest* request,
+                                     v1::SessionsResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const grpc::Status checked = CheckEnsemble(service_, *request, "sessions");
+    if (!checked.ok()) {
+      reactor->Finish(checked);
+      return reactor;
+    }
+    service_.ListSessions(SessionId(request->after()), request->limit(),
+                          [reactor, response, id = server_id_](absl::StatusOr<SessionPage> page) {
+                            if (page.ok()) ToProto(*std::move(page), id, *response);
+                            reactor->Finish(ToGrpcStatus(page.status()));
+                          });
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* EndSession(grpc::CallbackServerContext* context,
+                                       const v1::EndSessionRequest* request,
+                                       v1::EndSessionResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const grpc::Status checked = CheckEnsemble(service_, *request, "end session");
+    if (!checked.ok()) {
+      reactor->Finish(checked);
+      return reactor;
+    }
+    service_.EndSession(SessionId(request->session_id()),
+                        [reactor, response](absl::StatusOr<Zxid> zxid) {
+                          if (zxid.ok()) response->set_zxid(zxid->value());
+                          reactor->Finish(ToGrpcStatus(zxid.status()));
+                        });
+    return reactor;
   }
 
  private:

@@ -107,6 +107,18 @@ TEST(CoordOptions, RefuseAddressesThatAreNotLoopbackUnlessTold) {
   EXPECT_EQ(Good({"--listen", "0.0.0.0:1", "--allow-plaintext"}).listen.host, "0.0.0.0");
 }
 
+TEST(CoordOptions, BoundTheTreeBySizesAndSlowRequestsByDurations) {
+  EXPECT_EQ(Good({}).tree_bytes_max, 0u);
+  EXPECT_EQ(Good({}).slow_request, absl::Seconds(1));
+  EXPECT_EQ(Good({"--tree-bytes-max", "2GiB"}).tree_bytes_max, uint64_t{2} << 30);
+  EXPECT_EQ(Good({"--tree-bytes-max", "0"}).tree_bytes_max, 0u);
+  EXPECT_THAT(BadOf2({"--tree-bytes-max", "512"}), HasSubstr("--tree-bytes-max"));
+  EXPECT_THAT(BadOf2({"--tree-bytes-max", "2 apples"}), HasSubstr("--tree-bytes-max"));
+  EXPECT_EQ(Good({"--slow-request", "250ms"}).slow_request, absl::Milliseconds(250));
+  EXPECT_EQ(Good({"--slow-request", "0"}).slow_request, absl::ZeroDuration());
+  EXPECT_THAT(BadOf2({"--slow-request", "5"}), HasSubstr("--slow-request"));
+}
+
 TEST(CoordOptions, TakeAnyAddressToTellClients) {
   EXPECT_EQ(Good({"--advertise", "0.0.0.0:1"}).advertise, "0.0.0.0:1");
   EXPECT_EQ(Good({"--advertise", "here"}).advertise, "here");
