@@ -71,6 +71,18 @@ class CoordConnector {
   virtual void SaveSnapshot(
       const std::string& address, coord::v1::SaveSnapshotRequest request, absl::Duration timeout,
       absl::AnyInvocable<void(absl::StatusOr<coord::v1::SaveSnapshotResponse>)> callback) = 0;
+
+  // One Coord.Top, Sessions or EndSession call, likewise. EndSession without an answer of the server:
+  // unknown outcome.
+  virtual void Top(const std::string& address, coord::v1::TopRequest request,
+                   absl::Duration timeout,
+                   absl::AnyInvocable<void(absl::StatusOr<coord::v1::TopResponse>)> callback) = 0;
+  virtual void Sessions(
+      const std::string& address, coord::v1::SessionsRequest request, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::SessionsResponse>)> callback) = 0;
+  virtual void EndSession(
+      const std::string& address, coord::v1::EndSessionRequest request, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::EndSessionResponse>)> callback) = 0;
 };
 
 }  // namespace bellwether::client

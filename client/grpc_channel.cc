@@ -228,4 +228,28 @@ void GrpcConnector::SaveSnapshot(
       [](auto& stub, auto... call) { stub.SaveSnapshot(call...); });
 }
 
+void GrpcConnector::Top(
+    const std::string& address, coord::v1::TopRequest request, absl::Duration timeout,
+    absl::AnyInvocable<void(absl::StatusOr<coord::v1::TopResponse>)> callback) {
+  CallOnce<coord::v1::TopRequest, coord::v1::TopResponse>(
+      address, std::move(request), timeout, std::move(callback),
+      [](auto& stub, auto... call) { stub.Top(call...); });
+}
+
+void GrpcConnector::Sessions(
+    const std::string& address, coord::v1::SessionsRequest request, absl::Duration timeout,
+    absl::AnyInvocable<void(absl::StatusOr<coord::v1::SessionsResponse>)> callback) {
+  CallOnce<coord::v1::SessionsRequest, coord::v1::SessionsResponse>(
+      address, std::move(request), timeout, std::move(callback),
+      [](auto& stub, auto... call) { stub.Sessions(call...); });
+}
+
+void GrpcConnector::EndSession(
+    const std::string& address, coord::v1::EndSessionRequest request, absl::Duration timeout,
+    absl::AnyInvocable<void(absl::StatusOr<coord::v1::EndSessionResponse>)> callback) {
+  CallOnce<coord::v1::EndSessionRequest, coord::v1::EndSessionResponse>(
+      address, std::move(request), timeout, std::move(callback),
+      [](auto& stub, auto... call) { stub.EndSession(call...); }, /*changes=*/true);
+}
+
 }  // namespace bellwether::client

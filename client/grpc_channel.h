@@ -40,6 +40,17 @@ class GrpcConnector : public CoordConnector {
   void SaveSnapshot(
       const std::string& address, coord::v1::SaveSnapshotRequest request, absl::Duration timeout,
       absl::AnyInvocable<void(absl::StatusOr<coord::v1::SaveSnapshotResponse>)> callback) override;
+  // Likewise.
+  void Top(const std::string& address, coord::v1::TopRequest request, absl::Duration timeout,
+           absl::AnyInvocable<void(absl::StatusOr<coord::v1::TopResponse>)> callback) override;
+  // Likewise.
+  void Sessions(
+      const std::string& address, coord::v1::SessionsRequest request, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::SessionsResponse>)> callback) override;
+  // Likewise.
+  void EndSession(
+      const std::string& address, coord::v1::EndSessionRequest request, absl::Duration timeout,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::EndSessionResponse>)> callback) override;
 
  private:
   struct State;  // what gRPC's headers are needed for

@@ -174,6 +174,40 @@ TOML
   run -0 bell --coord "$coord" znode create /undisturbed
 }
 
+@test "--tree-bytes-max refuses what grows until there is room again" {
+  refused 2 "--tree-bytes-max: " bell-coord --id 1 --data-dir c --tree-bytes-max 512
+  serve bell-coord --id 1 --data-dir c --tree-bytes-max 100KiB
+  bell() { command bell --coord "$(field grpc)" "$@"; }
+  bell znode create /large "$(head -c 100000 /dev/zero | tr '\0' x)"
+  run --separate-stderr bell znode create /more -o json
+  [[ $status == 5 ]]
+  error=${stderr_lines[-1]}
+  [[ $(jq -r '.error | "\(.code) \(.outcome)"' <<<"$error") == "resource_exhausted rejected" ]]
+  [[ $(jq -r .error.message <<<"$error") == *"--tree-bytes-max"* ]]
+  bell znode get /large >got
+  bell znode delete /large
+  bell znode create /more
+  metrics=$(curl -sS "http://$(field admin)/metrics")
+  [[ $metrics == *$'\nbell_tree_bytes_max 102400\n'* ]]
+  [[ $metrics == *$'\nbell_writes_refused_tree_full_total 1\n'* ]]
+}
+
+@test "--slow-request says which requests take long, and 0 none" {
+  refused 2 "--slow-request: " bell-coord --id 1 --data-dir c --slow-request 5
+  serve bell-coord --id 1 --data-dir c --slow-request 1ns
+  bell --coord "$(field grpc)" znode create /slow secret
+  until grep -q "slow request session=0x.* client=.* kind=create path=/slow ms=" ready.*.log; do
+    sleep 0.02
+  done
+  run -1 grep secret ready.*.log
+  kill -TERM "$pid" && wait "$pid"
+  rm ready.*
+  serve bell-coord --id 1 --data-dir c --slow-request 0
+  bell --coord "$(field grpc)" znode set /slow more
+  kill -TERM "$pid" && wait "$pid"
+  run -1 grep "slow request" ready.*.log
+}
+
 @test "a locked folder, and one of another id, kind or ensemble" {
   quiet=(--listen 127.0.0.1:0 --listen-admin off)
   serve bell-coord --id 1 --data-dir c

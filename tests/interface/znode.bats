@@ -139,3 +139,40 @@ teardown_file() { stop_cluster; }
   check_error 5 unavailable
   [[ $stderr == *"no broker is registered in coord"* ]]
 }
+
+@test "top prints what takes most" {
+  bell znode create /top
+  bell znode create /top/large "$(head -c 5000 /dev/zero | tr '\0' x)"
+  for name in a b c; do bell znode create "/top/$name"; done
+  for value in 1 2 3 4 5 6; do bell znode set /top/c $value; done
+  run -0 bell znode top -n 1 -o json
+  check_json 'keys == ["by", "clients", "examined", "server_id", "since_zxid", "total", "zxid", "znodes"]'
+  check_json '.by == "bytes" and .server_id == 1 and .zxid > 0 and .since_zxid == null and .clients == null'
+  check_json '.znodes == [{"path": "/top/large", "count": 5000}] and .examined > 5 and .total >= 5000'
+  run -0 bell znode top --by subtree -o json
+  check_json '.znodes[0].path == "/" and (.znodes | map(select(.path == "/top"))[0].count) >= 5001'
+  run -0 bell znode top --by children -o json
+  check_json '.znodes | map(select(.path == "/top"))[0].count == 4'
+  run -0 bell znode top --by writes -o json
+  check_json '.since_zxid >= 0 and (.znodes | map(select(.path == "/top/c"))[0].count) == 7'
+  run -0 bell znode top --by children -n 2
+  [[ ${#lines[@]} == 3 && ${lines[0]} == CHILDREN*PATH && $output == *" /top"* ]]
+}
+
+@test "top prints what is watched, and by whom most is asked" {
+  bell znode create /watched
+  bell znode watch /watched --timeout 60s >"$BATS_TEST_TMPDIR/seen" 3>&- &
+  local watcher=$!
+  until [[ -s $BATS_TEST_TMPDIR/seen ]]; do sleep 0.02; done
+  run -0 bell znode top --by watches -o json
+  check_json '.znodes | map(select(.path == "/watched"))[0].count == 1'
+  kill "$watcher"
+  run -0 bell znode top --by clients -o json
+  check_json '.znodes == null and .zxid == null and (.clients | length) >= 1
+    and (.clients[0] | keys == ["address", "open_ms", "outbox_bytes", "request_bytes", "requests",
+      "session", "unanswered", "writes"])'
+  run --separate-stderr bell znode top --by size -o json
+  check_error 2 invalid_argument
+  run --separate-stderr bell znode top -n 1001 -o json
+  check_error 2 invalid_argument
+}

@@ -92,6 +92,18 @@ class SimConnector : public client::CoordConnector {
       override {
     callback(absl::UnimplementedError("clients do not change the ensemble"));
   }
+  void Top(const std::string&, coord::v1::TopRequest, absl::Duration,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::TopResponse>)> callback) override {
+    callback(absl::UnimplementedError("clients operate no servers"));
+  }
+  void Sessions(const std::string&, coord::v1::SessionsRequest, absl::Duration,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::SessionsResponse>)> callback) override {
+    callback(absl::UnimplementedError("clients operate no servers"));
+  }
+  void EndSession(const std::string&, coord::v1::EndSessionRequest, absl::Duration,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::EndSessionResponse>)> callback) override {
+    callback(absl::UnimplementedError("clients operate no servers"));
+  }
   void SaveSnapshot(const std::string&, coord::v1::SaveSnapshotRequest, absl::Duration,
                     absl::AnyInvocable<void(absl::StatusOr<coord::v1::SaveSnapshotResponse>)>
                         callback) override {

@@ -149,6 +149,19 @@ class FakeEnsemble : public CoordConnector {
     callback(absl::UnimplementedError("not played"));
   }
 
+  void Top(const std::string&, coord::v1::TopRequest, absl::Duration,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::TopResponse>)> callback) override {
+    callback(absl::UnimplementedError("not played"));
+  }
+  void Sessions(const std::string&, coord::v1::SessionsRequest, absl::Duration,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::SessionsResponse>)> callback) override {
+    callback(absl::UnimplementedError("not played"));
+  }
+  void EndSession(const std::string&, coord::v1::EndSessionRequest, absl::Duration,
+      absl::AnyInvocable<void(absl::StatusOr<coord::v1::EndSessionResponse>)> callback) override {
+    callback(absl::UnimplementedError("not played"));
+  }
+
   void SaveSnapshot(const std::string&, coord::v1::SaveSnapshotRequest request, absl::Duration,
                     absl::AnyInvocable<void(absl::StatusOr<coord::v1::SaveSnapshotResponse>)>
                         callback) override {
