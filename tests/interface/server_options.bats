@@ -178,7 +178,7 @@ TOML
   refused 2 "--tree-bytes-max: " bell-coord --id 1 --data-dir c --tree-bytes-max 512
   serve bell-coord --id 1 --data-dir c --tree-bytes-max 100KiB
   bell() { command bell --coord "$(field grpc)" "$@"; }
-  bell znode create /large "$(head -c 100000 /dev/zero | tr '\0' x)"
+  bell znode create /large "$(head -c 102400 /dev/zero | tr '\0' x)"
   run --separate-stderr bell znode create /more -o json
   [[ $status == 5 ]]
   error=${stderr_lines[-1]}

@@ -146,7 +146,7 @@ teardown_file() { stop_cluster; }
   for name in a b c; do bell znode create "/top/$name"; done
   for value in 1 2 3 4 5 6; do bell znode set /top/c $value; done
   run -0 bell znode top -n 1 -o json
-  check_json 'keys == ["by", "clients", "examined", "server_id", "since_zxid", "total", "zxid", "znodes"]'
+  check_json 'keys == ["by", "clients", "examined", "server_id", "since_zxid", "total", "znodes", "zxid"]'
   check_json '.by == "bytes" and .server_id == 1 and .zxid > 0 and .since_zxid == null and .clients == null'
   check_json '.znodes == [{"path": "/top/large", "count": 5000}] and .examined > 5 and .total >= 5000'
   run -0 bell znode top --by subtree -o json
