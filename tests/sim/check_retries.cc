@@ -47,8 +47,9 @@ void RetryChecker::Follow(const coord::tree::Command& command, const Result& res
                    "the client has got those below {}", state.zxid(), command.sequence,
                    command.session.value(), floor);
   }
-  if (result.code == ResultCode::kStaleGeneration || result.code == ResultCode::kSessionExpired) {
-    return;  // of a connection that is gone: what it says is not heard
+  if (result.code == ResultCode::kStaleGeneration || result.code == ResultCode::kSessionExpired ||
+      result.code == ResultCode::kSequenceGap) {
+    return;  // of a connection that is gone, or behind what is missing: what it says is not heard
   }
   floor = std::max(floor, command.acknowledged_floor);
   if (WasAdmitted(result) && command.acknowledged_floor > CommandSequence()) kept_[key] = result;
