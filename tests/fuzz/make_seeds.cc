@@ -105,15 +105,19 @@ std::vector<std::pair<std::string, tree::Command>> Commands() {
       {"container", CommandOf(7, container)},
       {"check", CommandOf(8, checked)},
       {"set_acl", CommandOf(9, tree::SetAcl{"/c", acl, 0})},
+      {"retries_level", CommandOf(0, tree::SetFeatureLevel{tree::kFeatureLevelRetries})},
+      {"kept", CommandOf(10, tree::Create{"/k", tree::SharedBytes::Copy("kept")})},
+      {"kept_again", CommandOf(10, tree::Create{"/k", tree::SharedBytes::Copy("kept")})},
       {"delete_expired", CommandOf(0, tree::DeleteExpired{"/c/t"})},
       {"attach", CommandOf(0, tree::AttachSession{tree::SessionId(uint64_t{1} << 56 | 1), {}, 5})},
       {"expire", CommandOf(0, tree::ExpireSession{tree::SessionId(uint64_t{1} << 56 | 1),
                                                   tree::SessionGeneration(1)})},
       {"ensemble", CommandOf(0, tree::SetEnsembleId{kFolder})},
-      {"close", CommandOf(10, tree::CloseSession{})},
+      {"close", CommandOf(11, tree::CloseSession{})},
   };
   for (auto& [name, command] : commands) {
     const bool is_of_client = command.session != tree::SessionId();
+    if (is_of_client) command.acknowledged_floor = tree::CommandSequence(1);
     if (is_of_client && FeatureLevelOf(command) >= tree::kFeatureLevelAcls) {
       command.identities = {{"ip", "10.1.2.3"}, {"digest", "user:hash"}};
     }
@@ -151,6 +155,7 @@ void WriteStates(const Seeds& seeds) {
     machine.Apply(command, {1000});
     if (name == "transaction") write("small");
     if (name == "set_acl") write("acls");
+    if (name == "kept_again") write("kept_results");
   }
 }
 
