@@ -1,55 +1,42 @@
 #include "coord/service/reads.h"
 
 #include <algorithm>
-#include <optional>
+#include <limits>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
 #include "base/mutant.h"
 #include "coord/tree/path.h"
-#include "coord/tree/system_znodes.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord {
 namespace {
 
-constexpr size_t kNameOverheadBytes = 8;
-constexpr size_t kItemOverheadBytes = 88;  // a Stat and what is around it
-// Sorts behind every name: no UTF-8 has this byte.
-constexpr std::string_view kBehindAllNames = "/\xff";
+constexpr size_t kItemOverheadBytes = sizeof(MultiReadResult().results[0]);
 
-// The order of a walk: a znode before what is below it, that before its next sibling. So '/' sorts
-// before every other byte.
-bool WalkOrderLess(std::string_view a, std::string_view b) {
-  const auto rank = [](char c) { return c == '/' ? 0 : 1 + static_cast<unsigned char>(c); };
-  return std::lexicographical_compare(
-      a.begin(), a.end(), b.begin(), b.end(),
-      [&rank](char x, char y) { return rank(x) < rank(y); });
+const tree::Identities& Nobody() {
+  static const tree::Identities* const nobody = new tree::Identities();
+  return *nobody;
 }
 
-// A page of names under construction.
-class Page {
- public:
-  Page(ListResult& result, size_t bytes_max) : result_(result), bytes_max_(bytes_max) {}
+Failure TooLarge(std::string_view what, size_t bytes_max) {
+  Failure failure = FailureOf(tree::ResultCode::kTooLarge, "");
+  failure.message = fmt::format(
+      "{} are more than {} bytes, the limit of one answer; ask for less at a time", what, bytes_max);
+  return failure;
+}
 
-  // False, and `more` is set, when the page is full.
-  bool Add(std::string name) {
-    bytes_ += kNameOverheadBytes + name.size();
-    if (bytes_ > bytes_max_ && !result_.names.empty()) {
-      result_.more = true;
-      return false;
-    }
-    result_.names.push_back(std::move(name));
-    return true;
-  }
+Failure TooLong(const ListRead& read, const ReadLimits& limits) {
+  return TooLarge(fmt::format("the names below {}", PathForMessage(read.path)),
+                  limits.reply_bytes_max);
+}
 
-  size_t bytes() const { return bytes_; }
-
- private:
-  ListResult& result_;
-  const size_t bytes_max_;
-  size_t bytes_ = 0;
-};
+Failure NotOwner(std::string_view path) {
+  return {absl::StatusCode::kFailedPrecondition,
+          fmt::format("{}: it is no ephemeral znode of this session", PathForMessage(path)),
+          "not_owner", base::Outcome::kRejected};
+}
 
 class Evaluation {
  public:
@@ -72,22 +59,15 @@ class Evaluation {
   void operator()(const ListRead& read) {
     const tree::Znode* const znode = Permitted(read.path, tree::kRead);
     if (znode == nullptr) return;
-    ListResult result;
-    result.stat = znode->ToStat();
-    Page page(result, read.whole ? limits_.reply_bytes_max : limits_.page_bytes_max);
-    if (read.recursive) {
-      Walk(read, page);
+    Listing listing(state_, read, who(),
+                    read.whole ? limits_.reply_bytes_max : limits_.page_bytes_max);
+    CHECK(listing.Continue(std::numeric_limits<size_t>::max()));
+    bytes_ += listing.bytes();
+    if (listing.too_large()) {
+      response_.failure = TooLong(read, limits_);
     } else {
-      const bool leaves_out = LeavesSystemOut(read);
-      state_.ChildrenAfter(read.path, read.after, [&](std::string_view name) {
-        return (leaves_out && name == tree::kSystemPath.substr(1)) || page.Add(std::string(name));
-      });
+      response_.result = listing.Take();
     }
-    bytes_ += page.bytes();
-    if (read.whole && (result.more || page.bytes() > limits_.reply_bytes_max)) {
-      return TooLarge(fmt::format("the names below {}", read.path));
-    }
-    response_.result = std::move(result);
   }
 
   void operator()(const GetAclRead& read) {
@@ -100,18 +80,24 @@ class Evaluation {
   }
 
   void operator()(const WhoAmIRead&) {
-    response_.result = WhoAmIResult{who_ == nullptr ? Nobody() : *who_};
+    response_.result = WhoAmIResult{who()};
   }
 
   void operator()(const EphemeralsRead& read) {
     EphemeralsResult result;
+    const tree::Session* const session = state_.sessions().Find(session_);
     size_t bytes = 0;
-    for (std::string& path : state_.Ephemerals(session_)) {
-      if (path.compare(0, read.prefix.size(), read.prefix) != 0) continue;
-      bytes += kNameOverheadBytes + path.size();
-      result.paths.push_back(std::move(path));
+    auto next = session == nullptr ? tree::PathSet::Iterator()
+                                   : session->ephemerals.LowerBound(read.prefix);
+    for (; next != tree::PathSet::Iterator() && next->key.view().starts_with(read.prefix); ++next) {
+      bytes += sizeof(std::string) + next->key.view().size();
+      if (bytes > limits_.reply_bytes_max) {
+        response_.failure =
+            TooLarge("the paths of the session's ephemerals", limits_.reply_bytes_max);
+        return;
+      }
+      result.paths.emplace_back(next->key.view());
     }
-    if (bytes > limits_.reply_bytes_max) return TooLarge("the paths of the session's ephemerals");
     response_.result = std::move(result);
   }
 
@@ -120,15 +106,37 @@ class Evaluation {
     response_.result = CountResult{state_.DescendantCount(read.path).value_or(0)};
   }
 
+  void operator()(const AwaitGrant& await) {
+    const std::optional<tree::PathParts> parts = tree::SplitPath(await.path);
+    if (Permitted(std::string(parts.has_value() ? parts->parent : ""), tree::kRead) == nullptr) {
+      return;
+    }
+    const tree::Znode* const znode = state_.FindZnode(await.path);
+    if (znode == nullptr) {
+      response_.failure = FailureOf(tree::ResultCode::kNoNode, await.path);
+    } else if (session_ == SessionId(0) || znode->ToStat().ephemeral_owner != session_) {
+      response_.failure = NotOwner(await.path);
+    } else {
+      response_.result = AwaitGrantResult{znode->ToStat().czxid};
+    }
+  }
+
   void operator()(const MultiRead& read) {
     MultiReadResult result;
-    size_t bytes = 0;
+    size_t left = limits_.multi_read_bytes_max;
     for (const auto& each : read.reads) {
       Response one;
-      Evaluation evaluation(state_, session_, who_, limits_, one);
+      const ReadLimits limits{std::min(left, limits_.page_bytes_max), left, left};
+      Evaluation evaluation(state_, session_, who_, limits, one);
       std::visit(evaluation, each);
-      bytes += kItemOverheadBytes + evaluation.bytes_;
-      if (bytes > limits_.reply_bytes_max) return TooLarge("what the znodes hold together");
+      const size_t failure = one.failure.has_value() ? one.failure->message.size() : 0;
+      const size_t bytes = kItemOverheadBytes + evaluation.bytes_ + failure;
+      if (bytes > left) {
+        response_.failure =
+            TooLarge("what the znodes hold together", limits_.multi_read_bytes_max);
+        return;
+      }
+      left -= bytes;
       if (one.failure.has_value()) {
         result.results.emplace_back(*std::move(one.failure));
       } else if (auto* get = std::get_if<GetResult>(&one.result)) {
@@ -154,12 +162,9 @@ class Evaluation {
  private:
   bool Allowed(const tree::AclPtr& access, uint32_t any_of) const {
     if (!access) return true;
-    return tree::Allows(access, any_of, who_ == nullptr ? Nobody() : *who_);
+    return tree::Allows(access, any_of, who());
   }
-  static const tree::Identities& Nobody() {
-    static const tree::Identities nobody;
-    return nobody;
-  }
+  const tree::Identities& who() const { return who_ == nullptr ? Nobody() : *who_; }
 
   // The znode if there is one and one of the permissions is given; else null, and it is answered.
   const tree::Znode* Permitted(const std::string& path, uint32_t any_of) {
@@ -175,72 +180,62 @@ class Evaluation {
     return nullptr;
   }
 
-  void TooLarge(std::string_view what) {
-    response_.failure = FailureOf(tree::ResultCode::kTooLarge, "");
-    response_.failure->message =
-        fmt::format("{} are more than {} bytes, the limit of one answer; ask for less at a time",
-                    what, limits_.reply_bytes_max);
-  }
-
-  static bool LeavesSystemOut(const ListRead& read) {
-    return read.path == "/" && !read.system_znodes;
-  }
-
-  // A walk through what is permitted: the names below a znode are its own to tell.
-  void Walk(const ListRead& read, Page& page) const {
-    std::string after = read.after;
-    if (after == read.path || tree::IsBelow(after, read.path)) {
-      after = SkipForbidden(std::move(after), read.path.size());
-    } else if (!after.empty() && !WalkOrderLess(after, read.path)) {
-      return;
-    } else {
-      after.clear();
-    }
-    const bool leaves_out = LeavesSystemOut(read);
-    if (leaves_out && (after == tree::kSystemPath || tree::IsBelow(after, tree::kSystemPath))) {
-      after = std::string(tree::kSystemPath) + std::string(kBehindAllNames);
-    }
-    std::optional<std::string> forbidden;
-    do {
-      forbidden.reset();
-      const auto add = [&](const tree::ZnodeVisit& visit) {
-        if (leaves_out && visit.path == tree::kSystemPath) {
-          forbidden = visit.path;
-          return false;
-        }
-        if (!page.Add(std::string(visit.path))) return false;
-        if (visit.znode.num_children() == 0 || Allowed(visit.znode.access, tree::kRead)) return true;
-        forbidden = visit.path;
-        return false;
-      };
-      if (after.empty()) {
-        state_.Subtree(read.path, add);
-      } else {
-        state_.SubtreeAfter(read.path, after, add);
-      }
-      if (forbidden.has_value()) after = *forbidden + std::string(kBehindAllNames);
-    } while (forbidden.has_value());
-  }
-
-  // Where to go on after `after`, which is the walk's top, `top_bytes` long, or below it: behind
-  // what is below the first forbidden znode on the way to it.
-  std::string SkipForbidden(std::string after, size_t top_bytes) const {
-    for (size_t end = top_bytes; end != std::string::npos;) {
-      end = after.find('/', end + 1);
-      const std::string_view path = std::string_view(after).substr(0, end);
-      const tree::Znode* const znode = state_.FindZnode(path);
-      if (znode == nullptr || Allowed(znode->access, tree::kRead)) continue;
-      return std::string(path) + std::string(kBehindAllNames);
-    }
-    return after;
-  }
-
   const tree::StateView& state_;
   const SessionId session_;
   const tree::Identities* const who_;  // null: nobody
   const ReadLimits& limits_;
   Response& response_;
   size_t bytes_ = 0;  // of names and data in the answer
+};
+
+// Of each operation: see ReadCost.
+struct Costs {
+  const tree::StateView& state;
+  const SessionId session;
+  const tree::Identities* who;  // null: nobody
+
+  size_t operator()(const ListRead& read) const {
+    const tree::Znode* const znode = Readable(read.path);
+    if (znode == nullptr || znode->num_children() == 0) return 1;
+    return read.recursive ? kUnknownReadCost : 1 + znode->num_children();
+  }
+  size_t operator()(const DescendantsRead& read) const {
+    const tree::Znode* const znode = Readable(read.path);
+    const bool is_known = znode == nullptr || znode->num_children() == 0 || read.path == "/";
+    return is_known ? 1 : kUnknownReadCost;
+  }
+  size_t operator()(const EphemeralsRead&) const {
+    const tree::Session* const found = state.sessions().Find(session);
+    return found == nullptr ? 1 : 1 + found->ephemerals.size();
+  }
+  // Of all who stand in line, at worst.
+  size_t operator()(const AwaitGrant& await) const {
+    const std::optional<tree::PathParts> parts = tree::SplitPath(await.path);
+    const tree::Znode* const lock = parts.has_value() ? state.FindZnode(parts->parent) : nullptr;
+    return lock == nullptr ? 1 : 1 + lock->num_children();
+  }
+  size_t operator()(const MultiRead& read) const {
+    size_t cost = 1;
+    for (const auto& each : read.reads) cost += std::visit(*this, each);
+    return cost;
+  }
+  size_t operator()(const SetWatches& request) const {
+    return 1 + request.data.size() + request.exist.size() + request.child.size() +
+           request.persistent.size() + request.recursive.size();
+  }
+  template <typename Other>
+  size_t operator()(const Other&) const {
+    return 1;
+  }
+
+ private:
+  // Null when there is none, or it fails at once for another reason.
+  const tree::Znode* Readable(const std::string& path) const {
+    const tree::Znode* const znode = state.FindZnode(path);
+    if (znode == nullptr || !znode->access) return znode;
+    return tree::Allows(znode->access, tree::kRead, who == nullptr ? Nobody() : *who) ? znode
+                                                                                     : nullptr;
+  }
 };
 
 }  // namespace
@@ -255,11 +250,63 @@ Response EvaluateRead(const tree::StateView& state, SessionId session, const Req
   return response;
 }
 
-bool TakesLong(const RequestOperation& operation) {
-  if (const auto* list = std::get_if<ListRead>(&operation)) return list->whole && !list->watch;
-  return std::holds_alternative<MultiRead>(operation) ||
-         std::holds_alternative<DescendantsRead>(operation) ||
-         std::holds_alternative<EphemeralsRead>(operation);
+size_t ReadCost(const tree::StateView& state, SessionId session, const Request& request) {
+  return std::visit(Costs{state, session, request.identities.get()}, request.operation);
+}
+
+LongRead::LongRead(tree::StateView state, SessionId session, const Request& request,
+                   const ReadLimits& limits, Finished finished)
+    : state_(std::move(state)),
+      session_(session),
+      request_(request),
+      limits_(limits),
+      finished_(std::move(finished)) {
+  const tree::Identities& who = request.identities == nullptr ? Nobody() : *request_.identities;
+  const auto* list = std::get_if<ListRead>(&request_.operation);
+  if (list == nullptr) return;
+  listing_.emplace(state_, *list, who, list->whole ? limits_.reply_bytes_max : limits_.page_bytes_max);
+}
+
+std::optional<Response> LongRead::Continue(size_t visits_max) {
+  std::optional<Response> response = Evaluate(visits_max);
+  if (response.has_value() && finished_) finished_(state_, *response);
+  return response;
+}
+
+std::optional<Response> LongRead::Evaluate(size_t visits_max) {
+  Response response;
+  response.request_id = request_.id;
+  response.zxid = state_.zxid();
+  if (const auto* list = std::get_if<ListRead>(&request_.operation)) {
+    if (!listing_->Continue(visits_max)) return std::nullopt;
+    if (listing_->too_large()) {
+      response.failure = TooLong(*list, limits_);
+    } else {
+      response.result = listing_->Take();
+    }
+    return response;
+  }
+  if (const auto* descendants = std::get_if<DescendantsRead>(&request_.operation)) {
+    if (!Count(descendants->path, visits_max)) return std::nullopt;
+    response.result = CountResult{counted_};
+    return response;
+  }
+  return EvaluateRead(state_, session_, request_, limits_);
+}
+
+// True when all below were counted.
+bool LongRead::Count(const std::string& path, size_t visits_max) {
+  bool paused = false;
+  std::string last;
+  const auto count = [&](const tree::ZnodeVisit& visit) {
+    ++counted_;
+    paused = --visits_max == 0;
+    if (paused) last = visit.path;
+    return !paused;
+  };
+  state_.SubtreeAfter(path, counted_after_.empty() ? path : counted_after_, count);
+  counted_after_ = std::move(last);
+  return !paused;
 }
 
 }  // namespace bellwether::coord

@@ -31,6 +31,11 @@ void CoordService::RegisterMetrics(base::Metrics& metrics) {
       [this] { return znode_watches_.count() + watches_.count(); });
   add("bell_one_shot_watches", "One-shot watches among them.",
       [this] { return znode_watches_.count(); });
+  add("bell_znode_watch_path_bytes", "Of the paths that connections watch.",
+      [this] { return znode_watches_.path_bytes(); });
+  add("bell_lock_waits", "Waits for locks at this server.", [this] { return lock_waits_.count(); });
+  add("bell_lock_places", "Places in the lines of those locks.",
+      [this] { return lock_waits_.places(); });
   add("bell_outbox_bytes", "Frames that clients of sessions have not taken yet.",
       [this] { return connections_.Sum(&Connection::outbox_bytes); });
   add("bell_unanswered_request_bytes", "Requests that have no answer yet.",

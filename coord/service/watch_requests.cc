@@ -17,8 +17,8 @@ Failure TooManyWatches() {
 }
 
 Failure NoWatcher(const std::string& path) {
-  return {absl::StatusCode::kNotFound, path + ": this connection has no such watch", "no_watcher",
-          base::Outcome::kRejected};
+  return {absl::StatusCode::kNotFound, PathForMessage(path) + ": this connection has no such watch",
+          "no_watcher", base::Outcome::kRejected};
 }
 
 // For each operation: why it failed.

@@ -127,7 +127,7 @@ TEST_F(LeaderDutiesTest, LooksAtLongPathsForABoundedTime) {
   std::string deep;
   for (int i = 0; i < 15; ++i) client_->Create(deep += "/" + std::string(250, 'x'));
   Settle();
-  const size_t at_a_time = LeaderDuties::kExpirablePathBytesMax / deep.size();
+  const size_t at_a_time = LeaderDuties::kExpirablePathBytesMax / deep.size() + 1;
   for (size_t i = 0; i < at_a_time + 5; ++i) MakeExpired(deep + "/c" + std::to_string(i));
   const size_t before = proposed();
   Look();

@@ -57,7 +57,8 @@ class ReadsTest : public testing::Test {
     request.id = 9;
     request.operation = std::move(operation);
     request.identities = who_;
-    return EvaluateRead(tree_, session_, request, {page_bytes_max, reply_bytes_max_});
+    return EvaluateRead(tree_, session_, request,
+                        {page_bytes_max, reply_bytes_max_, multi_read_bytes_max_});
   }
   std::string ReasonOf(RequestOperation operation) {
     const Response response = Read(std::move(operation));
@@ -75,6 +76,7 @@ class ReadsTest : public testing::Test {
   SessionId session_;
   std::shared_ptr<const tree::Identities> who_;  // null: nobody
   size_t reply_bytes_max_ = 1 << 20;
+  size_t multi_read_bytes_max_ = 1 << 20;
   CommandSequence sequence_;
 };
 
@@ -228,10 +230,10 @@ TEST_F(ReadsTest, AWholeListHasNoPagesButALimit) {
   const auto result = std::get<ListResult>(Read(whole, 1).result);
   EXPECT_EQ(result.names.size(), 6u);
   EXPECT_FALSE(result.more);
-  for (reply_bytes_max_ = 1; reply_bytes_max_ < 60; ++reply_bytes_max_) {
-    EXPECT_EQ(ReasonOf(whole), "too_large") << reply_bytes_max_;
+  const size_t bytes = 6 * sizeof(std::string) + 21;  // in memory
+  for (reply_bytes_max_ = 1; reply_bytes_max_ < bytes; ++reply_bytes_max_) {
+    ASSERT_EQ(ReasonOf(whole), "too_large") << reply_bytes_max_;
   }
-  reply_bytes_max_ = 100;
   EXPECT_EQ(ReasonOf(whole), "ok");
 }
 
@@ -279,6 +281,86 @@ TEST_F(ReadsTest, AMultiReadIsBoundedByItsAnswer) {
   Create("/large", std::string(100'000, 'x'));
   EXPECT_EQ(ReasonOf(MultiRead{{10, GetRead{"/large"}}}), "ok");
   EXPECT_EQ(ReasonOf(MultiRead{{11, GetRead{"/large"}}}), "too_large");
+  ListRead children{"/a"};
+  children.whole = true;
+  EXPECT_EQ(ReasonOf(MultiRead{{100, children}}), "ok");
+  EXPECT_EQ(ReasonOf(MultiRead{{10'000, children}}), "too_large");
+  EXPECT_EQ(ReasonOf(MultiRead{{10'000, GetRead{"/none"}}}), "too_large") << "failures count, too";
+  reply_bytes_max_ = 1;
+  EXPECT_EQ(ReasonOf(MultiRead{{10, GetRead{"/large"}}}), "ok") << "it has a bound of its own";
+}
+
+// ---- Long reads ----
+
+TEST_F(ReadsTest, CostWhatTheyLookAt) {
+  const auto cost = [this](RequestOperation operation) {
+    Request request;
+    request.operation = std::move(operation);
+    request.identities = who_;
+    return ReadCost(tree_, session_, request);
+  };
+  EXPECT_EQ(cost(GetRead{"/a"}), 1u);
+  EXPECT_EQ(cost(ListRead{"/a"}), 3u);
+  EXPECT_EQ(cost(ListRead{"/none"}), 1u);
+  EXPECT_EQ(cost(ListRead{"/a", false, true}), kUnknownReadCost);
+  EXPECT_EQ(cost(ListRead{"/a-b", false, true}), 1u);
+  EXPECT_EQ(cost(DescendantsRead{"/a"}), kUnknownReadCost);
+  EXPECT_EQ(cost(DescendantsRead{"/"}), 1u) << "which is known";
+  EXPECT_EQ(cost(MultiRead{{GetRead{"/a"}, ListRead{"/a"}}}), 5u);
+  Create("/e", "", tree::CreateMode::kEphemeral);
+  EXPECT_EQ(cost(EphemeralsRead{""}), 2u);
+  Protect("/a");
+  EXPECT_EQ(cost(ListRead{"/a"}), 1u) << "it fails at once";
+  EXPECT_EQ(cost(DescendantsRead{"/a"}), 1u);
+}
+
+// Whatever the pieces, the answer is the same.
+TEST_F(ReadsTest, LongOnesAnswerAsShortOnes) {
+  Create("/a/b/c/e");
+  Create("/a/e", "", tree::CreateMode::kEphemeral);
+  Protect("/a/b");
+  ListRead whole{"/", false, true};
+  whole.whole = true;
+  ListRead paged{"/", false, true, "/a"};
+  const std::vector<RequestOperation> reads = {
+      whole, paged, ListRead{"/"}, ListRead{"/a", false, false, "b"}, ListRead{"/a", false, true, "/z"},
+      DescendantsRead{"/a"}, EphemeralsRead{""}, MultiRead{{GetRead{"/a"}, ListRead{"/a"}}}};
+  for (const RequestOperation& read : reads) {
+    for (size_t visits = 1; visits < 12; ++visits) {
+      for (const size_t page_bytes : {1u, 20u, 1u << 20}) {
+        Request request;
+        request.id = 9;
+        request.operation = read;
+        LongRead long_read(tree_.View(), session_, request, {page_bytes, 1 << 20, 1 << 20});
+        std::optional<Response> response;
+        while (!response.has_value()) response = long_read.Continue(visits);
+        const Response expected = Read(read, page_bytes);
+        EXPECT_EQ(response->request_id, 9u);
+        EXPECT_EQ(response->zxid, expected.zxid);
+        ASSERT_EQ(response->result.index(), expected.result.index()) << read.index();
+        if (const auto* list = std::get_if<ListResult>(&expected.result)) {
+          const auto& made = std::get<ListResult>(response->result);
+          EXPECT_EQ(made.names, list->names) << visits;
+          EXPECT_EQ(made.more, list->more);
+          EXPECT_EQ(made.stat, list->stat);
+        }
+        if (const auto* count = std::get_if<CountResult>(&expected.result)) {
+          EXPECT_EQ(std::get<CountResult>(response->result).count, count->count);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(ReadsTest, ALongListThatIsTooLargeIsRefused) {
+  Request request;
+  ListRead whole{"/", false, true};
+  whole.whole = true;
+  request.operation = whole;
+  LongRead long_read(tree_.View(), session_, request, {1, 100, 1});
+  std::optional<Response> response;
+  while (!response.has_value()) response = long_read.Continue(1);
+  EXPECT_EQ(response->failure->reason, "too_large");
 }
 
 TEST_F(ReadsTest, WhatEvaluatesNothingSaysTheZxid) {

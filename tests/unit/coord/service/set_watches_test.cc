@@ -27,7 +27,7 @@ class SetWatchesTest : public testing::Test {
   Zxid Now() const { return machine_.state.zxid(); }
 
   tree::Machine machine_;
-  ZnodeWatches watches_{10, 10};
+  ZnodeWatches watches_{{10, 10}};
   std::shared_ptr<RecordingWatcher> watcher_ = std::make_shared<RecordingWatcher>();
   WakeList woken_;
 };

@@ -71,6 +71,24 @@ TEST_F(WatchAccessTest, ChangesAreToldToWhoMayReadTheZnode) {
                           "deleted /a/s/open", "deleted /a/s"));
 }
 
+TEST_F(WatchAccessTest, NothingIsToldOfManySecretsOfOneZxidButTheirZxid) {
+  writer_->Create("/a");
+  Settle();
+  auto stranger = WatchAs({}, "/a", true, Zxid(), /*prompt_progress=*/true);
+  tree::Transaction transaction;
+  for (int i = 0; i < 50; ++i) {
+    tree::Create secret{"/a/s" + std::to_string(i)};
+    secret.acl = {{tree::kAllPermissions, "digest", "user" + std::to_string(i) + ":hash"}};
+    transaction.operations.push_back(std::move(secret));
+  }
+  const uint64_t id = writer_->Ask(std::move(transaction));
+  Settle();
+  scheduler_.RunFor(absl::Milliseconds(30));
+  EXPECT_EQ(writer_->ReasonOf(id), "ok");
+  EXPECT_THAT(stranger->All<WatchChanges>(), IsEmpty());
+  EXPECT_EQ(stranger->All<WatchProgress>().back().zxid, zxid());
+}
+
 TEST_F(WatchAccessTest, OfOneZxidOnlyThePermittedChangesAreTold) {
   writer_->Create("/a");
   Settle();

@@ -161,9 +161,9 @@ TEST_F(WatchTest, ASetQueuedAgainAfterItWasTakenIsDeliveredOnce) {
   std::vector<tree::Change> changes(1);
   changes[0].path = "/a";
   const ChangeSetPtr set = MakeChangeSet(zxid() + 1, std::move(changes));
-  watcher->watch().QueueChanges(set);
+  watcher->watch().QueueChanges(set, &set->changes[0]);
   watcher->OnOutput();
-  watcher->watch().QueueChanges(set);
+  watcher->watch().QueueChanges(set, &set->changes[0]);
   watcher->OnOutput();
   EXPECT_EQ(watcher->All<WatchChanges>().size(), 1u);
 }
@@ -174,7 +174,7 @@ TEST_F(WatchTest, NothingIsTakenBeforeTheState) {
   auto watcher = WatchPath("/", true, start + 1000);  // not armed yet
   std::vector<tree::Change> changes(1);
   changes[0].path = "/a";
-  watcher->watch().QueueChanges(MakeChangeSet(start + 1, std::move(changes)));
+  watcher->watch().QueueChanges(MakeChangeSet(start + 1, std::move(changes)), nullptr);
   watcher->watch().QueueProgress(start + 2, /*repeat=*/true);
   watcher->watch().SetState(start, {{"/", {}, {}}});
   watcher->OnOutput();

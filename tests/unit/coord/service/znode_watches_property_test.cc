@@ -222,7 +222,7 @@ class Comparison {
   }
 
   base::Random random_;
-  ZnodeWatches watches_{kPerWatcherMax, kTotalMax};
+  ZnodeWatches watches_{{kPerWatcherMax, kTotalMax}};
   NaiveWatches model_;
   std::array<std::shared_ptr<RecordingWatcher>, kWatchers> watchers_;
 };

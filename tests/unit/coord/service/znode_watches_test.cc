@@ -37,7 +37,7 @@ class ZnodeWatchesTest : public testing::Test {
     Fire({ChangeOf(Type::kDeleted, path), ChangeOf(Type::kChildren, parent)});
   }
 
-  ZnodeWatches watches_{5, 8};
+  ZnodeWatches watches_{{5, 8}};
   std::shared_ptr<RecordingWatcher> a_ = std::make_shared<RecordingWatcher>();
   std::shared_ptr<RecordingWatcher> b_ = std::make_shared<RecordingWatcher>();
   WakeList woken_;
@@ -324,6 +324,56 @@ TEST_F(ZnodeWatchesTest, APersistentWatchNeedsRoomInBothTables) {
   EXPECT_FALSE(watches_.AddPersistent("/a", false, a_));
   EXPECT_FALSE(watches_.Contains("/a", WatchKind::kAny, *a_));
   EXPECT_TRUE(watches_.AddPersistent("0", false, a_));
+}
+
+// Many watches of long paths would take much more than many watches.
+TEST(ZnodeWatchesBytes, OfPathsAreBoundedPerWatcherAndInAll) {
+  base::Counter refused;
+  ZnodeWatches watches({100, 100, /*path_bytes_per_watcher_max=*/10, /*path_bytes_max=*/15},
+                       &refused);
+  const auto a = std::make_shared<RecordingWatcher>();
+  const auto b = std::make_shared<RecordingWatcher>();
+  EXPECT_TRUE(watches.Add(Table::kData, "/12345678", a));
+  EXPECT_TRUE(watches.AddPersistent("/12345678", false, a)) << "the same path";
+  EXPECT_FALSE(watches.Add(Table::kData, "/1", a));
+  EXPECT_TRUE(watches.Add(Table::kChild, "/12345678", b)) << "which is there";
+  EXPECT_EQ(watches.path_bytes(), 9u);
+  EXPECT_FALSE(watches.Add(Table::kData, "/1", b));
+  EXPECT_TRUE(watches.Remove("/12345678", WatchKind::kAny, *b));
+  EXPECT_TRUE(watches.Add(Table::kData, "/12345", b));
+  EXPECT_FALSE(watches.Add(Table::kData, "/1", b)) << "in all";
+  EXPECT_EQ(refused.value(), 3u);
+  watches.RemoveAll(*a);
+  EXPECT_EQ(watches.path_bytes(), 6u);
+  EXPECT_TRUE(watches.Add(Table::kData, "/1", b));
+}
+
+TEST(ZnodeWatchesBytes, OfPathsWhoseWatchesFiredAreFree) {
+  ZnodeWatches watches({100, 100, 10, 10});
+  const auto a = std::make_shared<RecordingWatcher>();
+  watches.Add(Table::kData, "/12345678", a);
+  watches.Add(Table::kChild, "/12345678", a);
+  WakeList woken;
+  tree::Change change;
+  change.path = "/12345678";
+  change.type = Type::kChanged;
+  watches.Fire({change}, woken);
+  EXPECT_FALSE(watches.Add(Table::kData, "/12", a)) << "the child watch is still there";
+  change.type = Type::kDeleted;
+  watches.Fire({change}, woken);
+  EXPECT_EQ(watches.path_bytes(), 0u);
+  EXPECT_TRUE(watches.Add(Table::kData, "/abcdefgh", a));
+}
+
+TEST_F(ZnodeWatchesTest, LongerRecursiveWatchesThatAreGoneAreNoneLess) {
+  watches_.AddPersistent("/a/b/c", true, b_);
+  watches_.AddPersistent("/a", true, a_);
+  watches_.RemoveAll(*b_);
+  FireSet("/a/b/c/d");
+  watches_.RemoveAll(*a_);
+  watches_.AddPersistent("/a/b", true, a_);
+  FireSet("/a/b/c/d");
+  EXPECT_THAT(a_->events, ElementsAre("changed /a/b/c/d", "changed /a/b/c/d"));
 }
 
 TEST_F(ZnodeWatchesTest, APathThatNoZnodeCanHaveIsRefused) {

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "coord/tree/state_machine.h"
+#include "coord/tree/tree_builder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/coord/tree/tree_fixture.h"
@@ -80,21 +80,24 @@ TEST_F(Quotas, UsageBeginsWithWhatIsThere) {
 }
 
 // The whole server waits for the count; replicas agree as the level says which bound holds.
-TEST_F(Quotas, FromALevelOnFewerZnodesAreCounted) {
-  machine.Create("/a");
-  machine.Create("/zookeeper/quota/a");
+TEST(QuotasOfManyZnodes, FromALevelOnFewerAreCounted) {
   const size_t bound = QuotaCountedZnodesMax(kFeatureLevelRetries);
-  Transaction transaction;
-  for (size_t made = 1; made <= bound; ++made) {
-    transaction.operations.push_back(Create{fmt::format("/a/{}", made)});
-    if (made < bound && transaction.operations.size() < kTransactionItemsMax) continue;
-    ASSERT_EQ(machine.Do(std::exchange(transaction, {})).code, ResultCode::kOk);
+  TreeBuilder builder;
+  ASSERT_TRUE(builder.Add(0, "", CowPtr<Znode>(new Znode())));
+  ASSERT_TRUE(builder.Add(1, "a", CowPtr<Znode>(new Znode())));
+  for (size_t i = 0; i < bound; ++i) {
+    ASSERT_TRUE(builder.Add(2, fmt::format("{:07}", i), CowPtr<Znode>(new Znode())));
   }
+  Machine machine;
+  machine.state.Replace(StateView(builder.Finish(), machine.state.sessions(), machine.state.zxid(),
+                                  machine.time_ms, base::Uuid()));
   machine.RaiseLevel(kFeatureLevelRetries);
+  machine.Create("/zookeeper/quota/a");
   EXPECT_EQ(machine.Create(UsagePath("/a"), "").code, ResultCode::kTooLarge) << "/a counts, too";
-  machine.Remove("/a/1");
+  machine.Remove("/a/0000000");
   EXPECT_EQ(machine.Create(UsagePath("/a"), "").code, ResultCode::kOk);
-  EXPECT_EQ(UsageOf("/a"), fmt::format("count={},bytes=0", bound));
+  EXPECT_EQ(machine.state.Get(UsagePath("/a"))->data.view(),
+            fmt::format("count={},bytes=0", bound));
   EXPECT_GT(QuotaCountedZnodesMax(kFeatureLevelAcls), bound);
 }
 
