@@ -25,7 +25,8 @@ def paths_that_writes_refuse(root):
     return [Open("a"), at("a", create("")),
             *(at("a", create(path), exists(path)) for path in coded),
             *(at("a", create(path), exists(path)) for path in good), at("a", get_children(root)),
-            *(at("a", set_data(path, b""), delete(path)) for path in coded if path != b"/")]
+            *(at("a", set_data(path, b""), delete(path)) for path in coded if path != b"/"),
+            at("a", delete(f"/{root}"), exists(root))]
 
 
 @sequence("Z48")
