@@ -170,10 +170,7 @@ void EnsembleChange::OnView(const absl::StatusOr<MembershipView>& view) {
 }
 
 void EnsembleChange::Step() {
-  if (next_ == steps_.size()) {
-    if (taking_back_.has_value()) return Finish(*std::move(taking_back_));
-    return AwaitConfig();
-  }
+  if (next_ == steps_.size()) return AwaitConfig();
   deps_.log.AskMembership(steps_[next_],
                           [self = shared_from_this()](absl::StatusOr<MembershipView> view) {
                             self->OnStep(view);
@@ -229,8 +226,11 @@ void EnsembleChange::TakeBack() {
 }
 
 void EnsembleChange::AwaitConfig() {
-  if (ConfigSays(deps_.config(), view_.members)) return Finish(absl::OkStatus());
-  if (deps_.clock.Monotonic() >= end_) {
+  const bool late = deps_.clock.Monotonic() >= end_;
+  if (ConfigSays(deps_.config(), view_.members) || (late && taking_back_.has_value())) {
+    return Finish(taking_back_.value_or(absl::OkStatus()));
+  }
+  if (late) {
     return Finish(base::UnknownOutcome(
         absl::StatusCode::kDeadlineExceeded,
         "the members are as asked for, but the configuration does not say so yet"));

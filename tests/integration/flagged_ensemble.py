@@ -56,11 +56,15 @@ class FlaggedEnsemble:
         return [word for peer in sorted({*self.ids, id_})
                 for word in ("--peer", f"{peer}={self.peer[peer]}")]
 
+    def own_flags(self, _id):
+        """What else a server is started with."""
+        return ["--listen-zk", "off"]
+
     def start(self, id_):
         """Returns when it is ready."""
         command = [BIN / "bell-coord", "--id", str(id_), "--data-dir", self.data_dir(id_),
                    "--listen", self.grpc[id_], "--listen-admin", self.admin[id_],
-                   "--listen-zk", "off", *self.peer_flags(id_), *self.flags]
+                   *self.own_flags(id_), *self.peer_flags(id_), *self.flags]
         with open(self.folder / f"coord-{id_}.log", "ab") as log:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         check("ready" in process.stdout.readline(), self.log(id_)[-2000:])

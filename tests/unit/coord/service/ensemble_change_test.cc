@@ -16,6 +16,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using Server = Reconfigure::Server;
 
+// More than the part of the time in which changes are tried.
+constexpr double kStepsShare = 0.7;
+
 Server Voter(uint32_t id) { return {id, "host" + std::to_string(id) + ":2192", true}; }
 Server Observer(uint32_t id) { return {id, "host" + std::to_string(id) + ":2192", false}; }
 
@@ -187,6 +190,20 @@ TEST_F(EnsembleChangeTest, TakesBackAServerThatDoesNotCatchUp) {
   EXPECT_EQ(base::ReasonOf(status_), kReasonNoQuorum);
   EXPECT_EQ(base::OutcomeOf(status_), base::Outcome::kRejected);
   EXPECT_EQ(ensemble_.view().members, before);
+}
+
+TEST_F(EnsembleChangeTest, IsRefusedWhenTheConfigurationSaysThatNothingHappened) {
+  ensemble_.caught_up = false;
+  config_ = "server.9=h:1:2:observer\n";
+  config_is_kept_ = false;
+  Reconfigure wanted;
+  wanted.joining = {Voter(4)};
+  Start(wanted);
+  Run(kStepsShare * wanted.time_max + absl::Milliseconds(200));
+  EXPECT_EQ(ends_, 0);
+  config_is_kept_ = true;
+  Run(absl::Milliseconds(30));
+  EXPECT_EQ(base::ReasonOf(status_), kReasonNoQuorum);
 }
 
 // Some of it has happened, and is not taken back.
