@@ -205,9 +205,9 @@ TEST_F(RetryTest, TheOldestResultsOfASessionGoFirst) {
 
 TEST_F(RetryTest, TheBytesKeptForASessionAreBounded) {
   Transaction transaction;
-  for (int i = 0; i < 500; ++i) {
-    transaction.operations.push_back(Creation(fmt::format("/{:060}", i)));
-    transaction.operations.push_back(Delete{fmt::format("/{:060}", i)});
+  for (int i = 0; i < 50; ++i) {
+    transaction.operations.push_back(Creation(fmt::format("/{:01000}", i)));
+    transaction.operations.push_back(Delete{fmt::format("/{:01000}", i)});
   }
   const Result first = Do(1, transaction);
   ASSERT_EQ(first.code, ResultCode::kOk);
@@ -218,8 +218,8 @@ TEST_F(RetryTest, TheBytesKeptForASessionAreBounded) {
   EXPECT_EQ(Do(9 - Kept(), transaction).code, ResultCode::kResultForgotten);
   EXPECT_EQ(Do(10 - Kept(), transaction).code, ResultCode::kOk);
   // One that is too large by itself leaves nothing of before.
-  for (int i = 0; i < 4000; ++i) {
-    transaction.operations.push_back(Creation(fmt::format("/y{:060}", i)));
+  for (int i = 0; i < 250; ++i) {
+    transaction.operations.push_back(Creation(fmt::format("/y{:01000}", i)));
   }
   ASSERT_EQ(Do(10, transaction).code, ResultCode::kOk);
   EXPECT_EQ(Kept(), 0u);
@@ -257,7 +257,6 @@ TEST_F(RetryTest, TheBytesKeptForAllSessionsAreBounded) {
   EXPECT_EQ(sessions.Find(ids.back())->kept_results, 3u);
   EXPECT_EQ(sessions.FindKept(ids[0], CommandSequence(2)), nullptr);
   EXPECT_NE(sessions.FindKept(ids[0], CommandSequence(3)), nullptr);
-  EXPECT_EQ(sessions.digest(), sessions.RecomputeDigest());
 }
 
 TEST_F(RetryTest, TheEndOfASessionForgetsItsResults) {
