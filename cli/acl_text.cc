@@ -20,20 +20,6 @@ constexpr Letter kLetters[] = {{'c', client::kCreate},
                                {'w', client::kWrite},
                                {'a', client::kAdmin}};
 
-absl::StatusOr<uint32_t> ParsePermissions(std::string_view text) {
-  uint32_t permissions = 0;
-  for (const char c : text) {
-    const auto* const found = std::find_if(std::begin(kLetters), std::end(kLetters),
-                                           [c](const Letter& each) { return each.letter == c; });
-    if (found == std::end(kLetters)) {
-      return absl::InvalidArgumentError(fmt::format(
-          "'{}' is no permission; give letters of cdrwa: create, delete, read, write, admin", c));
-    }
-    permissions |= found->permission;
-  }
-  return permissions;
-}
-
 absl::StatusOr<client::AclEntry> ParseEntry(std::string_view text) {
   const size_t first = text.find(':');
   const size_t last = text.rfind(':');
@@ -48,6 +34,34 @@ absl::StatusOr<client::AclEntry> ParseEntry(std::string_view text) {
 
 }  // namespace
 
+absl::StatusOr<uint32_t> ParsePermissions(std::string_view text) {
+  uint32_t permissions = 0;
+  for (const char c : text) {
+    const auto* const found = std::find_if(std::begin(kLetters), std::end(kLetters),
+                                           [c](const Letter& each) { return each.letter == c; });
+    if (found == std::end(kLetters)) {
+      return absl::InvalidArgumentError(fmt::format(
+          "'{}' is no permission; give letters of cdrwa: create, delete, read, write, admin", c));
+    }
+    permissions |= found->permission;
+  }
+  return permissions;
+}
+
+std::string PermissionsText(uint32_t permissions) {
+  std::string text;
+  for (const Letter& each : kLetters) {
+    if ((permissions & each.permission) != 0) text += each.letter;
+  }
+  return text;
+}
+
+bool HasHiddenHashes(const client::Acl& acl) {
+  return std::any_of(acl.begin(), acl.end(), [](const client::AclEntry& entry) {
+    return entry.scheme == "digest" && entry.id.ends_with(":x");
+  });
+}
+
 absl::StatusOr<client::Acl> ParseAcl(std::string_view text) {
   client::Acl acl;
   for (bool more = true; more;) {
@@ -61,11 +75,7 @@ absl::StatusOr<client::Acl> ParseAcl(std::string_view text) {
 }
 
 std::string AclEntryText(const client::AclEntry& entry) {
-  std::string permissions;
-  for (const Letter& each : kLetters) {
-    if ((entry.permissions & each.permission) != 0) permissions += each.letter;
-  }
-  return fmt::format("{}:{}:{}", entry.scheme, entry.id, permissions);
+  return fmt::format("{}:{}:{}", entry.scheme, entry.id, PermissionsText(entry.permissions));
 }
 
 absl::StatusOr<client::Credential> ParseCredential(std::string_view text) {

@@ -13,8 +13,11 @@ void RegisterBrokerCommands(CLI::App& app, Context& context);
 void RegisterClusterCommands(CLI::App& app, Context& context);
 void RegisterConsumeCommand(CLI::App& app, Context& context);
 void RegisterDevCommands(CLI::App& app, Context& context);
+void RegisterExportCommand(CLI::App& app, Context& context);
+void RegisterImportCommand(CLI::App& app, Context& context);
 void RegisterLockCommand(CLI::App& app, Context& context);
 void RegisterProduceCommand(CLI::App& app, Context& context);
+void RegisterSessionCommands(CLI::App& app, Context& context);
 void RegisterShellCommand(CLI::App& app, Context& context);
 void RegisterSnapshotCommands(CLI::App& app, Context& context);
 void RegisterTopicCommands(CLI::App& app, Context& context);
@@ -22,5 +25,8 @@ void RegisterTopicCommands(CLI::App& app, Context& context);
 void RegisterMembershipCommands(CLI::App& cluster, Context& context);
 void RegisterUpgradeCommand(CLI::App& cluster, Context& context);
 void RegisterZnodeCommands(CLI::App& app, Context& context);
+// Below `bell znode`.
+void RegisterZnodeAccessCommands(CLI::App& znode, Context& context);
+void RegisterTopCommand(CLI::App& znode, Context& context);
 
 }  // namespace bellwether::cli

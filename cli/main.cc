@@ -79,8 +79,11 @@ int Main(int argc, char** argv) {
   RegisterClusterCommands(app, context);
   RegisterConsumeCommand(app, context);
   RegisterDevCommands(app, context);
+  RegisterExportCommand(app, context);
+  RegisterImportCommand(app, context);
   RegisterLockCommand(app, context);
   RegisterProduceCommand(app, context);
+  RegisterSessionCommands(app, context);
   RegisterShellCommand(app, context);
   RegisterSnapshotCommands(app, context);
   RegisterTopicCommands(app, context);

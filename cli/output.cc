@@ -1,6 +1,7 @@
 #include "cli/output.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "base/status.h"
@@ -78,9 +79,36 @@ void AddBytes(nlohmann::ordered_json& json, const std::string& name,
       bytes.has_value() && !is_text ? nlohmann::ordered_json(Base64(*bytes)) : nullptr;
 }
 
+namespace {
+
+constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+}  // namespace
+
+std::optional<std::string> FromBase64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::array<int8_t, 256> values;
+  values.fill(-1);
+  for (int8_t i = 0; i < 64; ++i) values[static_cast<uint8_t>(kDigits[i])] = i;
+  std::string bytes;
+  for (size_t i = 0; i < text.size(); i += 4) {
+    const std::string_view four = text.substr(i, 4);
+    const bool is_last = i + 4 == text.size();
+    const size_t padding = !is_last || four[3] != '=' ? 0 : four[2] == '=' ? 2 : 1;
+    uint32_t group = 0;
+    for (size_t k = 0; k < 4; ++k) {
+      const int8_t value = k < 4 - padding ? values[static_cast<uint8_t>(four[k])] : int8_t{0};
+      if (value < 0) return std::nullopt;
+      group = group << 6 | static_cast<uint32_t>(value);
+    }
+    for (size_t k = 0; k < 3 - padding; ++k) {
+      bytes += static_cast<char>(group >> (16 - 8 * k) & 0xff);
+    }
+  }
+  return bytes;
+}
+
 std::string Base64(std::string_view bytes) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   for (size_t i = 0; i < bytes.size(); i += 3) {
     const size_t n = std::min<size_t>(3, bytes.size() - i);

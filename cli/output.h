@@ -43,6 +43,8 @@ void AddBytes(nlohmann::ordered_json& json, const std::string& name,
               std::optional<std::string_view> bytes);
 
 std::string Base64(std::string_view bytes);
+// nullopt when it is none, with its padding.
+std::optional<std::string> FromBase64(std::string_view text);
 
 // Rows in aligned columns, the first row as heading.
 void PrintTable(const std::vector<std::vector<std::string>>& rows);

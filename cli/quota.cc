@@ -87,7 +87,7 @@ absl::Status CreateQuota(client::Coord& coord, const std::string& path, std::str
 }
 
 absl::Status NoQuota(const std::string& path) {
-  return absl::NotFoundError(fmt::format("{} has no quota; set one with `setquota`", path));
+  return absl::NotFoundError(fmt::format("{} has no quota; set one first", path));
 }
 
 }  // namespace

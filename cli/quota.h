@@ -18,6 +18,8 @@ struct QuotaLimits {
   std::optional<int64_t> bytes;  // of their data
   std::optional<int64_t> count_hard;
   std::optional<int64_t> bytes_hard;
+
+  friend bool operator==(const QuotaLimits&, const QuotaLimits&) = default;
 };
 
 // Sets those limits that are given, and leaves the others. Errors: NOT_FOUND for a znode that is

@@ -313,6 +313,9 @@ void RegisterZnodeCommands(CLI::App& app, Context& context) {
   AddInteger(*watch, "--from-zxid", "changes after this zxid instead of from now on", 1, INT64_MAX,
              flags->from_zxid);
   AddInteger(*watch, "--count", "end after so many changes", 1, INT64_MAX, flags->count);
+
+  RegisterTopCommand(*znode, context);
+  RegisterZnodeAccessCommands(*znode, context);
 }
 
 }  // namespace bellwether::cli

@@ -1,5 +1,6 @@
 #include "cli/znode_output.h"
 
+#include "cli/acl_text.h"
 #include "cli/output.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
@@ -36,6 +37,16 @@ nlohmann::ordered_json JsonOf(const client::Stat& stat) {
           {"ephemeral_owner", Hex(stat.ephemeral_owner)},
           {"data_length", stat.data_length},
           {"num_children", stat.num_children}};
+}
+
+nlohmann::ordered_json JsonOf(const client::Acl& acl) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const client::AclEntry& entry : acl) {
+    json.push_back({{"scheme", entry.scheme},
+                    {"id", entry.id},
+                    {"permissions", PermissionsText(entry.permissions)}});
+  }
+  return json;
 }
 
 std::vector<std::vector<std::string>> RowsOf(const client::Stat& stat) {

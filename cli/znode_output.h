@@ -17,6 +17,9 @@ std::string Hex(client::SessionId id);
 
 nlohmann::ordered_json JsonOf(const client::Stat& stat);
 
+// [{"scheme":"world","id":"anyone","permissions":"cdrwa"}].
+nlohmann::ordered_json JsonOf(const client::Acl& acl);
+
 // Name and value, one row per field.
 std::vector<std::vector<std::string>> RowsOf(const client::Stat& stat);
 

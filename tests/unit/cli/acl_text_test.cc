@@ -26,6 +26,17 @@ TEST(AclText, RefusesWhatIsNone) {
   }
 }
 
+TEST(AclText, ShowsWhetherHashesAreHidden) {
+  EXPECT_TRUE(HasHiddenHashes({{31, "world", "anyone"}, {31, "digest", "bob:x"}}));
+  EXPECT_FALSE(HasHiddenHashes({{31, "world", "anyone"}, {31, "digest", "bob:hashx"}}));
+}
+
+TEST(AclText, PermissionsAreLetters) {
+  EXPECT_EQ(PermissionsText(*ParsePermissions("awc")), "cwa");
+  EXPECT_EQ(PermissionsText(0), "");
+  EXPECT_FALSE(ParsePermissions("rx").ok());
+}
+
 TEST(CredentialText, IsADigestsUserAndPassword) {
   const auto credential = ParseCredential("digest:bob:pass:word");
   ASSERT_TRUE(credential.ok());

@@ -32,6 +32,15 @@ std::string BytesAsJson(std::optional<std::string_view> bytes) {
   return json.dump();
 }
 
+TEST(FromBase64, IsTheInverse) {
+  for (const std::string bytes : {"", "a", "ab", "abc", "\xff\xfe\xfd\xfc", "longer text"}) {
+    EXPECT_EQ(FromBase64(Base64(bytes)), bytes);
+  }
+  for (const char* text : {"a", "ab", "abc", "ab=c", "====", "a===", "YQ==YQ==", "Y!==", "YQ= "}) {
+    EXPECT_EQ(FromBase64(text), std::nullopt) << text;
+  }
+}
+
 TEST(AddBytes, GivesTextOrBase64OrNeither) {
   EXPECT_EQ(BytesAsJson("h\xc3\xa9"), "{\"value\":\"h\xc3\xa9\",\"value_base64\":null}");
   EXPECT_EQ(BytesAsJson(""), R"({"value":"","value_base64":null})");
