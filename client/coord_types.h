@@ -294,7 +294,7 @@ struct ImportOutcome {
     kUnchanged,  // it was as given already, whatever its zxids and ctime
   };
   Effect effect = Effect::kNone;
-  absl::Status error;
+  absl::Status error;  // with kNone: an error of Create, or node_exists
 };
 
 // Of a successful Import.
@@ -307,7 +307,7 @@ struct ImportResult {
 struct ZnodeAccess {
   Acl acl;  // as this client may see it
   CreateMode mode = CreateMode::kPersistent;  // never a sequential one
-  int64_t ttl_ms = 0;
+  int64_t ttl_ms = 0;  // of one with a TTL, else 0
 };
 
 // One change seen by a watch, or one znode of its state.

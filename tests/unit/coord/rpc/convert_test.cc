@@ -131,6 +131,7 @@ TEST(ConvertRequest, ARecursiveDeleteTakesNoVersion) {
   del.set_path("/a");
   del.set_recursive(true);
   del.set_version(-1);
+  frame.mutable_request()->set_sequence(1);
   EXPECT_FALSE(RequestOf(frame).malformed.has_value());
   del.set_version(3);
   EXPECT_TRUE(RequestOf(frame).malformed.has_value());
@@ -236,6 +237,68 @@ TEST(ConvertWatch, SendsPayloadsButNoStatOfADeletion) {
   EXPECT_TRUE(frame.changes().changes(0).has_stat());
   EXPECT_FALSE(frame.changes().changes(1).has_data());
   EXPECT_FALSE(frame.changes().changes(1).has_stat());
+}
+
+TEST(ConvertRequest, KeepsAllOfAnImport) {
+  v1::SessionRequest frame;
+  v1::ImportRequest& import = *frame.mutable_request()->mutable_import();
+  import.set_overwrite(true);
+  v1::ImportedZnode& znode = *import.add_znodes();
+  znode.set_path("/a");
+  znode.set_data("");
+  v1::AclEntry& entry = *znode.mutable_acl()->add_entries();
+  entry.set_permissions(1);
+  entry.set_scheme("digest");
+  entry.set_id("bob:hash");
+  znode.set_mode(v1::CREATE_MODE_PERSISTENT_WITH_TTL);
+  znode.set_ttl_ms(5);
+  znode.set_ctime_ms(6);
+  znode.set_mtime_ms(7);
+  znode.set_version(8);
+  znode.set_aversion(9);
+  znode.set_children_created(10);
+  import.add_znodes()->set_path("/b");
+  const Request request = RequestOf(v1::SessionRequest(frame));
+  const tree::ImportedZnode expected{
+      "/a", tree::SharedBytes::Copy(""), tree::Acl{{1, "digest", "bob:hash"}},
+      tree::CreateMode::kPersistentWithTtl, 5, 6, 7, 8, 9, 10};
+  EXPECT_EQ(std::get<tree::Import>(request.operation),
+            (tree::Import{{expected, tree::ImportedZnode{"/b", {}}}, true}));
+  EXPECT_TRUE(request.is_write());
+  frame.mutable_request()->mutable_import()->mutable_znodes(1)->set_mode(
+      static_cast<v1::CreateMode>(77));
+  EXPECT_TRUE(RequestOf(std::move(frame)).malformed.has_value());
+}
+
+TEST(ConvertResponse, SaysWhatBecameOfEachImportedZnode) {
+  Response response;
+  response.result = ImportResult{{ImportResult::Effect::kUnchanged,
+                                  FailureOf(tree::ResultCode::kNodeExists, "/b")}};
+  v1::SessionResponse frame;
+  ToProto(ServerFrame(response), frame);
+  ASSERT_EQ(frame.response().import().outcomes_size(), 2);
+  EXPECT_EQ(frame.response().import().outcomes(0).effect(), v1::IMPORT_EFFECT_UNCHANGED);
+  EXPECT_FALSE(frame.response().import().outcomes(0).has_error());
+  EXPECT_EQ(frame.response().import().outcomes(1).effect(), v1::IMPORT_EFFECT_NONE);
+  EXPECT_EQ(frame.response().import().outcomes(1).error().reason(), "node_exists");
+}
+
+TEST(ConvertWatch, AStateHasAccessOnlyIfItIsThere) {
+  tree::Tree tree;
+  WatchState state;
+  state.znodes.resize(3);
+  state.znodes[1].access = WatchZnodeAccess{
+      tree.MakeAccess({{31, "digest", "bob:hash"}}, 0), /*hides_hashes=*/true, 5};
+  state.znodes[2].access = WatchZnodeAccess{};
+  state.znodes[2].stat.ephemeral_owner = SessionId(7);
+  v1::WatchResponse frame;
+  ToProto(WatchFrame(state), frame);
+  EXPECT_FALSE(frame.state().znodes(0).has_acl());
+  EXPECT_EQ(frame.state().znodes(1).acl().entries(0).id(), "bob:x");
+  EXPECT_EQ(frame.state().znodes(1).mode(), v1::CREATE_MODE_PERSISTENT_WITH_TTL);
+  EXPECT_EQ(frame.state().znodes(1).ttl_ms(), 5);
+  EXPECT_EQ(frame.state().znodes(2).acl().entries(0).scheme(), "world");
+  EXPECT_EQ(frame.state().znodes(2).mode(), v1::CREATE_MODE_EPHEMERAL);
 }
 
 TEST(ConvertEnsembleId, IsSixteenBytesOrNone) {
