@@ -128,7 +128,8 @@ void StateMachine::Execute(const Command& command, const SessionOperation& opera
   const bool keeps_results = feature_level_ >= kFeatureLevelRetries;
   result.code = sessions_.Admit(command.session, command.generation, command.sequence);
   if (result.code == ResultCode::kSequenceGap && keeps_results) AnswerAgain(command, result);
-  if (result.code != ResultCode::kOk || (result.repeated && !MUTANT(68))) return;
+  if (result.repeated && MUTANT(68)) ExecuteAdmitted(command, operation, outcome);
+  if (result.code != ResultCode::kOk || result.repeated) return;
   ExecuteAdmitted(command, operation, outcome);
   if (keeps_results) KeepResult(command, result);
 }
