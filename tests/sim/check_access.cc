@@ -50,6 +50,7 @@ class AccessChecker {
       : model_(model), violations_(violations) {}
 
   void Follow(const Model::Applied& applied) {
+    if (applied.result.repeated) return;
     const coord::tree::Command& command = applied.command.command;
     if (const auto* transaction = std::get_if<coord::tree::Transaction>(&command.operation)) {
       return FollowTransaction(*transaction, applied);

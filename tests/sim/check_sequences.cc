@@ -23,8 +23,8 @@ void CheckSequences(const Model& model, Violations& violations) {
   std::map<std::pair<std::string_view, Zxid>, std::string_view> newest;
   for (const Model::Applied& applied : model.commands()) {
     const auto* create = std::get_if<coord::tree::Create>(&applied.command.command.operation);
-    if (create == nullptr || applied.result.code != coord::tree::ResultCode::kOk) continue;
-    if (!IsSequential(*create)) continue;
+    if (create == nullptr || !IsSequential(*create)) continue;
+    if (applied.result.code != coord::tree::ResultCode::kOk || applied.result.repeated) continue;
     const std::string_view path = applied.result.path;
     const std::string_view parent = ParentOf(path);
     const Model::Snapshot* const before = model.At(parent, applied.zxid - 1);
