@@ -10,7 +10,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+// Numbered, as a write must be.
 Request RequestOf(v1::SessionRequest frame) {
+  frame.mutable_request()->set_sequence(1);
   ClientFrame converted = ToClientFrame(std::move(frame));
   EXPECT_TRUE(std::holds_alternative<Request>(converted));
   return std::get<Request>(std::move(converted));
@@ -131,7 +133,6 @@ TEST(ConvertRequest, ARecursiveDeleteTakesNoVersion) {
   del.set_path("/a");
   del.set_recursive(true);
   del.set_version(-1);
-  frame.mutable_request()->set_sequence(1);
   EXPECT_FALSE(RequestOf(frame).malformed.has_value());
   del.set_version(3);
   EXPECT_TRUE(RequestOf(frame).malformed.has_value());

@@ -66,6 +66,20 @@ TEST_F(SnapshotTest, IsTheStateAfterTheLastEntry) {
   EXPECT_EQ(after.ensemble_id, before.ensemble_id);
 }
 
+TEST_F(SnapshotTest, IsHeldAgainstTheBoundOfTheTreeAtOnce) {
+  const auto bytes = [this] {
+    const std::string text = metrics_.Text();
+    return std::stoull(text.substr(text.find("\nbell_tree_bytes ") + 17));
+  };
+  auto client = Connect();
+  const auto empty = Take();
+  client->Create("/a", std::string(5'000, 'x'));
+  Settle();
+  const uint64_t before = bytes();
+  ASSERT_TRUE(Restore(Later(), empty).ok());
+  EXPECT_LE(bytes() + 5'000, before);
+}
+
 // R38.
 TEST_F(SnapshotTest, EndsConnectionsWithAnUnknownOutcomeAndTheSessionGoesOn) {
   auto client = Connect();
