@@ -68,6 +68,7 @@ std::string ClientLines(const ClientsReport& clients, bool brief) {
 
 std::string Srvr(const ServerReport& server, const ClientsReport& clients, bool with_clients) {
   std::string text = fmt::format("Zookeeper version: {}\n", server.version);
+  if (server.read_only) text += "READ-ONLY mode; serving only read-only clients\n";
   if (with_clients) text += "Clients:\n" + ClientLines(clients, /*brief=*/true) + "\n";
   const TrafficFigures& traffic = clients.traffic;
   text += fmt::format("Latency min/avg/max: {}/{}/{}\n", Millis(traffic.latency.min),

@@ -166,6 +166,7 @@ void Protocol::OpenSession(const wire::ConnectRequest& request, size_t bytes) {
 
 // Its session, if it has one, stays what it is: nobody here can end or prolong it.
 void Protocol::OpenReadOnly(const wire::ConnectRequest& request, size_t bytes) {
+  read_only_ = true;
   const tree::SessionGrant grant =
       ReadOnlyGrant(request, context_.service.options().session_timeout_min_ms,
                     context_.service.options().session_timeout_max_ms, context_.random);
@@ -176,7 +177,6 @@ void Protocol::OpenReadOnly(const wire::ConnectRequest& request, size_t bytes) {
     if (!*proved) return RefuseSession();
   }
   if (!OpenConnection()) return;
-  read_only_ = true;
   grant_ = grant;
   AttachRequest attach;
   attach.read_only = true;

@@ -26,6 +26,7 @@ clientPort={port}
 dataDir={folder}/data
 admin.enableServer=false
 4lw.commands.whitelist=*
+reconfigEnabled=true
 """
 _PROPERTIES = {
     "zookeeper.extendedTypesEnabled": "true",

@@ -123,6 +123,9 @@ TEST(FourLetterWords, AReadOnlyServerAnswersAndSaysSo) {
   report.read_only = true;
   report.mode = "read-only";
   EXPECT_EQ(AnswerTo("isro", report, {}), "ro");
+  EXPECT_THAT(AnswerTo("srvr", report, {}),
+              testing::StartsWith("Zookeeper version: 3.9.5-test\n"
+                                  "READ-ONLY mode; serving only read-only clients\nLatency"));
   EXPECT_THAT(AnswerTo("srvr", report, {}), HasSubstr("Mode: read-only\n"));
   EXPECT_THAT(AnswerTo("mntr", report, {}), HasSubstr("zk_server_state\tread-only\n"));
 }

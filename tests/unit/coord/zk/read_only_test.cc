@@ -121,6 +121,7 @@ TEST_F(ReadOnly, TellsAWrongPasswordFromASessionThatItDoesNotKnow) {
   const auto refused = Connect(wrong);
   EXPECT_EQ(refused->handshake().timeout_ms, 0);
   EXPECT_EQ(refused->handshake().session_id, 0);
+  EXPECT_EQ(refused->handshake().read_only, true);
   EXPECT_TRUE(refused->closed());
   wire::ConnectRequest unknown = TakesReadOnly(ZkClient::Again(*writer_));
   ++unknown.session_id;
