@@ -1,5 +1,7 @@
 #include "coord/replica/entry_payload.h"
 
+#include <algorithm>
+
 #include "base/coding.h"
 #include "fmt/format.h"
 
@@ -36,6 +38,7 @@ absl::StatusOr<CommittedBatch> DecodeCommitted(const raft::Entry& entry) {
   }
   batch.time_ms = decoder.Signed();
   const uint64_t count = decoder.Varint();
+  batch.commands.reserve(std::min<uint64_t>(count, decoder.remaining()));
   for (uint64_t i = 0; i < count && decoder.ok(); ++i) batch.commands.emplace_back(decoder.String());
   if (!decoder.Done()) {
     return absl::DataLossError(

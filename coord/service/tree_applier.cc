@@ -71,6 +71,9 @@ absl::StatusOr<OpenedCommand> TreeApplier::OpenOne(std::string_view bytes) const
 }
 
 bool TreeApplier::Open(const std::vector<CommittedBatch>& batches, std::vector<Opened>& commands) {
+  size_t count = 0;
+  for (const CommittedBatch& batch : batches) count += batch.commands.size();
+  commands.reserve(count);
   for (const CommittedBatch& batch : batches) {
     for (const std::string& bytes : batch.commands) {
       absl::StatusOr<OpenedCommand> command = OpenOne(bytes);
