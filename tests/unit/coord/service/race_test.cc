@@ -140,8 +140,9 @@ class Follower {
 // Reads that set watches, against changes, on real threads: DESIGN 3.4, read-register-reply.
 class RaceTest : public ThreadsFixture {
  protected:
-  static constexpr size_t kReads = 600;  // of each reader, some writes among them
-  static constexpr size_t kReadsAtATime = 16;
+  static constexpr size_t kReads = 1'000;  // of each reader, some writes among them
+  static constexpr size_t kReadsAtATime = 32;
+  static constexpr size_t kWritesAtATime = 32;
 
   struct Client {
     std::shared_ptr<SessionSink> sink;
@@ -185,7 +186,7 @@ class RaceTest : public ThreadsFixture {
     base::Random random(seed);
     while (readers_left_ > 0) {
       Ask(client, AnyWrite(random));
-      if (client.asked.size() % 4 == 0) AwaitAnswers(client);
+      if (client.asked.size() % kWritesAtATime == 0) AwaitAnswers(client);
     }
     AwaitAnswers(client);
   }

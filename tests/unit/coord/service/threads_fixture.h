@@ -1,6 +1,6 @@
 #pragma once
 
-#include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -32,7 +32,9 @@ class BlockingSink : public StreamSink {
   void OnOutput() override {
     base::MutexLock lock(mutex_);
     if (stream_ == nullptr) return;
+    const size_t before = frames_.size();
     finished_ = stream_->Take(1 << 20, frames_).finished;
+    for (size_t i = before; i < frames_.size(); ++i) ++counts_[frames_[i].index()];
     changed_.SignalAll();
   }
   void OnResume() override {}
@@ -47,8 +49,9 @@ class BlockingSink : public StreamSink {
   template <typename Kind>
   size_t AwaitKind(size_t frames) {
     base::MutexLock lock(mutex_);
-    while (CountOf<Kind>() < frames && !finished_) changed_.Wait(mutex_);
-    return CountOf<Kind>();
+    const size_t& count = counts_[Frame(Kind()).index()];
+    while (count < frames && !finished_) changed_.Wait(mutex_);
+    return count;
   }
   std::vector<Frame> All() {
     base::MutexLock lock(mutex_);
@@ -65,17 +68,11 @@ class BlockingSink : public StreamSink {
   }
 
  private:
-  template <typename Kind>
-  size_t CountOf() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return static_cast<size_t>(
-        std::count_if(frames_.begin(), frames_.end(),
-                      [](const Frame& frame) { return std::holds_alternative<Kind>(frame); }));
-  }
-
   base::Mutex mutex_;
   base::CondVar changed_;
   std::shared_ptr<Stream> stream_ ABSL_GUARDED_BY(mutex_);  // shared with the service
   std::vector<Frame> frames_ ABSL_GUARDED_BY(mutex_);
+  std::array<size_t, std::variant_size_v<Frame>> counts_ ABSL_GUARDED_BY(mutex_){};  // by kind
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 using SessionSink = BlockingSink<Connection, ServerFrame>;
