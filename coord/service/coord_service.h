@@ -130,6 +130,8 @@ class CoordService : public StateMachine,
   // Whether connections that are read-only are the best that a client can have here: there is a state
   // to read, and no contact with a leader. Not of a server that was removed from its ensemble.
   bool ServesReadOnly() const;
+  // The data of /zookeeper/config here.
+  std::string EnsembleConfig() const;
   // What this server's state knows of a session; its password is the right one, another one, or not
   // known.
   std::optional<bool> ProvesSession(SessionId session, const tree::SessionPassword& password) const;

@@ -23,6 +23,12 @@ bool CoordService::ServesReadOnly() const {
   return log_->status().is_member;
 }
 
+std::string CoordService::EnsembleConfig() const {
+  base::ReaderLock lock(state_.mutex);
+  const auto config = state_.tree.Get(tree::kConfigPath);
+  return config.has_value() ? std::string(config->data.view()) : "";
+}
+
 std::optional<bool> CoordService::ProvesSession(SessionId session,
                                                 const tree::SessionPassword& password) const {
   base::ReaderLock lock(state_.mutex);
@@ -104,10 +110,7 @@ void CoordService::Reconfigure(base::Executor& executor, Request request, Respon
       .log = *log_,
       .executor = deps_.replica_executor,
       .clock = deps_.clock,
-      .config = [this]() -> std::string {
-        const auto config = View().Get(tree::kConfigPath);
-        return config.has_value() ? std::string(config->data.view()) : "";
-      }};
+      .config = [this] { return EnsembleConfig(); }};
   EnsembleChange::Start(
       std::move(deps), std::get<coord::Reconfigure>(std::move(request.operation)),
       [this, answer, done = std::move(done)](absl::Status status) mutable {

@@ -10,7 +10,6 @@
 
 #include "base/parse.h"
 #include "base/version.h"
-#include "coord/tree/system_znodes.h"
 #include "fmt/format.h"
 
 namespace bellwether::coord::zk {
@@ -85,11 +84,6 @@ void FillReplica(const ServiceStatus& status, ServerId own, ServerReport& report
   report.mode = ModeOf(status.replica, report.read_only);
 }
 
-void FillMembership(const tree::StateView& state, ServerReport& report) {
-  const auto config = state.Get(tree::kConfigPath);
-  if (config.has_value()) report.membership = std::string(config->data.view());
-}
-
 void FillSessions(const tree::StateView& state, ServerReport& report) {
   size_t bytes = 0;
   for (const SessionId id : state.SessionIds()) {
@@ -158,7 +152,7 @@ ServerReport ReportOf(const CoordService& service, const ReportSettings& setting
   report.ephemerals = state.ephemeral_count();
   report.sessions = state.session_count();
   if (word == "dump") FillSessions(state, report);
-  if (word == "conf") FillMembership(state, report);
+  if (word == "conf") report.membership = service.EnsembleConfig();
   if (word == "mntr") FillProcess(report);
   if (word == "envi") FillEnvironment(report);
   return report;
