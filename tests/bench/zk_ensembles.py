@@ -33,6 +33,7 @@ _PROPERTIES = {"preAllocSize": "zookeeper.preAllocSize", "forceSync": "zookeeper
                "snapCount": "zookeeper.snapCount",
                "globalOutstandingLimit": "zookeeper.globalOutstandingLimit"}
 ZOOKEEPER_HEAP = "1000m"  # that of its own start script
+LARGE_HEAP = "3g"         # that of its guide's example, for a machine of 4 GB
 OUR_FLAGS = ("--zk-connections-per-address", "0")
 
 

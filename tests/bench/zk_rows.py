@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from cluster import PROGRAMS, NoResult, run
-from zk_ensembles import IDS, OurEnsemble, descriptors_max
+from zk_ensembles import IDS, LARGE_HEAP, OurEnsemble, descriptors_max
 
 LATENCIES = ("p50_us", "p99_us", "p999_us")
 CPU = "servers_cpu_per_100k"
@@ -168,7 +168,7 @@ def idle(bench, ensemble):
 def rows(options):
     """All of them, in order."""
     churn = load_row("churn_32", "churn", "--connections", 32)
-    listed = options.znodes
+    listed = label(options.znodes)
     return [
         Row("memory_fresh", "load", memory_fresh),
         Row("syncs_per_write", "load", syncs_per_write),
@@ -189,7 +189,8 @@ def rows(options):
         churn,
         Row(f"fan_out_{label(options.watchers)}", "load", fan_out),
         load_row("create_12x32", "create", "--connections", 12, "--in-flight", 32),
-        Row(f"memory_{label(listed)}_znodes", "znodes", memory_full),
+        Row(f"memory_{listed}_znodes", "znodes", memory_full),
+        Row(f"memory_{listed}_znodes_heap_{LARGE_HEAP}", "znodes_large_heap", memory_full),
         Row(f"idle_{label(options.sessions)}_sessions", "idle", idle, only=OurEnsemble.name),
     ]
 
@@ -215,7 +216,7 @@ GOALS = (
     Goal(_UNDER_LOAD, ("p99_us", "p999_us"), times=5),
     Goal(_LOADS, (CPU,), times=5),
     Goal(("memory_fresh",), ("mib",), times=3),
-    Goal(("memory_*_znodes",), ("mib",), times=6),
+    Goal(("memory_*_znodes*",), ("mib",), times=6),
     Goal(("fan_out_*",), ("last_ms",), times=4),
     Goal(("idle_*",), ("mib_of_all",), most=1024),
 )
