@@ -87,12 +87,21 @@ std::vector<std::pair<std::string, tree::Command>> Commands() {
       tree::SetData{"/a", tree::SharedBytes::Copy("two"), tree::kAnyVersion},
       tree::Delete{"/a/b", 0}};
   const tree::Acl acl = {{tree::kAllPermissions, "auth", ""}, {tree::kRead, "ip", "10.0.0.0/8"}};
+  const tree::Acl acl_of_all = {{tree::kAllPermissions, "world", "anyone"},
+                                {tree::kRead, "digest", "user:hash"}};
   tree::Create container{"/c", tree::SharedBytes(), tree::CreateMode::kContainer};
   tree::Create with_ttl{"/c/t", tree::SharedBytes(), tree::CreateMode::kPersistentWithTtl};
   with_ttl.acl = acl;
   with_ttl.ttl_ms = 500;
   tree::Transaction checked;
   checked.operations = {tree::Check{"/c", 0}, with_ttl};
+  tree::Import import;
+  import.znodes = {{"/i", tree::SharedBytes::Copy("old"), acl_of_all}, {"/i/t"}, {"/missing/x"}};
+  import.znodes[0].ctime_ms = import.znodes[0].mtime_ms = 1'600'000'000'000;
+  import.znodes[0].version = 3;
+  import.znodes[0].create_counter = 7;
+  import.znodes[1].mode = tree::CreateMode::kPersistentWithTtl;
+  import.znodes[1].ttl_ms = 5;
   std::vector<std::pair<std::string, tree::Command>> commands = {
       {"create_session", CommandOf(0, session)},
       {"create", CommandOf(1, tree::Create{"/a", tree::SharedBytes::Copy("data")})},
@@ -108,12 +117,15 @@ std::vector<std::pair<std::string, tree::Command>> Commands() {
       {"retries_level", CommandOf(0, tree::SetFeatureLevel{tree::kFeatureLevelRetries})},
       {"kept", CommandOf(10, tree::Create{"/k", tree::SharedBytes::Copy("kept")})},
       {"kept_again", CommandOf(10, tree::Create{"/k", tree::SharedBytes::Copy("kept")})},
+      {"import", CommandOf(11, import)},
+      {"raise_zxid", CommandOf(12, tree::RaiseZxid{tree::Zxid(int64_t{1} << 40)})},
+      {"config", CommandOf(0, tree::SetEnsembleConfig{"server.1=a:2192:2192:participant\n", 0})},
       {"delete_expired", CommandOf(0, tree::DeleteExpired{"/c/t"})},
       {"attach", CommandOf(0, tree::AttachSession{tree::SessionId(uint64_t{1} << 56 | 1), {}, 5})},
       {"expire", CommandOf(0, tree::ExpireSession{tree::SessionId(uint64_t{1} << 56 | 1),
                                                   tree::SessionGeneration(1)})},
       {"ensemble", CommandOf(0, tree::SetEnsembleId{kFolder})},
-      {"close", CommandOf(11, tree::CloseSession{})},
+      {"close", CommandOf(13, tree::CloseSession{})},
   };
   for (auto& [name, command] : commands) {
     const bool is_of_client = command.session != tree::SessionId();
@@ -156,6 +168,7 @@ void WriteStates(const Seeds& seeds) {
     if (name == "transaction") write("small");
     if (name == "set_acl") write("acls");
     if (name == "kept_again") write("kept_results");
+    if (name == "config") write("imported");
   }
 }
 
@@ -296,6 +309,19 @@ void WriteZkMessages(const Seeds& seeds) {
   }
 }
 
+void WriteFourLetterWords(const Seeds& seeds) {
+  for (const std::string word : {"conf", "cons", "dump", "mntr", "wchc", "wchp"}) {
+    std::string bytes;
+    base::Encoder out(bytes);
+    out.String("ruok, " + word).Raw(word).Fixed8(0x0d);  // it serves, observes, left something out
+    out.Fixed8(0).Varint(7).String("/a").Fixed8(0).Varint(8).String("/a");      // watches
+    out.Fixed8(0x81).Varint(7).String("/e/1").String("/e/2");                    // ephemerals
+    out.Fixed8(2).Varint(7).String("127.0.0.1:40312").Signed(5).Signed(9).Signed(1'000);
+    out.Fixed8(3).Varint(0).String("server.1=a:2192:2192:participant;a:2181");
+    seeds.Write("four_letter_words", word, bytes);
+  }
+}
+
 }  // namespace
 }  // namespace bellwether::coord
 
@@ -313,5 +339,6 @@ int main(int argc, char** argv) {
   WriteSnapshot(seeds, "empty", 0);
   WriteSnapshot(seeds, "hundred", 100);
   WriteZkMessages(seeds);
+  WriteFourLetterWords(seeds);
   return 0;
 }
