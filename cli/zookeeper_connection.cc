@@ -165,6 +165,8 @@ absl::Status ZookeeperConnection::Receive() {
     const ssize_t n = ::recv(fd_, bytes, sizeof(bytes), 0);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return absl::OkStatus();
+    // What came before the end counts: why a server closes, for one.
+    if (n <= 0 && received > 0) return absl::OkStatus();
     if (n < 0) return Lost(std::strerror(errno));
     if (n == 0) return Lost("the server closed it");
     reader_.Append(std::string_view(bytes, static_cast<size_t>(n)));

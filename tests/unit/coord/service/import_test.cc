@@ -28,7 +28,10 @@ class ImportTest : public WatchServiceTest {
     const uint64_t id = writer_->Ask(std::move(import));
     Settle();
     const Response* const response = writer_->Find(id);
-    if (response == nullptr || response->failure.has_value()) return {writer_->ReasonOf(id)};
+    if (response == nullptr || response->failure.has_value()) {
+      --writer_->last_sequence;  // it was not proposed
+      return {writer_->ReasonOf(id)};
+    }
     std::vector<std::string> texts;
     for (const auto& one : std::get<ImportResult>(response->result).outcomes) {
       constexpr const char* kNames[] = {"created", "replaced", "unchanged"};
