@@ -48,7 +48,9 @@ class Figures:
     def results(self, machine, ceilings):
         """One dictionary per figure, rows with failures left out."""
         results = []
-        for (row, metric), systems in self._values.items():
+        order = list(dict.fromkeys(row for row, _ in self._values))
+        for (row, metric), systems in sorted(self._values.items(),
+                                             key=lambda one: order.index(one[0][0])):
             if row in self.failures:
                 continue
             one = {"name": f"{row}_{metric}", "row": row, "metric": metric}

@@ -14,7 +14,6 @@ from zk_ensembles import IDS, LARGE_HEAP, OurEnsemble, descriptors_max
 LATENCIES = ("p50_us", "p99_us", "p999_us")
 CPU = "servers_cpu_per_100k"
 HIGHER_IS_BETTER = {"per_second"}
-SETTLE_SECONDS = 3  # before memory is read
 PROOF_WRITES = 200
 STRACE_SECONDS = 20  # until it has attached
 LOAD_SECONDS_MAX = 900
@@ -70,15 +69,15 @@ def fan_out(bench, ensemble):
     return {"last_ms": figures["last_ms"], "p50_ms": figures["p50_ms"], CPU: figures[CPU]}
 
 
-def memory_fresh(_, ensemble):
-    time.sleep(SETTLE_SECONDS)
+def memory_fresh(bench, ensemble):
+    time.sleep(bench.options.settle)
     return {"mib": max(ensemble.resident_mib())}
 
 
 def memory_full(bench, ensemble):
     figures = zk_load(["fill", "--znodes", bench.options.znodes, "--root", "/many"],
                       ensemble.addresses())
-    time.sleep(SETTLE_SECONDS)
+    time.sleep(bench.options.settle)
     return {"mib": max(ensemble.resident_mib()), "fill_seconds": figures["seconds"]}
 
 
@@ -157,7 +156,7 @@ def idle(bench, ensemble):
         commands.append([str(PROGRAMS / "zk_load"), *map(str, words), "--servers",
                          ",".join(ensemble.addresses())])
     with idle_sessions(commands) as said:
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(bench.options.settle)
         mib = ensemble.resident_mib()
         return {"mib_of_all": sum(mib), "mib": max(mib), "mib_of_all_before": fresh,
                 "sessions": sum(one["sessions"] for one in said),
