@@ -14,6 +14,7 @@
 #include "base/data_dir.h"
 #include "base/folder.h"
 #include "bellwether/coord/v1/peer.pb.h"
+#include "cli/export_format.h"
 #include "coord/peer/convert.h"
 #include "coord/raft/membership.h"
 #include "coord/raft/readmission.h"
@@ -309,6 +310,24 @@ void WriteZkMessages(const Seeds& seeds) {
   }
 }
 
+void WriteExportLines(const Seeds& seeds) {
+  const auto write = [&seeds](const std::string& name, const cli::ExportLine& line) {
+    seeds.Write("export_line", name, cli::ToLine(line));
+  };
+  write("header", cli::ExportHeader{kFolder.ToString(), client::Zxid(9), "/app"});
+  cli::ExportedZnode znode;
+  znode.path = "/app/a";
+  znode.data = "text";
+  znode.access.acl = {{31, "digest", "user:hash"}};
+  write("znode", znode);
+  znode.data = std::string("\xff\x00", 2);
+  znode.access.mode = client::CreateMode::kPersistentWithTtl;
+  znode.access.ttl_ms = 5;
+  write("znode_with_ttl", znode);
+  write("quota", cli::ExportedQuota{"/app", "count=5"});
+  write("end", cli::ExportEnd{2, 6, 1});
+}
+
 void WriteFourLetterWords(const Seeds& seeds) {
   for (const std::string word : {"conf", "cons", "dump", "mntr", "wchc", "wchp"}) {
     std::string bytes;
@@ -340,5 +359,6 @@ int main(int argc, char** argv) {
   WriteSnapshot(seeds, "hundred", 100);
   WriteZkMessages(seeds);
   WriteFourLetterWords(seeds);
+  WriteExportLines(seeds);
   return 0;
 }
