@@ -9,7 +9,7 @@
 namespace bellwether::client {
 
 // "no_node", "node_exists", "bad_version", "not_empty", "no_children_for_ephemerals",
-// "bad_arguments", "compare_failed", "session_expired", "no_auth", "invalid_acl", "quota_exceeded",
+// "bad_arguments", "compare_failed", "session_expired", "no_auth", "invalid_acl", "quota_exceeded", "tree_full",
 // "auth_failed", ... or empty when the code says all.
 using base::ReasonOf;
 
