@@ -16,7 +16,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / name) for name in ("differential", "integration", "support")]
-from cluster import BIN, Server, check, skip  # noqa: E402
+from cluster import BIN, Server, check  # noqa: E402
 from kazoo.client import KazooClient  # noqa: E402
 from player import wait_until_served  # noqa: E402
 from raw_connection import Handshake, RawConnection  # noqa: E402
@@ -273,7 +273,7 @@ def check_all(folder, zookeeper, server):
 
 def main():
     if why_not():
-        skip(why_not())
+        sys.exit(f"error: {why_not()}")
     with tempfile.TemporaryDirectory(prefix="bellwether-import-") as name:
         folder = pathlib.Path(name)
         # A replica that can't run for two election timeouts drops its clients; the machine may be

@@ -60,6 +60,10 @@ TEST(ImportBatches, AreOfBoundedSizeAndNumber) {
   EXPECT_THAT(Taken(batches), ElementsAre(ElementsAre("/b"), ElementsAre("/c")));
   for (size_t i = 0; i < ImportBatches::kBatchZnodesMax; ++i) batches.Add(Znode("/n"), 0);
   EXPECT_EQ(Taken(batches).size(), 1u);
+  for (size_t i = 1; i < ImportBatches::kBatchZnodesMax; ++i) batches.Add(Znode("/n"), 0);
+  batches.Add(Container("/d"), 1);
+  batches.Add(Znode("/d/e"), 0);
+  EXPECT_EQ(Taken(batches).at(0).size(), ImportBatches::kBatchZnodesMax - 1);
 }
 
 // It would expire while it has no child.
@@ -100,10 +104,11 @@ TEST(ImportBatches, AContainerOfWhichNoChildComesGoesWithoutOne) {
   batches.Skip("/c/a");
   batches.Add(Znode("/x"), 0);
   batches.Skip("/c/b");
+  batches.Add(Znode("/y"), 0);
   batches.Add(Container("/unfinished"), 1);
   batches.Add(Container("/unfinished/inner"), 1);
   EXPECT_THAT(TheRest(batches),
-              ElementsAre(ElementsAre("/x", "/c", "/unfinished", "/unfinished/inner")));
+              ElementsAre(ElementsAre("/x", "/c", "/y", "/unfinished", "/unfinished/inner")));
 }
 
 TEST(ImportBatches, WhatNoRequestCouldCarryGoesApart) {
