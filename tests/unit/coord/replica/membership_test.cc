@@ -108,6 +108,37 @@ TEST(Membership, AnAddedServerWithoutAVoteIsALearner) {
   EXPECT_EQ(VotersOf(ensemble.Change({})), (std::vector<uint32_t>{1, 2, 3}));
 }
 
+// "1 zk1 voter", for each member that a server's status names.
+std::vector<std::string> MembersOf(Ensemble& ensemble, uint32_t id) {
+  std::vector<std::string> members;
+  const ReplicaStatus status = ensemble.at(id).replica.status();
+  if (status.changing) return {"changing"};
+  for (const ReplicaStatus::Peer& peer : status.servers) {
+    if (!peer.member) continue;
+    members.push_back(std::to_string(peer.address.id.value()) + " " + peer.zk +
+                      (peer.voter ? " voter" : ""));
+  }
+  return members;
+}
+
+TEST(Membership, TheStatusSaysWhoIsInAndWhereTheirClientsGo) {
+  Ensemble ensemble(3, 12);
+  for (uint32_t id = 1; id <= 3; ++id) ensemble.options(id).zk = "zk" + std::to_string(id);
+  ensemble.StartAll();
+  ASSERT_NE(ensemble.WaitForLeader(), 0u);
+  const std::vector<std::string> all = {"1 zk1 voter", "2 zk2 voter", "3 zk3 voter"};
+  EXPECT_TRUE(ensemble.Until([&] { return MembersOf(ensemble, ensemble.Leader()) == all; }));
+  ensemble.AddMachine(4);
+  ensemble.options(4).zk = "zk4";
+  ensemble.Start(4);
+  ASSERT_TRUE(ensemble.Change(Add(4)).ok());
+  const std::vector<std::string> with_4 = {all[0], all[1], all[2], "4 zk4"};
+  EXPECT_TRUE(ensemble.Until([&] { return MembersOf(ensemble, ensemble.Leader()) == with_4; }));
+  ASSERT_TRUE(ensemble.Change(Remove(4)).ok());
+  EXPECT_TRUE(ensemble.Until([&] { return MembersOf(ensemble, ensemble.Leader()) == all; },
+                             absl::Milliseconds(200)));  // it is still told that it was removed
+}
+
 TEST(Membership, AskingForWhatIsSoChangesNothing) {
   Ensemble ensemble(3, 3);
   ensemble.StartAll();

@@ -248,6 +248,26 @@ TEST(CommandCodec, PermissionsBeyond32BitsAreDataLoss) {
   EXPECT_EQ(DecodeCommand(bytes).status().code(), absl::StatusCode::kDataLoss);
 }
 
+// From format 3 on.
+TEST(CommandCodec, CarriesTheEnsemblesConfiguration) {
+  for (const SetEnsembleConfig& operation :
+       {SetEnsembleConfig{"server.1=a:1:2:participant\n", 7}, SetEnsembleConfig{"", INT32_MIN}}) {
+    Command command;
+    command.operation = operation;
+    const std::string bytes = Encoded(command);
+    EXPECT_EQ(bytes[0], 3);
+    const auto decoded = DecodeCommand(bytes);
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(*decoded, command);
+    for (size_t size = 1; size < bytes.size(); ++size) {
+      EXPECT_EQ(DecodeCommand(bytes.substr(0, size)).status().code(), absl::StatusCode::kDataLoss);
+    }
+    std::string of_format_2 = bytes;
+    of_format_2[0] = 2;
+    EXPECT_EQ(DecodeCommand(of_format_2).status().code(), absl::StatusCode::kUnimplemented);
+  }
+}
+
 TEST(CommandCodec, VersionBeyond32BitsIsDataLoss) {
   std::string bytes;
   base::Encoder encoder(bytes);
