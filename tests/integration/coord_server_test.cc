@@ -89,6 +89,7 @@ class CoordServerTest : public testing::Test {
       if (!peers.empty()) options.listen_peer = *base::ParseHostPort(peers[id - 1].address);
       options.election_timeout = absl::Milliseconds(300);
       options.watch_ring_changes = 1'000;
+      options.connections_max = 1'000;
     }
   }
 
