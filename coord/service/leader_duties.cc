@@ -127,6 +127,7 @@ void LeaderDuties::KeepConfig() {
   if (config_proposed_on_ == set.expected_version) return;
   std::optional<std::string> members = ConfigMembersOf(log_->status(), config.view());
   if (!members.has_value() || *members == tree::MembersOfConfig(config.view())) return;
+  if (!config.view().empty() && MUTANT(78)) return;
   set.members = *std::move(members);
   config_proposed_on_ = set.expected_version;
   log_->Propose({deps_.own_command(std::move(set))},

@@ -1,6 +1,7 @@
 #include "coord/service/lock_waits.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "coord/tree/path.h"
 
@@ -116,6 +117,7 @@ void LockWaits::Follow(const std::vector<tree::Change>& changes, WakeList& woken
     RemovePlace(*line, parts.name);
     TellGone(*line, change, parts.name, woken);
     shortened.insert(std::string(parts.parent));
+    if (MUTANT(75)) break;
   }
   for (const std::string& name : shortened) {
     TellGranted(name, *FindLine(name), changes.back().zxid, woken);
@@ -139,8 +141,8 @@ void LockWaits::TellGone(Line& line, const tree::Change& change, std::string_vie
 
 void LockWaits::TellGranted(std::string_view lock, Line& line, Zxid zxid, WakeList& woken) {
   for (auto& [key, wait] : line.waits) {
-    if (key.first != line.places.begin()->first) return;
-    if (std::exchange(wait.told, true)) continue;
+    if (key.first != line.places.begin()->first && !MUTANT(73)) return;
+    if (std::exchange(wait.told, true) && !MUTANT(74)) continue;
     if (wait.waiter->QueueGrantEvent({GrantEvent::Type::kGranted,
                                       tree::ChildPath(lock, key.second), wait.token, zxid})) {
       woken.push_back(wait.waiter);

@@ -216,7 +216,7 @@ void StateMachine::ExecuteAdmitted(const Command& command, const RaiseZxid& oper
     result.code = ResultCode::kBadArguments;
   } else if (!Allows(tree_.Find("/")->access, kAdmin, command.identities)) {
     result.code = ResultCode::kNoAuth;
-  } else if (operation.zxid <= zxid_) {
+  } else if (operation.zxid <= zxid_ && !MUTANT(77)) {
     result.code = ResultCode::kAlreadySet;
   } else {
     zxid_ = operation.zxid;

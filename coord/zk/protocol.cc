@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "base/uuid.h"
 #include "coord/zk/read_only.h"
@@ -364,7 +365,7 @@ void Protocol::CheckReadOnlyLater() {
 // A client looks for its session, or a new one, when its connection ends.
 void Protocol::CheckReadOnly() {
   if (phase_ != Phase::kOpen || disconnected_) return;
-  if (context_.service.InContact()) {
+  if (context_.service.InContact() && !MUTANT(76)) {
     connection_->Drain(Unavailable("a leader is there again; attach with a session"));
     return;
   }

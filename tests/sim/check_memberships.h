@@ -32,6 +32,9 @@ class MembershipChecker {
   // After the server applied an entry. True: it is the first to do so.
   bool OnApply(ServerId server, const coord::CommittedBatch& batch);
 
+  // Of what any server has applied.
+  const coord::raft::Membership& newest() const { return committed_.rbegin()->second; }
+
   // Looks at what no server has applied yet. `emptied`: servers that may have lost what they had.
   void CheckUnderWay(const std::set<ServerId>& emptied);
 

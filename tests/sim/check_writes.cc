@@ -1,5 +1,6 @@
 #include "tests/sim/check_writes.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -39,7 +40,18 @@ std::string_view ReasonOf(ResultCode code) {
 
 bool IsAnswerOfTheTree(const std::string& reason) {
   return !reason.empty() && reason != "session_expired" && reason != "session_moved" &&
-         reason != "sequence_gap";
+         reason != "sequence_gap" && reason != "feature_level";
+}
+
+// kAlreadySet: it is so already.
+bool SameEffects(const std::vector<client::ImportOutcome>& told,
+                 const std::vector<coord::tree::OperationResult>& done) {
+  return std::equal(told.begin(), told.end(), done.begin(), done.end(),
+                    [](const client::ImportOutcome& outcome, const auto& result) {
+                      const bool refused = result.code != ResultCode::kOk &&
+                                           result.code != ResultCode::kAlreadySet;
+                      return refused == (outcome.effect == client::ImportOutcome::Effect::kNone);
+                    });
 }
 
 class WriteChecker {
@@ -59,7 +71,7 @@ class WriteChecker {
     for (const Operation& operation : history_.operations) {
       if (!operation.is_write()) continue;
       if (operation.outcome == Outcome::kOk) CheckAcknowledged(operation);
-      if (operation.kind != Kind::kDelete) CheckTagged(operation);
+      if (!operation.tag.empty()) CheckTagged(operation);
     }
     CheckDeletes();
   }
@@ -116,7 +128,9 @@ class WriteChecker {
       return;
     }
     const Model::Applied& applied = *found;
-    if (applied.result.code != ResultCode::kOk ||
+    const bool high_enough = operation.kind == Kind::kRaiseZxid &&
+                             applied.result.code == ResultCode::kAlreadySet;
+    if ((applied.result.code != ResultCode::kOk && !high_enough) ||
         applied.command.command.session != operation.session ||
         TagOf(applied.command.command.operation) != operation.tag) {
       violations_.Add("durability", "{} was acknowledged at zxid {}, which is another command",
@@ -141,6 +155,8 @@ class WriteChecker {
       same = deleted->deleted == applied.result.deleted_znodes;
     } else if (const auto* done = std::get_if<client::TransactionResult>(&operation.result)) {
       same = done->results.size() == applied.result.operations.size();
+    } else if (const auto* imported = std::get_if<client::ImportResult>(&operation.result)) {
+      same = SameEffects(imported->outcomes, applied.result.operations);
     }
     if (same) return;
     violations_.Add("linearizability", "{} was answered with another result than that of zxid {}",

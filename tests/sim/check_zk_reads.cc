@@ -50,7 +50,8 @@ bool SameBody(const ZkOperation& operation, const Model::Snapshot& snapshot, con
 void CheckZkReads(const History& history, const Model& model, Violations& violations) {
   for (const ZkOperation& operation : history.zk_operations) {
     if (!operation.answered()) continue;
-    if (operation.opcode == Opcode::kSync && operation.zxid < operation.floor) {
+    if (operation.opcode == Opcode::kSync && !operation.read_only &&
+        operation.zxid < operation.floor) {
       violations.Add("zk sync", "{} is of zxid {}, but {} was applied before it was asked for",
                      Describe(operation), operation.zxid, operation.floor);
     }

@@ -42,7 +42,17 @@ class ZkWriteChecker {
     bool ends = false;   // one of this connection had none: so must those behind it
   };
 
+  // Z57
+  void CheckRefused(const ZkOperation& operation) {
+    const bool applied = !operation.tag.empty() && by_tag_.contains(operation.tag);
+    if (operation.error == ZkError::kNotReadOnly && !applied) return;
+    violations_.Add("zk read-only", "{} was answered {} by a server that is read-only{}",
+                    Describe(operation), static_cast<int32_t>(operation.error),
+                    applied ? ", and took effect" : "");
+  }
+
   void CheckAnswered(const ZkOperation& operation) {
+    if (operation.read_only) return CheckRefused(operation);
     const Model::Applied* const found = model_.CommandAt(operation.zxid);
     if (found == nullptr) {
       violations_.Add("zk durability", "{} was answered at zxid {}, the log ends at {}",

@@ -17,6 +17,10 @@ const char* KindName(Operation::Kind kind) {
       return "delete";
     case Operation::Kind::kTransaction:
       return "transaction";
+    case Operation::Kind::kImport:
+      return "import";
+    case Operation::Kind::kRaiseZxid:
+      return "raise zxid";
     case Operation::Kind::kGet:
       return "get";
     case Operation::Kind::kStat:

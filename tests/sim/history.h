@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -18,16 +19,30 @@ namespace bellwether::sim {
 
 using coord::tree::Zxid;
 
+// Where clients stand in line: nothing else is below it.
+inline constexpr std::string_view kLockPath = "/l";
+
 // One request of a client.
 struct Operation {
-  enum class Kind { kCreate, kSet, kDelete, kTransaction, kGet, kStat, kList, kSync };
+  enum class Kind {
+    kCreate,
+    kSet,
+    kDelete,
+    kTransaction,
+    kImport,
+    kRaiseZxid,
+    kGet,
+    kStat,
+    kList,
+    kSync,
+  };
   enum class Outcome { kPending, kOk, kRejected, kUnknown };
 
   uint64_t client = 0;  // serial of the CoordClient
   uint64_t number = 0;  // 1, 2, 3, ... within the client
   Kind kind = Kind::kGet;
   std::string path;
-  // Writes but deletes: data found nowhere else, by which the command is known in the log.
+  // Writes but deletes and raises: data found nowhere else, by which the command is known in the log.
   std::string tag;
   int32_t version = client::kAnyVersion;
   client::CreateMode mode = client::CreateMode::kPersistent;
@@ -46,12 +61,12 @@ struct Operation {
   coord::tree::SessionId session;  // of the client when answered
   // When kOk, and alone of its kind.
   std::variant<std::monostate, client::CreateResult, client::SetResult, client::DeleteResult,
-               client::TransactionResult, client::GetResult, client::StatResult,
-               client::ListResult, client::SyncResult>
+               client::TransactionResult, client::ImportResult, client::GetResult,
+               client::StatResult, client::ListResult, client::SyncResult>
       result;
   Zxid zxid;  // of the result
 
-  bool is_write() const { return kind <= Kind::kTransaction; }
+  bool is_write() const { return kind <= Kind::kRaiseZxid; }
 };
 
 // As in "client 3 #17 set /a".
@@ -78,6 +93,23 @@ struct OneShotRecord {
   std::optional<client::WatchEvent> event;
 };
 
+// What a client was told of a znode of its own that stands in line for a lock.
+struct GrantRecord {
+  uint64_t client = 0;
+  std::string path;
+  // The newest zxid that any server had applied when the client asked, and when it was answered.
+  Zxid floor;
+  Zxid ceiling;
+  bool answered = false;
+  Zxid token;
+  bool held = false;
+  // The newest state that the client was shown after that while it was not told that it holds the
+  // lock, and while it was not told that the znode is gone.
+  Zxid revealed_before_granted;
+  Zxid revealed_before_gone;
+  std::vector<client::GrantEvent> events;
+};
+
 // What a client was promised about its session.
 struct SessionRecord {
   uint64_t client = 0;
@@ -92,6 +124,7 @@ struct History {
   std::deque<Operation> operations;
   std::deque<WatchRecord> watches;
   std::deque<OneShotRecord> one_shots;
+  std::deque<GrantRecord> grants;
   std::deque<ZkOperation> zk_operations;
   std::deque<ZkConnection> zk_connections;
   std::map<coord::tree::SessionId, SessionRecord> sessions;

@@ -35,6 +35,7 @@ struct Summary {
   uint64_t snapshots = 0;
   uint64_t memberships = 0;
   uint64_t repeated = 0;
+  uint64_t read_only = 0;
   uint64_t violations = 0;
   uint64_t trace_hash = 0;  // of all traces, in any order
   std::vector<uint64_t> failed;
@@ -49,6 +50,7 @@ struct Summary {
     snapshots += report.snapshots;
     memberships += report.memberships;
     repeated += report.repeated;
+    read_only += report.read_only;
     violations += report.violations;
     trace_hash += report.trace_hash;
     if (report.violations > 0) failed.push_back(report.seed);
@@ -70,6 +72,7 @@ struct Summary {
       missing += fmt::format("only {:.2f} simulated hours in {} seeds; ", hours, seeds);
     }
     if (memberships == 0) missing += "no change of membership was completed; ";
+    if (read_only == 0) missing += "nothing was read without a quorum; ";
     if (repeated == 0) missing += "no write was sent again after it took effect; ";
     for (size_t i = 0; i < kFaults; ++i) {
       if (faults.counts[i] > 0) continue;
@@ -89,9 +92,9 @@ struct Summary {
     if (!failed.empty()) fmt::print("failed seeds: {}\n", fmt::join(failed, " "));
     fmt::print(
         "bell-sim: seeds={} simulated_hours={:.2f} faults={} operations={} acked={} elections={} "
-        "snapshots={} membership={} repeated={} violations={}\n",
+        "snapshots={} membership={} repeated={} read_only={} violations={}\n",
         seeds, absl::ToDoubleHours(simulated), faults.Total(), operations, acknowledged, elections,
-        snapshots, memberships, repeated, violations);
+        snapshots, memberships, repeated, read_only, violations);
   }
 };
 

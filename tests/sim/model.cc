@@ -24,6 +24,9 @@ struct Tagged {
     }
     return {};
   }
+  std::string_view operator()(const coord::tree::Import& import) const {
+    return import.znodes.empty() ? std::string_view() : import.znodes.front().data.view();
+  }
   // The last entry says it, in front of the colon.
   std::string_view operator()(const coord::tree::SetAcl& set) const {
     const std::string_view id = set.acl.empty() ? std::string_view() : set.acl.back().id;
@@ -131,8 +134,13 @@ void Model::Replay(const CommittedLog::Entry& entry, Violations& violations) {
                      command.status().ToString());
       return;
     }
+    const Zxid before = tree_.zxid();
     coord::tree::ApplyOutcome outcome = tree_.Apply(command->command, {entry.time_ms});
     const Zxid zxid = tree_.zxid();
+    if (zxid <= before) {
+      violations.Add("zxid", "the command behind zxid {} has zxid {}", before, zxid);
+      return;
+    }
     for (const Change& change : outcome.changes) {
       Remember(change.path, zxid);
       Remember(ParentOf(change.path), zxid);
@@ -140,6 +148,9 @@ void Model::Replay(const CommittedLog::Entry& entry, Violations& violations) {
     // It changes nothing that a watch sees.
     if (const auto* set = std::get_if<coord::tree::SetAcl>(&command->command.operation)) {
       Remember(set->path, zxid);
+    }
+    if (const auto* import = std::get_if<coord::tree::Import>(&command->command.operation)) {
+      for (const auto& znode : import->znodes) Remember(znode.path, zxid);
     }
     commands_.push_back({zxid, *std::move(command), std::move(outcome.result),
                          std::move(outcome.changes), entry.first_applied, entry.time_ms});
@@ -210,6 +221,13 @@ const Model::Snapshot* Model::At(std::string_view path, Zxid zxid) const {
   if (after == timeline->second.begin()) return nullptr;
   const std::optional<Snapshot>& snapshot = std::prev(after)->second;
   return snapshot.has_value() ? &*snapshot : nullptr;
+}
+
+const std::map<Zxid, std::optional<Model::Snapshot>>& Model::TimelineOf(
+    std::string_view path) const {
+  static const std::map<Zxid, std::optional<Snapshot>> none;
+  const auto timeline = timelines_.find(path);
+  return timeline == timelines_.end() ? none : timeline->second;
 }
 
 std::map<std::string, const Model::Snapshot*, PathOrder> Model::Subtree(std::string_view path,

@@ -69,6 +69,8 @@ class Model {
 
   // Null when there was no such znode.
   const Snapshot* At(std::string_view path, Zxid zxid) const;
+  // The states of a znode, each from a zxid on; nullopt: missing.
+  const std::map<Zxid, std::optional<Snapshot>>& TimelineOf(std::string_view path) const;
   // All znodes at and below the path that existed, in path order.
   std::map<std::string, const Snapshot*, PathOrder> Subtree(std::string_view path,
                                                             Zxid zxid) const;

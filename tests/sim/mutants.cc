@@ -91,6 +91,12 @@ const std::vector<Mutant>& Mutants() {
       {70, 300, "a write that is sent again gets the result of the one before it"},
       {71, 300, "results are kept that their client has got"},
       {72, 300, "a result is dropped when its client has got the one before it"},
+      {73, 300, "whoever stands in line is told that it holds the lock, whoever is before it"},
+      {74, 300, "who holds a lock is told so again when another one leaves the line"},
+      {75, 300, "of the places that one command takes away only one leaves the line"},
+      {76, 300, "a read-only connection goes on when there is a leader again"},
+      {77, 300, "a zxid is raised to a lower one"},
+      {78, 300, "the ensemble's configuration stays what it was first"},
   };
   return *mutants;
 }

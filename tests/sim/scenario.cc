@@ -6,6 +6,7 @@
 #include "tests/sim/check_access.h"
 #include "tests/sim/check_admission.h"
 #include "tests/sim/check_expiry.h"
+#include "tests/sim/check_grants.h"
 #include "tests/sim/check_log_matching.h"
 #include "tests/sim/check_one_shot_watches.h"
 #include "tests/sim/check_reads.h"
@@ -142,7 +143,25 @@ class Scenario {
       if (status.applied_index != newest || !status.not_ready_reason.empty()) return false;
       if (status.replica.leadership.role == coord::Role::kLearner) return false;
     }
-    return true;
+    return ConfigIsRight();
+  }
+
+  // /zookeeper/config says who is in the ensemble (Z53).
+  bool ConfigIsRight() {
+    const uint32_t leader = world_.Leader();
+    if (leader == 0) return false;
+    const std::string config = world_.machine(leader).process->service().EnsembleConfig();
+    const auto& members = world_.members.newest().members;
+    for (const auto& member : members) {
+      const size_t line = config.find(fmt::format("server.{}={}:", member.id, member.address));
+      if (line == std::string::npos) return false;
+      const std::string_view role = member.voter ? ":participant" : ":observer";
+      if (config.substr(line, config.find('\n', line) - line).find(role) == std::string::npos) {
+        return false;
+      }
+    }
+    const auto lines = std::count(config.begin(), config.end(), '\n');
+    return lines == static_cast<ptrdiff_t>(members.size());
   }
 
   void TraceServers() {
@@ -152,6 +171,7 @@ class Scenario {
       world_.trace.Add("server {}: applied {} of {}, {}", id, status.applied_index,
                        world_.log.entries().size(),
                        status.not_ready_reason.empty() ? "ready" : status.not_ready_reason);
+      world_.trace.Add("its configuration: {}", machine->process->service().EnsembleConfig());
     }
   }
 
@@ -173,6 +193,7 @@ class Scenario {
     CheckReads(world_.history, model, world_.violations);
     CheckWatches(world_.history, model, world_.violations);
     CheckOneShotWatches(world_.history, model, world_.violations);
+    CheckGrants(world_.history, model, world_.violations);
     CheckSessions(world_.history, model, options_.ClockRateMax(), world_.violations);
     CheckAdmission(model, world_.violations);
     CheckAccess(model, world_.violations);
@@ -197,6 +218,10 @@ class Scenario {
     report.snapshots = world_.snapshots;
     report.memberships = world_.memberships;
     report.repeated = repeated_;
+    const auto& asked = world_.history.zk_operations;
+    report.read_only = static_cast<uint64_t>(
+        std::count_if(asked.begin(), asked.end(),
+                      [](const ZkOperation& operation) { return operation.read_only; }));
     report.violations = world_.violations.count();
     report.trace_hash = world_.trace.hash();
     report.trace_lines = world_.trace.lines();

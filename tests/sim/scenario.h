@@ -18,6 +18,7 @@ struct Report {
   uint64_t elections = 0;     // terms that had a leader
   uint64_t snapshots = 0;     // taken by servers
   uint64_t memberships = 0;   // changes of it that were answered as complete
+  uint64_t read_only = 0;     // requests that were answered without a quorum
   uint64_t repeated = 0;      // writes sent again and answered with what they had done
   uint64_t violations = 0;
   uint64_t trace_hash = 0;

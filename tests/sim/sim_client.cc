@@ -103,10 +103,13 @@ void SimClient::Think() {
 void SimClient::IssueOne() {
   const uint64_t choice = random_.Below(1000);
   if (only_reads_) return Read();
-  if (choice < 240) return Create();
+  if (choice < 220) return Create();
+  if (choice < 240) return StandInLine();
   if (choice < 430) return Set(AnyPath());
   if (choice < 550) return Delete();
   if (choice < 640) return Transact();
+  if (choice < 655) return Import();
+  if (choice < 658) return RaiseZxid();
   if (choice < 998) return Read();
   Close();
 }
@@ -205,6 +208,29 @@ void SimClient::Transact() {
   client_.Commit(std::move(transaction), {}, Answer<client::TransactionResult>(operation));
 }
 
+void SimClient::Import() {
+  Operation& operation = NewOperation(Kind::kImport, "/m");
+  const client::Data tag = NewTag(operation);
+  std::vector<client::ImportedZnode> znodes;
+  for (const char* const path : {"/m", "/m/x", "/a"}) {
+    if (!znodes.empty() && random_.Chance(0.5)) continue;
+    client::ImportedZnode& znode = znodes.emplace_back();
+    znode.path = path;
+    znode.data = tag;
+    znode.version = static_cast<int32_t>(random_.Below(3));
+  }
+  client_.Import(std::move(znodes), random_.Chance(0.5), {},
+                 Answer<client::ImportResult>(operation));
+}
+
+// Seldom so far that zxids become large.
+void SimClient::RaiseZxid() {
+  Operation& operation = NewOperation(Kind::kRaiseZxid, "/");
+  const int64_t further = random_.Between(-50, random_.Chance(0.1) ? 1 << 30 : 200);
+  const client::Zxid wanted(std::max<int64_t>(Newest().value() + further, 1));
+  client_.RaiseZxid(wanted, {}, Answer<client::SyncResult>(operation));
+}
+
 void SimClient::Read() {
   const uint64_t choice = random_.Below(10);
   const Kind kind = choice < 4   ? Kind::kGet
@@ -266,6 +292,9 @@ client::Callback<Result> SimClient::Answer(Operation& operation) {
   };
 }
 
+// For sim_locks.cc.
+template client::Callback<client::CreateResult> SimClient::Answer(Operation&);
+
 void SimClient::OnAnswer(Operation& operation, const absl::Status& status) {
   std::erase(pending_, &operation);
   if (operation.is_write()) --writes_outstanding_;
@@ -274,7 +303,7 @@ void SimClient::OnAnswer(Operation& operation, const absl::Status& status) {
   operation.session = Session();
   if (status.ok()) {
     operation.outcome = Outcome::kOk;
-    for (OneShotRecord* watch : armed_) watch->revealed = std::max(watch->revealed, operation.zxid);
+    OnShown(operation.zxid);
   } else {
     operation.outcome = base::OutcomeOf(status) == base::Outcome::kUnknown ? Outcome::kUnknown
                                                                            : Outcome::kRejected;
@@ -288,6 +317,15 @@ void SimClient::OnAnswer(Operation& operation, const absl::Status& status) {
     deps_.trace.Add("{} -> {} {} {}", Describe(operation),
                     operation.outcome == Outcome::kUnknown ? "unknown" : "rejected",
                     absl::StatusCodeToString(operation.code), operation.reason);
+  }
+}
+
+void SimClient::OnShown(Zxid zxid) {
+  for (OneShotRecord* watch : armed_) watch->revealed = std::max(watch->revealed, zxid);
+  for (GrantRecord* grant : in_line_) {
+    grant->revealed_before_gone = std::max(grant->revealed_before_gone, zxid);
+    if (grant->held || !grant->events.empty()) continue;
+    grant->revealed_before_granted = std::max(grant->revealed_before_granted, zxid);
   }
 }
 

@@ -44,6 +44,10 @@ class SimClient : public Program {
   void Set(std::string path);
   void Delete();
   void Transact();
+  void Import();
+  void RaiseZxid();
+  void StandInLine();
+  void AwaitGrant(std::string path);
   void Read();
   void Close();
   std::vector<std::string> AnyRoots();
@@ -61,6 +65,7 @@ class SimClient : public Program {
   template <typename Result>
   client::Callback<Result> Answer(Operation& operation);
   void OnAnswer(Operation& operation, const absl::Status& status);
+  void OnShown(Zxid zxid);
   coord::tree::SessionId Session() const;
   SessionRecord* FindSession();
   void NoteSession();
@@ -89,6 +94,7 @@ class SimClient : public Program {
   std::vector<Operation*> pending_;           // not yet answered
   std::map<const Operation*, OneShotRecord*> asked_;  // with a read not yet answered
   std::vector<OneShotRecord*> armed_;         // set and not yet fired
+  std::vector<GrantRecord*> in_line_;         // answered and not yet gone
   std::vector<std::string> sequential_paths_;  // created ones, some
   coord::tree::SessionId first_session_;        // the only one that it may ever have
   int32_t last_version_ = 0;                  // of whatever was seen last

@@ -34,6 +34,7 @@ std::string Encode(const Report& report) {
       .Varint(report.snapshots)
       .Varint(report.memberships)
       .Varint(report.repeated)
+      .Varint(report.read_only)
       .Varint(report.violations)
       .Fixed64(report.trace_hash)
       .Varint(report.trace_lines);
@@ -53,6 +54,7 @@ Report Decode(std::string_view bytes) {
   report.snapshots = decoder.Varint();
   report.memberships = decoder.Varint();
   report.repeated = decoder.Varint();
+  report.read_only = decoder.Varint();
   report.violations = decoder.Varint();
   report.trace_hash = decoder.Fixed64();
   report.trace_lines = decoder.Varint();

@@ -165,7 +165,9 @@ void ZkClient::SendHandshake() {
       static_cast<int32_t>(absl::ToInt64Milliseconds(options_.session_timeout));
   request.session_id = static_cast<int64_t>(session_.value());
   request.password = password_;
-  if (random_.Chance(0.8)) request.read_only = false;
+  const uint64_t choice = random_.Below(10);
+  if (choice < 8) request.read_only = choice < 3;
+  may_be_read_only_ = request.read_only == true;
   connect_sent_ = deps_.scheduler.now();
   link_->Send(Framed([&request](std::string& out) { wire::EncodeConnectRequest(request, out); }),
               nullptr);
@@ -317,6 +319,7 @@ void ZkClient::OnHandshake(std::string_view frame) {
     }
     return SessionIsOver("expired");
   }
+  if (response->read_only == true) return OnReadOnly(*response);
   const coord::tree::SessionId session(static_cast<uint64_t>(response->session_id));
   if (session_ != coord::tree::SessionId(0) && session != session_) {
     deps_.violations.Add("session life", "client {} was given session {:#x} in place of {:#x}",
@@ -334,6 +337,17 @@ void ZkClient::OnHandshake(std::string_view frame) {
   record.deadline_max = std::max(record.deadline_max, deadline_);
   deps_.trace.Add("client {} is attached session={:#x} server={}", serial_, session_.value(),
                   server_);
+}
+
+// Its session, if it has one, is promised nothing.
+void ZkClient::OnReadOnly(const wire::ConnectResponse& response) {
+  if (!may_be_read_only_) {
+    deps_.violations.Add("zk read-only", "client {} was given a read-only connection", serial_);
+  }
+  attached_ = true;
+  connection_->read_only = true;
+  timeout_ = absl::Milliseconds(response.timeout_ms);
+  deps_.trace.Add("client {} may read at server {}", serial_, server_);
 }
 
 void ZkClient::SawZxid(int64_t zxid) {
@@ -379,6 +393,7 @@ void ZkClient::OnReply(const wire::ReplyHeader& header, std::string_view frame,
   operation.session = session_;
   operation.error = header.error;
   operation.zxid = Zxid(header.zxid);
+  operation.read_only = connection_->read_only;
   operation.answered_without_contact = operation.read_without_contact && !piece.in_contact &&
                                        operation.contact_until_when_read == piece.contact_until;
   std::visit(Keeper{operation}, reply->body);
@@ -397,7 +412,9 @@ void ZkClient::OnAnswered(const ZkOperation& operation) {
     sequential_paths_.push_back(operation.created);
   }
   RememberWatch(operation);
-  if (operation.opcode == Opcode::kCloseSession) return SessionIsOver("closed");
+  if (operation.opcode == Opcode::kCloseSession && operation.error == ZkError::kOk) {
+    return SessionIsOver("closed");
+  }
   if (last_write_ != nullptr && last_write_->answered() && last_read_->answered() &&
       last_write_->error == ZkError::kOk && last_read_->error == ZkError::kOk) {
     last_answered_ = true;

@@ -56,6 +56,7 @@ class ZkClient : public Program {
   void OnPiece(uint64_t connection, ZkLink::Piece piece);
   void OnFrame(std::string_view frame, const ZkLink::Piece& piece);
   void OnHandshake(std::string_view frame);
+  void OnReadOnly(const coord::zk::wire::ConnectResponse& response);
   void OnEvent(std::string_view frame);
   void OnReply(const coord::zk::wire::ReplyHeader& header, std::string_view frame,
                const ZkLink::Piece& piece);
@@ -106,6 +107,7 @@ class ZkClient : public Program {
   uint32_t server_ = 0;
   bool attached_ = false;  // the handshake was answered on link_
   bool pipelines_ = false;  // on link_: asks before that
+  bool may_be_read_only_ = false;  // on link_
   coord::tree::Identities identities_;  // on link_
   coord::zk::wire::FrameReader input_;
   // A connection that the client left open when it went to another server; at most one.

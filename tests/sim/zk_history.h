@@ -62,6 +62,7 @@ struct ZkOperation {
   bool read_without_contact = false;
   absl::Duration contact_until_when_read;
   bool answered_without_contact = false;
+  bool read_only = false;  // answered through a read-only connection
 
   bool answered() const { return outcome == Outcome::kAnswered; }
   bool is_write() const {
@@ -90,6 +91,7 @@ struct ZkConnection {
   uint64_t client = 0;
   uint64_t number = 0;
   coord::tree::SessionId session;  // once it is attached
+  bool read_only = false;          // it has none: served without a quorum (Z57)
   std::vector<ZkArrival> arrivals;
   // Of replies that came when the client had gone to another server and left this one open.
   std::vector<coord::tree::Zxid> answered_when_left;
