@@ -14,6 +14,8 @@ _NUMBER = re.compile(r"0x[0-9a-f]+")
 _TIME = re.compile(r"^([cm]time = ).*$")
 _ASIDE = ("", "WATCHER::")
 _OWN_END = "state:Closed"
+_MEMBER = re.compile(r"^server\.(\d+)=\S+:participant;\S+$")
+_CONFIG_VERSION = re.compile(r"^version=[0-9a-f]+$")
 
 # Every verb that does not need an ensemble, and what each says when it can't. ROOT is replaced.
 SCRIPT = """
@@ -89,11 +91,15 @@ def commands(root):
 
 
 def run_script(hosts, root):
-    """The lines that it prints, stdout and stderr as they come, normalised."""
+    """The lines that it prints, stdout and stderr as they come, normalised; and the ids of the
+    ensemble's members as `config` tells them, which are no part of those."""
     done = subprocess.run([CLIENT, "-server", hosts], input=commands(root) + "\n", text=True,
                           check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=SECONDS)
-    return normalised(done.stdout, hosts)
+    lines = normalised(done.stdout, hosts)
+    members = [int(match[1]) for match in map(_MEMBER.match, lines) if match]
+    return [line for line in lines
+            if not _MEMBER.match(line) and not _CONFIG_VERSION.match(line)], members
 
 
 def normalised(text, hosts):
