@@ -73,7 +73,7 @@ LockWaits::Line& LockWaits::LineOf(const tree::StateView& state, std::string_vie
   Line& line = *made;
   lines_.emplace(std::string(lock), std::move(made));
   any_ = true;
-  state.ChildrenAfter(lock, "", [&](std::string_view name) {
+  state.ChildrenAfter(lock, "", [&](std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     AddPlace(line, name);
     return true;
   });
