@@ -10,7 +10,7 @@ import time
 import unittest
 
 CI_RUN = pathlib.Path(__file__).resolve().parents[1] / ".ci/run"
-LIMITS = ("seconds_max=4500", "grace=45")
+LIMITS = ("seconds_max=5100", "grace=45")
 PASSES = 'echo "tests: OK passed=3 skipped=0 seconds=1"'
 # Starts a process in a session of its own, as `bell dev` starts servers, and never ends.
 SLEEPS = 'setsid sleep 300 & echo $! >pid; echo begun; sleep 300'
@@ -22,7 +22,7 @@ DEAF = "trap '' TERM; " + SLEEPS
 class Tree:
     """A repository of .ci/run and a tests/run that does what `parts` says for each flag."""
 
-    def __init__(self, folder, parts, seconds_max=4500, grace=45):
+    def __init__(self, folder, parts, seconds_max=5100, grace=45):
         self.folder = pathlib.Path(folder)
         script = CI_RUN.read_text()
         for limit, value in zip(LIMITS, (seconds_max, grace)):
