@@ -2,6 +2,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/mutant.h"
 #include "coord/service/coord_service.h"
 #include "coord/service/watch_requests.h"
 
@@ -79,6 +80,7 @@ ReadProgress CoordService::EvaluateFurtherPage(const std::shared_ptr<Connection>
   const uint64_t serial = connection->serial();
   const SessionId session = connection->session();
   std::optional<tree::StateView> state = list_views_.Find(serial, read.at_zxid);
+  if (state.has_value() && MUTANT(79)) state = View();
   ReadProgress progress;
   if (state.has_value() && ReadCost(*state, session, request) > kReadCostMax) {
     progress.begun = std::make_unique<LongRead>(*std::move(state), session, request, read_limits_,

@@ -38,7 +38,9 @@ void CheckOneShotWatches(const History& history, const Model& model, Violations&
     if (!watch.event.has_value() || watch.event->type == WatchEventType::kConnectionLost) continue;
     // The state it was set at is not always known exactly.
     const Zxid fired = ToTree(watch.event->zxid);
-    const Change* first = FirstChange(watch, watch.set_at_first, watch.set_at_last, model);
+    const Change* first = watch.paged
+                              ? FirstChange(watch, fired - 1, fired, model)
+                              : FirstChange(watch, watch.set_at_first, watch.set_at_last, model);
     if (first == nullptr || first->zxid != fired) {
       first = FirstChange(watch, std::min(watch.set_at_last, fired - 1), fired, model);
     }

@@ -48,6 +48,9 @@ struct Operation {
   client::CreateMode mode = client::CreateMode::kPersistent;
   bool recursive = false;
   bool stale_ok = false;
+  // A list that may come in several pages, of one zxid: answered after the last one, and perhaps begun
+  // again in between.
+  bool paged = false;
 
   // The newest zxid that any server had applied when the request was made, and when it was
   // answered.
@@ -86,6 +89,7 @@ struct OneShotRecord {
   uint64_t client = 0;
   std::string path;
   bool children = false;  // set by a list, not on the znode
+  bool paged = false;     // by its first page: when exactly is not known
   Zxid set_at_first;      // the state it was set at is that of one of these
   Zxid set_at_last;
   // The newest state that the client was shown while the watch was set and had not fired.

@@ -97,6 +97,7 @@ const std::vector<Mutant>& Mutants() {
       {76, 300, "a read-only connection goes on when there is a leader again"},
       {77, 300, "a zxid is raised to a lower one"},
       {78, 300, "the ensemble's configuration stays what it was first"},
+      {79, 300, "the further pages of a list are of the newest state"},
   };
   return *mutants;
 }

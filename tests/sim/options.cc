@@ -141,6 +141,7 @@ Options Options::FromSeed(uint64_t seed) {
     options.clients -= std::min(options.zk_clients, options.clients - 1);
   }
   if (random.Chance(0.25)) options.first_level = static_cast<uint32_t>(random.Between(1, 3));
+  if (random.Chance(0.4)) options.list_page_bytes_max = static_cast<size_t>(random.Between(20, 120));
   return options;
 }
 
@@ -157,13 +158,14 @@ std::string Options::Describe() const {
       "session_timeout_ms={} sync_max_us={} hunts_leaders={} outstanding_max={} "
       "watch_ring_changes={} snapshot_entries={} watch_window={} drop={} duplicate={} reorder={} "
       "break={} kill_at_vote={} kill_at_ack={} kill_at_install={} last_partition={} "
-      "message_bytes_max={} faults={}",
+      "message_bytes_max={} list_page_bytes_max={} faults={}",
       seed, servers, clients, zk_clients, first_level, time_scale, absl::ToInt64Milliseconds(chaos),
       absl::ToInt64Milliseconds(fault_interval), absl::ToInt64Milliseconds(think_time),
       absl::ToInt64Milliseconds(session_timeout), absl::ToInt64Microseconds(sync_max),
       hunts_leaders, outstanding_max, watch_ring_changes, snapshot_entries, watch_window,
       drop_chance, duplicate_chance, reorder_chance, break_chance, kill_at_vote_chance,
       kill_at_ack_chance, kill_at_install_chance, last_partition, message_bytes_max,
+      list_page_bytes_max,
       faults.empty() ? "none" : faults);
 }
 

@@ -88,9 +88,11 @@ struct Options {
   // to go into one: entries, proposals, pieces of snapshots.
   size_t message_bytes_max = 7 << 20;
   size_t padding_bytes_max = 0;       // of what clients write, each time
+  size_t list_page_bytes_max = 3 << 20;  // in some worlds so small that lists have several pages
   std::array<bool, kFaults> enabled{};
 
   uint32_t programs() const { return clients + zk_clients; }
+  bool HasSmallPages() const { return list_page_bytes_max < (1 << 20); }
   bool Enabled(Fault fault) const { return enabled[static_cast<size_t>(fault)]; }
   // How much faster than time a server's clock may run.
   double ClockRateMax() const { return Enabled(Fault::kClockDrift) ? 1.3 : 1.0; }

@@ -65,6 +65,7 @@ coord::ServiceOptions ServiceOptionsOf(const coord::ReplicaOptions& replica,
   service.feature_levels = replica.feature_levels;
   service.watch_ring_changes_max = options.watch_ring_changes;
   service.write_run_bytes_max = options.message_bytes_max / 7;
+  service.list_page_bytes_max = options.list_page_bytes_max;
   service.attach_timeout *= options.time_scale;
   service.applied_wait_max *= options.time_scale;
   service.touch_interval *= options.time_scale;

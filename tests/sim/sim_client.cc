@@ -241,6 +241,7 @@ void SimClient::Read() {
   if (kind == Kind::kList && random_.Chance(0.4)) operation.path = "/";
   operation.stale_ok = kind != Kind::kSync && random_.Chance(0.3);
   operation.recursive = kind == Kind::kList && random_.Chance(0.3);
+  operation.paged = kind == Kind::kList && options_.HasSmallPages();
   client::ReadOptions options;
   options.stale_ok = operation.stale_ok;
   switch (kind) {
@@ -362,6 +363,7 @@ client::OneShotWatch SimClient::MaybeOneShot(Operation& operation, bool children
   record->client = serial_;
   record->path = operation.path;
   record->children = children;
+  record->paged = operation.paged;
   asked_.emplace(&operation, record);
   return [this, record](const client::WatchEvent& event) {
     record->event = event;
@@ -379,6 +381,7 @@ void SimClient::ArmOneShot(const Operation& operation) {
   asked_.erase(asked);
   if (operation.outcome == Outcome::kOk) {
     record->set_at_first = record->set_at_last = operation.zxid;
+    if (record->event.has_value()) return;  // between two pages
   } else if (!record->children && operation.reason == "no_node") {
     record->set_at_first = operation.stale_ok ? Zxid() : operation.floor;
     record->set_at_last = operation.ceiling;
