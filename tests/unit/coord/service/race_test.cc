@@ -240,6 +240,8 @@ TEST_F(RaceTest, EveryEventComesBeforeWhatRevealsItAndNoWatchIsLost) {
     Check(reader, changes);
   }
   service_.Stop();
+  for (const Client& reader : readers) reader.sink->AwaitEnd();
+  for (const Client& writer : writers) writer.sink->AwaitEnd();
 }
 
 }  // namespace
