@@ -86,15 +86,16 @@ struct Summary {
     for (size_t i = 0; i < kFaults; ++i) {
       counts += fmt::format(" {}={}", NameOf(static_cast<Fault>(i)), faults.counts[i]);
     }
-    fmt::print("faults:{}\ntraces: hash={:016x}\n", counts, trace_hash);
+    fmt::print("faults:{}\nanswers: repeated={} read_only={}\ntraces: hash={:016x}\n", counts,
+               repeated, read_only, trace_hash);
     const std::string too_little = TooLittle();
     if (!too_little.empty()) fmt::print("too little was done: {}\n", too_little);
     if (!failed.empty()) fmt::print("failed seeds: {}\n", fmt::join(failed, " "));
     fmt::print(
         "bell-sim: seeds={} simulated_hours={:.2f} faults={} operations={} acked={} elections={} "
-        "snapshots={} membership={} repeated={} read_only={} violations={}\n",
+        "snapshots={} membership={} violations={}\n",
         seeds, absl::ToDoubleHours(simulated), faults.Total(), operations, acknowledged, elections,
-        snapshots, memberships, repeated, read_only, violations);
+        snapshots, memberships, violations);
   }
 };
 
