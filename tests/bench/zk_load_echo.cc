@@ -200,20 +200,6 @@ class EchoListener : public Poller::Handler {
   Echo& echo_;
 };
 
-// Ends the process's loop with standard input.
-class EchoEnd : public Poller::Handler {
- public:
-  bool ended() const { return ended_; }
-
- private:
-  void OnReady(bool, bool) override {
-    char byte;
-    if (read(STDIN_FILENO, &byte, 1) <= 0) ended_ = true;
-  }
-
-  bool ended_ = false;
-};
-
 absl::StatusOr<int> Listen(uint16_t& port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -241,7 +227,7 @@ absl::Status RunEcho(const EchoSettings& settings) {
   uint16_t port = 0;
   ASSIGN_OR_RETURN(const int fd, Listen(port));
   EchoListener listener(fd, echo);
-  EchoEnd end;
+  InputEnd end;
   RETURN_IF_ERROR(poller->Add(fd, listener, false));
   RETURN_IF_ERROR(poller->Add(STDIN_FILENO, end, false));
   fmt::print("127.0.0.1:{}\n", port);

@@ -55,4 +55,9 @@ void Poller::Poll(absl::Duration wait_max) {
   }
 }
 
+void InputEnd::OnReady(bool, bool) {
+  char byte;
+  if (read(STDIN_FILENO, &byte, 1) <= 0) ended_ = true;
+}
+
 }  // namespace bellwether::bench

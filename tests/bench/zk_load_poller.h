@@ -51,4 +51,15 @@ class Poller {
   std::array<epoll_event, kEventsMax> events_;
 };
 
+// Says when standard input ends, to be added for its socket.
+class InputEnd : public Poller::Handler {
+ public:
+  bool ended() const { return ended_; }
+
+ private:
+  void OnReady(bool readable, bool writable) override;
+
+  bool ended_ = false;
+};
+
 }  // namespace bellwether::bench

@@ -200,19 +200,6 @@ absl::Status SetWatches(Poller& poller, const std::vector<std::unique_ptr<Watche
   return FirstFailure(sessions);
 }
 
-// Says when standard input ends.
-class InputEnd : public Poller::Handler {
- public:
-  bool ended() const { return ended_; }
-
- private:
-  void OnReady(bool, bool) override {
-    char byte;
-    if (read(STDIN_FILENO, &byte, 1) <= 0) ended_ = true;
-  }
-  bool ended_ = false;
-};
-
 // Pings every session three times per timeout, a few of them at a time.
 absl::Status KeepAlive(Poller& poller, const std::vector<std::unique_ptr<Watcher>>& sessions) {
   constexpr int64_t kStepNs = 50'000'000;

@@ -99,12 +99,7 @@ TEST_F(ZkLimits, WhatAClientSentBeforeItsEndIsDone) {
 TEST_F(ZkLimits, SoIsWhatThereWasNoRoomFor) {
   const auto client = Connect();
   log_.Hold();
-  std::string bytes;
-  for (int32_t xid = 1; xid <= 20; ++xid) {
-    const std::string path = "/" + std::to_string(xid);
-    bytes += ZkClient::Framed(client->Encoded(xid, Opcode::kCreate, ZkClient::Making(path)));
-  }
-  client->SendBytes(bytes);
+  client->SendCreations(20);
   EXPECT_FALSE(client->wants_input());
   client->Disconnect();
   Settle();

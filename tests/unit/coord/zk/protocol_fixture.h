@@ -87,6 +87,14 @@ class ZkClient {
                                     wire::CreateFlags flags = wire::CreateFlags::kPersistent) {
     return {path, data, OpenAcl(), static_cast<int32_t>(flags)};
   }
+  // Of "/1" and so on, in one piece, with these as xids.
+  void SendCreations(int32_t count) {
+    std::string bytes;
+    for (int32_t xid = 1; xid <= count; ++xid) {
+      bytes += Framed(Encoded(xid, Opcode::kCreate, Making("/" + std::to_string(xid))));
+    }
+    SendBytes(bytes);
+  }
   static wire::Acl OpenAcl() { return {{31, "world", "anyone"}}; }
   int32_t Set(std::string_view path, std::string_view data, int32_t version = -1) {
     return Ask(Opcode::kSetData, wire::SetDataRequest{path, data, version});

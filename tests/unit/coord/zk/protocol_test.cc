@@ -261,12 +261,7 @@ class ZkBounds : public ProtocolTest {
 TEST_F(ZkBounds, StopsReadingWhileRequestsWait) {
   const auto client = Connect();
   log_.Hold();
-  std::string bytes;
-  for (int32_t xid = 1; xid <= 20; ++xid) {
-    const std::string path = "/" + std::to_string(xid);
-    bytes += ZkClient::Framed(client->Encoded(xid, Opcode::kCreate, ZkClient::Making(path)));
-  }
-  client->SendBytes(bytes);
+  client->SendCreations(20);
   EXPECT_FALSE(client->wants_input());
   EXPECT_EQ(client->Info().outstanding, 4u);
   log_.Release();
