@@ -117,6 +117,7 @@ RocksLogStore::RocksLogStore(RocksLogStoreOptions options, base::Executor& execu
       syncs_(metrics.AddCounter("bell_raft_log_syncs_total", "Synced writes of the Raft log.")),
       entries_written_(metrics.AddCounter("bell_raft_log_entries_written_total",
                                           "Entries written to the Raft log.")),
+      free_space_(clock, [this] { return base::FreeBytes(options_.folder); }),
       cache_(options_.cache_bytes_max),
       alive_(std::make_shared<bool>(true)) {}
 
@@ -242,7 +243,10 @@ absl::Status RocksLogStore::CantRead(std::string_view part, const rocksdb::Statu
 void RocksLogStore::Persist(PersistRequest request, Done done) {
   if (request.reset_to != raft::LogIndex()) Reset(request.reset_to);
   if (request.truncate_from != raft::LogIndex()) Truncate(request.truncate_from);
-  for (const raft::EntryPtr& entry : request.entries) Keep(entry);
+  for (const raft::EntryPtr& entry : request.entries) {
+    Keep(entry);
+    free_space_.OnWritten(raft::EntryBytes(*entry));
+  }
   if (request.compact_to >= first_index_) Compact(request.compact_to);
   outstanding_.push_back({++last_number_, last_index_, clock_.Monotonic()});
   Write write{std::move(request), [this, alive = std::weak_ptr<bool>(alive_),
@@ -401,9 +405,10 @@ absl::StatusOr<bool> RocksLogStore::DeleteOldestFile() {
 }
 
 absl::Status RocksLogStore::RoomFor(EntryKind kind) const {
-  ASSIGN_OR_RETURN(const uint64_t free_bytes, base::FreeBytes(options_.folder));
   const uint64_t reserve = options_.free_bytes_reserve;
-  if (free_bytes >= (kind == EntryKind::kUpkeep ? reserve / 2 : reserve)) return absl::OkStatus();
+  const uint64_t wanted = kind == EntryKind::kUpkeep ? reserve / 2 : reserve;
+  ASSIGN_OR_RETURN(const uint64_t free_bytes, free_space_.Bytes(wanted));
+  if (free_bytes >= wanted) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       fmt::format("the disk of '{}' is nearly full ({} bytes free, {} are kept in reserve); free "
                   "some space, writing then goes on by itself",

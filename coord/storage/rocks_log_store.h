@@ -15,6 +15,7 @@
 #include "base/thread.h"
 #include "coord/replica/log_store.h"
 #include "coord/storage/entry_cache.h"
+#include "coord/storage/free_space.h"
 #include "coord/storage/log_check.h"
 
 namespace rocksdb {
@@ -137,6 +138,7 @@ class RocksLogStore : public LogStore {
   std::string initial_formation_;
 
   // Owned by the executor.
+  mutable FreeSpace free_space_;  // asked for by const RoomFor
   EntryCache cache_;
   raft::LogIndex first_index_{1};  // as Persist was told, all three
   raft::LogIndex last_index_;
