@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/options/server_main.h"
+#include "base/resident_memory.h"
 #include "base/status.h"
 #include "coord/coord_server.h"
 #include "coord/options.h"
@@ -57,4 +58,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace bellwether::coord
 
-int main(int argc, char** argv) { return bellwether::coord::Main(argc, argv); }
+int main(int argc, char** argv) {
+  bellwether::base::KeepLittleFreeMemory();
+  return bellwether::coord::Main(argc, argv);
+}

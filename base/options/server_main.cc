@@ -3,14 +3,19 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <utility>
 
 #include "base/log.h"
+#include "base/resident_memory.h"
 #include "base/version.h"
 #include "fmt/format.h"
 
 namespace bellwether::base {
 namespace {
+
+// From the ready line on: by then a server of several mostly has a leader, too.
+constexpr timespec kStartTakes{.tv_sec = 2, .tv_nsec = 0};
 
 // SIGTERM and SIGINT are taken by main alone, with sigwait: blocked before any thread starts.
 sigset_t BlockStopSignals() {
@@ -60,8 +65,11 @@ int ServerMain::Run(const Settings& settings,
   }
   absl::StatusOr<Stop> stop = start([this](const absl::Status& status) { Die(status); });
   if (!stop.ok()) return Fail(kExitCannotStart, stop.status());
-  int stop_signal = 0;
-  sigwait(&stop_signals, &stop_signal);
+  int stop_signal = sigtimedwait(&stop_signals, nullptr, &kStartTakes);
+  if (stop_signal < 0) {
+    ReleaseUnusedMemory();
+    sigwait(&stop_signals, &stop_signal);
+  }
   LOG_INFO("stopping signal={}", stop_signal);
   (*stop)();
   LOG_INFO("stopped");
