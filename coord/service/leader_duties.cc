@@ -122,7 +122,7 @@ void LeaderDuties::KeepConfig() {
     const tree::Znode* const znode = deps_.state.tree.FindZnode(tree::kConfigPath);
     if (znode == nullptr) return;
     config = znode->data;
-    set.expected_version = znode->version;
+    set.expected_version = znode->version();
   }
   if (config_proposed_on_ == set.expected_version) return;
   std::optional<std::string> members = ConfigMembersOf(log_->status(), config.view());

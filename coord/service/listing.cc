@@ -107,7 +107,7 @@ void Listing::WalkToNextStop(bool& stopped) {
     const std::string path(visit.path);
     if (LeavesOut(path)) return stop_behind(path + std::string(kBehindAllNames));
     if (!Add(path)) return false;
-    if (visit.znode.num_children() > 0 && !tree::Allows(visit.znode.access, tree::kRead, who_)) {
+    if (visit.znode.num_children() > 0 && !tree::Allows(visit.znode.access(), tree::kRead, who_)) {
       return stop_behind(path + std::string(kBehindAllNames));
     }
     return visits_left_ > 0 || stop_behind(path);
@@ -126,7 +126,7 @@ std::string Listing::SkipForbidden(std::string after) const {
     end = after.find('/', end + 1);
     const std::string_view path = std::string_view(after).substr(0, end);
     const tree::Znode* const znode = state_.FindZnode(path);
-    if (znode == nullptr || tree::Allows(znode->access, tree::kRead, who_)) continue;
+    if (znode == nullptr || tree::Allows(znode->access(), tree::kRead, who_)) continue;
     return std::string(path) + std::string(kBehindAllNames);
   }
   return after;

@@ -73,9 +73,9 @@ class Evaluation {
   void operator()(const GetAclRead& read) {
     const tree::Znode* const znode = Permitted(read.path, tree::kRead | tree::kAdmin);
     if (znode == nullptr) return;
-    const tree::Acl& acl = tree::AclOf(znode->access);
+    const tree::Acl& acl = tree::AclOf(znode->access());
     response_.result =
-        GetAclResult{Allowed(znode->access, tree::kAdmin) ? acl : tree::MaskedAcl(acl),
+        GetAclResult{Allowed(znode->access(), tree::kAdmin) ? acl : tree::MaskedAcl(acl),
                      znode->ToStat()};
   }
 
@@ -175,7 +175,7 @@ class Evaluation {
                                     path);
       return nullptr;
     }
-    if (Allowed(znode->access, any_of) || MUTANT(66)) return znode;
+    if (Allowed(znode->access(), any_of) || MUTANT(66)) return znode;
     response_.failure = FailureOf(tree::ResultCode::kNoAuth, path);
     return nullptr;
   }
@@ -232,8 +232,8 @@ struct Costs {
   // Null when there is none, or it fails at once for another reason.
   const tree::Znode* Readable(const std::string& path) const {
     const tree::Znode* const znode = state.FindZnode(path);
-    if (znode == nullptr || !znode->access) return znode;
-    return tree::Allows(znode->access, tree::kRead, who == nullptr ? Nobody() : *who) ? znode
+    if (znode == nullptr || !znode->access()) return znode;
+    return tree::Allows(znode->access(), tree::kRead, who == nullptr ? Nobody() : *who) ? znode
                                                                                      : nullptr;
   }
 };

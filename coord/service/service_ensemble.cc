@@ -62,7 +62,7 @@ std::optional<Failure> CoordService::CheckReconfigure(const Request& request) co
     const tree::Znode* const znode = state_.tree.FindZnode(tree::kConfigPath);
     if (znode == nullptr) return FailureOf(tree::ResultCode::kNoNode, tree::kConfigPath);
     config = znode->data;
-    access = znode->access;
+    access = znode->access();
   }
   const auto version = tree::VersionOfConfig(config.view());
   if (wanted.config_version != -1 && Zxid(wanted.config_version) != version) {

@@ -58,18 +58,18 @@ absl::StatusOr<std::vector<WatchZnode>> WatchTable::Collect(const tree::StateVie
   const auto access_of = [&](std::string_view path, const tree::Znode& znode) {
     if (!watch.request().with_access) return std::optional<WatchZnodeAccess>();
     return std::optional(WatchZnodeAccess{
-        znode.access, !watch.May(znode.access, tree::kAdmin),
+        znode.access(), !watch.May(znode.access(), tree::kAdmin),
         znode.is_expirable() ? state.TtlOf(path) : std::nullopt});
   };
   for (const std::string& path : filter.paths) {
     if (!filter.recursive) {
       const tree::Znode* const znode = state.FindZnode(path);
-      if (znode == nullptr || !watch.MayRead(znode->access)) continue;
+      if (znode == nullptr || !watch.MayRead(znode->access())) continue;
       znodes.push_back({path, znode->data, znode->ToStat(), access_of(path, *znode)});
       continue;
     }
     state.Subtree(path, [&](const tree::ZnodeVisit& visit) {
-      if (!watch.MayRead(visit.znode.access)) return true;  // what is below has ACLs of its own
+      if (!watch.MayRead(visit.znode.access())) return true;  // what is below has ACLs of its own
       bytes += kZnodeOverheadBytes + visit.path.size();
       znodes.push_back({std::string(visit.path), visit.data(), visit.stat(),
                         access_of(visit.path, visit.znode)});

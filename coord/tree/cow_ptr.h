@@ -59,11 +59,20 @@ class CowPtr {
   T& Owned() { return *object_; }
   // The object for a change, first replaced by a copy if others hold it. Requires: not null.
   T& Mutable() {
-    if (!IsOnly()) *this = CowPtr(new T(*object_));
+    if (!IsOnly()) *this = CowPtr(CopyOf(*object_));
     return *object_;
   }
 
  private:
+  // A type whose objects differ in size knows how.
+  static T* CopyOf(const T& object) {
+    if constexpr (requires { T::Copy(object); }) {
+      return T::Copy(object);
+    } else {
+      return new T(object);
+    }
+  }
+
   T* object_ = nullptr;
 };
 

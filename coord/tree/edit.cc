@@ -80,16 +80,17 @@ OperationResult Edit::Apply(const Create& operation) {
   const ResultCode code = CheckCreate(operation, checked);
   if (code != ResultCode::kOk) return Failed(code);
 
-  CowPtr<Znode> created(new Znode());
-  Znode& znode = created.Owned();
-  znode.czxid = znode.mzxid = znode.pzxid = context_.zxid;
-  znode.ctime_ms = znode.mtime_ms = context_.time_ms;
-  znode.data = std::move(checked.data);
-  if (operation.acl.has_value()) znode.access = tree_.MakeAccess(std::move(checked.acl), 0);
+  ZnodeFields fields;
+  fields.czxid = fields.mzxid = fields.pzxid = context_.zxid;
+  fields.ctime_ms = fields.mtime_ms = context_.time_ms;
+  fields.data = std::move(checked.data);
+  if (operation.acl.has_value()) fields.access = tree_.MakeAccess(std::move(checked.acl), 0);
   if (IsEphemeral(operation.mode)) {
-    znode.SetOwner(context_.session);
+    fields.owner = context_.session;
     sessions_.AddEphemeral(context_.session, checked.path);
   }
+  CowPtr<Znode> created = Znode::Make(std::move(fields));
+  const Znode& znode = *created;
   const PathParts parts = *SplitPath(checked.path);
   const Tree::ParentFields before = Tree::ParentFieldsOf(*tree_.Find(parts.parent));
   const Znode& changed_parent =
@@ -127,7 +128,7 @@ ResultCode Edit::CheckCreate(const Create& operation, NewZnode& created) {
   if (parent == nullptr) return ResultCode::kNoNode;
   if (!May(*parent, kCreate)) return ResultCode::kNoAuth;
   created.path = operation.path;
-  if (IsSequential(operation.mode)) created.path += SequenceSuffix(parent->create_counter);
+  if (IsSequential(operation.mode)) created.path += SequenceSuffix(parent->create_counter());
   if (!IsValidPath(created.path)) return ResultCode::kBadArguments;
   const std::string_view name = SplitPath(created.path)->name;
   if (created.path == "/" || parent->Child(name) != nullptr) return ResultCode::kNodeExists;
@@ -163,14 +164,14 @@ OperationResult Edit::Apply(const SetData& operation) {
     return Failed(ResultCode::kBadArguments);
   }
   if (ExceedsItsQuota(operation.path, change)) return Failed(ResultCode::kQuotaExceeded);
-  if (!VersionMatches(operation.expected_version, znode->version)) {
+  if (!VersionMatches(operation.expected_version, znode->version())) {
     return Failed(ResultCode::kBadVersion);
   }
 
   KeepContent(operation.path, *znode);
   const Znode& changed = tree_.SetContent(
       operation.path,
-      {operation.data, context_.zxid, context_.time_ms, NextVersion(znode->version)});
+      {operation.data, context_.zxid, context_.time_ms, NextVersion(znode->version())});
   Report(Change::Type::kChanged, operation.path, changed);
   OperationResult result = Succeeded(changed);
   AddToQuotaOf(operation.path, change);
@@ -187,7 +188,7 @@ OperationResult Edit::Apply(const SetAcl& operation) {
   const Znode* const znode = tree_.Find(operation.path);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
   if (!May(*znode, kAdmin)) return Failed(ResultCode::kNoAuth);
-  const int32_t aversion = AversionOf(znode->access);
+  const int32_t aversion = AversionOf(znode->access());
   if (!VersionMatches(operation.expected_version, aversion)) {
     return Failed(ResultCode::kBadVersion);
   }
@@ -207,7 +208,7 @@ OperationResult Edit::Apply(const Delete& operation) {
   const bool is_no_path = AtLevelOfAcls() && operation.path.starts_with("//");
   const Znode* const znode = is_no_path ? nullptr : parent->Child(parts->name);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
-  if (!VersionMatches(operation.expected_version, znode->version)) {
+  if (!VersionMatches(operation.expected_version, znode->version())) {
     return Failed(ResultCode::kBadVersion);
   }
   if (znode->num_children() > 0) return Failed(ResultCode::kNotEmpty);
@@ -222,7 +223,7 @@ OperationResult Edit::Apply(const Check& operation) {
   const Znode* const znode = tree_.Find(operation.path);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
   if (!May(*znode, kRead)) return Failed(ResultCode::kNoAuth);
-  if (!VersionMatches(operation.expected_version, znode->version)) {
+  if (!VersionMatches(operation.expected_version, znode->version())) {
     return Failed(ResultCode::kBadVersion);
   }
   return {};
@@ -301,7 +302,7 @@ void Edit::ReportBranch(const std::string& branch, std::map<std::string, Usage>&
 void Edit::RemoveBranch(const std::string& branch) {
   const PathParts parts = *SplitPath(branch);
   tree_.RemoveDescendants(branch, Tree::ParentFieldsOf(*tree_.Find(branch)));
-  const int32_t counter = tree_.Find(parts.parent)->create_counter;
+  const int32_t counter = tree_.Find(parts.parent)->create_counter();
   tree_.Remove(parts.parent, parts.name, {context_.zxid, counter});
 }
 
@@ -332,7 +333,7 @@ OperationResult Edit::SetConfig(const SetEnsembleConfig& operation) {
   if (FeatureLevelOf(operation) > context_.feature_level) return Failed(ResultCode::kBadArguments);
   const Znode* const znode = tree_.Find(kConfigPath);
   if (znode == nullptr) return Failed(ResultCode::kNoNode);
-  if (znode->version != operation.expected_version) return Failed(ResultCode::kBadVersion);
+  if (znode->version() != operation.expected_version) return Failed(ResultCode::kBadVersion);
   if (MembersOfConfig(znode->data.view()) == operation.members) {
     return Failed(ResultCode::kAlreadySet);
   }
@@ -340,7 +341,7 @@ OperationResult Edit::SetConfig(const SetEnsembleConfig& operation) {
   if (text.size() > kDataBytesMax) return Failed(ResultCode::kTooLarge);
   const Znode& changed =
       tree_.SetContent(kConfigPath, {SharedBytes::Copy(text), context_.zxid, context_.time_ms,
-                                     NextVersion(znode->version)});
+                                     NextVersion(znode->version())});
   Report(Change::Type::kChanged, kConfigPath, changed);
   return Succeeded(changed);
 }
@@ -433,7 +434,7 @@ void Edit::Report(Change::Type type, std::string_view path, const Znode& znode) 
   change.zxid = context_.zxid;
   change.path = std::string(path);
   change.stat = znode.ToStat();
-  change.access = znode.access;
+  change.access = znode.access();
   if (type == Change::Type::kCreated || type == Change::Type::kChanged) change.data = znode.data;
 }
 

@@ -139,7 +139,7 @@ class Edit {
   bool AtLevelOfAcls() const { return context_.feature_level >= kFeatureLevelAcls; }
   size_t acl_entries_max() const { return AclEntriesMax(context_.feature_level); }
   bool May(const Znode& znode, uint32_t permission) const {
-    return Allows(znode.access, permission, context_.identities);
+    return Allows(znode.access(), permission, context_.identities);
   }
   // By the state before the command, as ZooKeeper decides (Z54).
   bool ExceedsItsQuota(std::string_view path, const Usage& change) const;

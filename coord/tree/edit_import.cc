@@ -31,9 +31,9 @@ std::optional<int64_t> TtlOf(const ImportedZnode& given) {
 
 // All that an import gives a znode that exists, but for the counter.
 bool IsAsGiven(const Znode& znode, const ImportedZnode& given, const Acl& acl) {
-  return znode.data == given.data && znode.version == given.version &&
-         znode.mtime_ms == given.mtime_ms && AversionOf(znode.access) == given.aversion &&
-         AclOf(znode.access) == acl;
+  return znode.data == given.data && znode.version() == given.version &&
+         znode.mtime_ms() == given.mtime_ms && AversionOf(znode.access()) == given.aversion &&
+         AclOf(znode.access()) == acl;
 }
 
 // Of "/" the system znodes are not counted (Z3).
@@ -56,7 +56,7 @@ OperationResult Edit::Apply(const ImportedZnode& given, bool overwrite) {
   if (code != ResultCode::kOk) return ResultOf(code);
   if (given.path == "/") {
     const Znode& root = *tree_.Find("/");
-    const bool is_fresh = root.version == 0 && AversionOf(root.access) == 0;
+    const bool is_fresh = root.version() == 0 && AversionOf(root.access()) == 0;
     return ImportExisting(given, std::move(acl), root, overwrite || is_fresh);
   }
   const PathParts parts = *SplitPath(given.path);
@@ -89,19 +89,21 @@ OperationResult Edit::ImportNew(const ImportedZnode& given, std::optional<Acl> a
   const Usage change{1, static_cast<int64_t>(given.data.size())};
   if (ExceedsItsQuota(given.path, change)) return ResultOf(ResultCode::kQuotaExceeded);
 
-  CowPtr<Znode> created(new Znode());
-  Znode& znode = created.Owned();
-  znode.czxid = znode.mzxid = znode.pzxid = context_.zxid;
-  znode.ctime_ms = given.ctime_ms;
-  znode.mtime_ms = given.mtime_ms;
-  znode.version = given.version;
-  znode.create_counter = given.create_counter;
-  znode.data = given.data;
-  znode.access = tree_.MakeAccess(acl.has_value() ? *std::move(acl) : OpenAcl(), given.aversion);
+  ZnodeFields created_fields;
+  created_fields.czxid = created_fields.mzxid = created_fields.pzxid = context_.zxid;
+  created_fields.ctime_ms = given.ctime_ms;
+  created_fields.mtime_ms = given.mtime_ms;
+  created_fields.version = given.version;
+  created_fields.create_counter = given.create_counter;
+  created_fields.data = given.data;
+  created_fields.access =
+      tree_.MakeAccess(acl.has_value() ? *std::move(acl) : OpenAcl(), given.aversion);
+  CowPtr<Znode> created = Znode::Make(std::move(created_fields));
+  const Znode& znode = *created;
   const PathParts parts = *SplitPath(given.path);
   // A counter that has wrapped (Z11) is not compared: there, numbers have been used before.
   const int64_t counted = static_cast<int64_t>(CountedChildren(parts.parent, parent)) + 1;
-  const int32_t counter = parent.create_counter;
+  const int32_t counter = parent.create_counter();
   const Tree::ParentFields fields{
       context_.zxid, counter >= 0 && counter < counted ? NextCounter(counter) : counter};
   const Znode& changed_parent =
@@ -138,7 +140,7 @@ OperationResult Edit::ImportExisting(const ImportedZnode& given, std::optional<A
 }
 
 void Edit::RaiseCreateCounter(std::string_view path, int32_t counter) {
-  if (counter <= tree_.Find(path)->create_counter) return;
+  if (counter <= tree_.Find(path)->create_counter()) return;
   Report(Change::Type::kChildren, path, tree_.SetParentFields(path, {context_.zxid, counter}));
 }
 

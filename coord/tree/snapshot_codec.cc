@@ -102,20 +102,20 @@ void PutZnode(const StateView& state, const ZnodeVisit& visit, AccessWriter& acc
   const std::optional<int64_t> ttl_ms =
       znode.is_expirable() ? state.TtlOf(visit.path) : std::nullopt;
   const int flags = (znode.data.is_null() ? 0 : kHasData) |
-                    (znode.is_ephemeral() ? kHasOwner : 0) | (znode.access ? kHasAccess : 0) |
+                    (znode.is_ephemeral() ? kHasOwner : 0) | (znode.access() ? kHasAccess : 0) |
                     (ttl_ms.has_value() ? kHasTtl : 0);
   out.Varint(visit.depth)
       .String(visit.name())
       .Fixed8(static_cast<uint8_t>(flags))
-      .Signed(znode.czxid.value())
-      .Signed(Minus(znode.mzxid.value(), znode.czxid.value()))
-      .Signed(Minus(znode.pzxid.value(), znode.czxid.value()))
-      .Signed(znode.ctime_ms)
-      .Signed(Minus(znode.mtime_ms, znode.ctime_ms))
-      .Signed(znode.version)
-      .Signed(znode.create_counter);
+      .Signed(znode.czxid().value())
+      .Signed(Minus(znode.mzxid().value(), znode.czxid().value()))
+      .Signed(Minus(znode.pzxid().value(), znode.czxid().value()))
+      .Signed(znode.ctime_ms())
+      .Signed(Minus(znode.mtime_ms(), znode.ctime_ms()))
+      .Signed(znode.version())
+      .Signed(znode.create_counter());
   if (znode.is_ephemeral()) out.Fixed64(znode.ephemeral_owner().value());
-  if (znode.access) accesses.Put(znode.access, out);
+  if (znode.access()) accesses.Put(znode.access(), out);
   if (ttl_ms.has_value()) out.Varint(static_cast<uint64_t>(*ttl_ms));
   if (!znode.data.is_null()) out.String(znode.data.view());
 }
@@ -321,8 +321,7 @@ absl::Status SnapshotLoader::AddZnode(Decoder& in) {
   const uint64_t depth = in.Varint();
   const std::string_view name = in.String();
   const uint8_t flags = in.Fixed8();
-  CowPtr<Znode> created(new Znode());
-  Znode& znode = created.Owned();
+  ZnodeFields znode;
   const int64_t czxid = in.Signed();
   znode.czxid = Zxid(czxid);
   znode.mzxid = Zxid(Plus(czxid, in.Signed()));
@@ -330,7 +329,7 @@ absl::Status SnapshotLoader::AddZnode(Decoder& in) {
   znode.ctime_ms = in.Signed();
   znode.mtime_ms = Plus(znode.ctime_ms, in.Signed());
   bool fits = TakeInt32(in, znode.version) && TakeInt32(in, znode.create_counter);
-  const SessionId owner((flags & kHasOwner) != 0 ? in.Fixed64() : 0);
+  if ((flags & kHasOwner) != 0) znode.owner = SessionId(in.Fixed64());
   if ((flags & kHasAccess) != 0) fits = TakeAccess(in, znode.access) && fits;
   std::optional<int64_t> ttl_ms;
   if ((flags & kHasTtl) != 0) {
@@ -348,12 +347,12 @@ absl::Status SnapshotLoader::AddZnode(Decoder& in) {
 
   if ((flags & kHasData) != 0) znode.data = SharedBytes::Copy(data);
   if ((flags & kHasOwner) != 0) {
-    if (depth == 0 || sessions_.Find(owner) == nullptr) {
+    if (depth == 0 || sessions_.Find(znode.owner) == nullptr) {
       return Malformed("an ephemeral's session is missing");
     }
-    znode.SetOwner(owner);
   }
-  if (!tree_.Add(depth, name, std::move(created), ttl_ms)) {
+  const SessionId owner = znode.owner;
+  if (!tree_.Add(depth, name, Znode::Make(std::move(znode)), ttl_ms)) {
     return Malformed("a znode is out of order");
   }
   if ((flags & kHasOwner) != 0) sessions_.AddEphemeral(owner, tree_.path());

@@ -214,7 +214,7 @@ void StateMachine::ExecuteAdmitted(const Command& command, const RaiseZxid& oper
   Result& result = outcome.result;
   if (feature_level_ < FeatureLevelOf(operation) || operation.zxid.value() > kRaisedZxidMax) {
     result.code = ResultCode::kBadArguments;
-  } else if (!Allows(tree_.Find("/")->access, kAdmin, command.identities)) {
+  } else if (!Allows(tree_.Find("/")->access(), kAdmin, command.identities)) {
     result.code = ResultCode::kNoAuth;
   } else if (operation.zxid <= zxid_ && !MUTANT(77)) {
     result.code = ResultCode::kAlreadySet;

@@ -38,13 +38,13 @@ std::optional<uint64_t> StateView::DescendantCount(std::string_view path) const 
 
 AclPtr StateView::AccessOf(std::string_view path) const {
   const Znode* const znode = tree_.Find(path);
-  return znode == nullptr ? AclPtr() : znode->access;
+  return znode == nullptr ? AclPtr() : znode->access();
 }
 
 std::optional<StateView::AclView> StateView::GetAcl(std::string_view path) const {
   const Znode* const znode = tree_.Find(path);
   if (znode == nullptr) return std::nullopt;
-  return AclView{AclOf(znode->access), znode->ToStat()};
+  return AclView{AclOf(znode->access()), znode->ToStat()};
 }
 
 bool StateView::Subtree(std::string_view path,

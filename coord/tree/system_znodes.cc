@@ -49,10 +49,11 @@ void AddSystemZnodes(Tree& tree,
     const PathParts parts = *SplitPath(path);
     const Znode& parent = *tree.Find(parts.parent);
     if (parent.is_ephemeral() || parent.Child(parts.name) != nullptr) continue;
-    CowPtr<Znode> znode(new Znode());
-    znode.Owned().data = empty;
-    znode.Owned().access = AccessOfNew(tree, path);
-    tree.Insert(parts.parent, parts.name, std::move(znode), Tree::ParentFieldsOf(parent));
+    ZnodeFields znode;
+    znode.data = empty;
+    znode.access = AccessOfNew(tree, path);
+    tree.Insert(parts.parent, parts.name, Znode::Make(std::move(znode)),
+                Tree::ParentFieldsOf(parent));
     report(Change::Type::kCreated, path);
     report(Change::Type::kChildren, parts.parent);
   }

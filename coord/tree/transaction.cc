@@ -12,11 +12,11 @@ bool CompareHolds(const Compare& compare, const Tree& tree) {
   if (znode == nullptr) return false;
   switch (compare.field) {
     case Compare::Field::kVersion:
-      return compare.value == znode->version;
+      return compare.value == znode->version();
     case Compare::Field::kCzxid:
-      return compare.value == znode->czxid.value();
+      return compare.value == znode->czxid().value();
     case Compare::Field::kMzxid:
-      return compare.value == znode->mzxid.value();
+      return compare.value == znode->mzxid().value();
     case Compare::Field::kEphemeralOwner:
       return static_cast<uint64_t>(compare.value) == znode->ephemeral_owner().value();
     case Compare::Field::kExists:

@@ -16,14 +16,14 @@ namespace {
 uint64_t StatTerm(std::string_view path, const Znode& znode) {
   return Hasher('s')
       .Bytes(path)
-      .Number(static_cast<uint64_t>(znode.czxid.value()))
-      .Number(static_cast<uint64_t>(znode.mzxid.value()))
-      .Number(static_cast<uint64_t>(znode.pzxid.value()))
-      .Number(static_cast<uint64_t>(znode.ctime_ms))
-      .Number(static_cast<uint64_t>(znode.mtime_ms))
+      .Number(static_cast<uint64_t>(znode.czxid().value()))
+      .Number(static_cast<uint64_t>(znode.mzxid().value()))
+      .Number(static_cast<uint64_t>(znode.pzxid().value()))
+      .Number(static_cast<uint64_t>(znode.ctime_ms()))
+      .Number(static_cast<uint64_t>(znode.mtime_ms()))
       .Number(znode.ephemeral_owner().value())
-      .Number(static_cast<uint32_t>(znode.version))
-      .Number(static_cast<uint32_t>(znode.create_counter))
+      .Number(static_cast<uint32_t>(znode.version()))
+      .Number(static_cast<uint32_t>(znode.create_counter()))
       .Number(znode.num_children())
       .Finish();
 }
@@ -42,11 +42,10 @@ uint64_t AccessTerm(std::string_view path, const Access& access) {
   return hasher.Finish();
 }
 
-size_t AclBytesOf(const Znode& znode) { return znode.access ? AclBytes(znode.access->acl) : 0; }
+size_t AclBytesOf(const Znode& znode) { return znode.access() ? AclBytes(znode.access()->acl) : 0; }
 
-void SetFields(Znode& parent, const Tree::ParentFields& fields) {
-  parent.pzxid = fields.pzxid;
-  parent.create_counter = fields.create_counter;
+void SetFields(CowPtr<Znode>& parent, const Tree::ParentFields& fields) {
+  Znode::SetParentFields(parent, fields.pzxid, fields.create_counter);
 }
 
 // Calls `step` with each name on the way from the root to a path, until it returns false.
@@ -111,7 +110,7 @@ class Walker {
 
 }  // namespace
 
-Tree::Tree() : root_(new Znode()) { digest_ = DigestOf("/", *root_); }
+Tree::Tree() : root_(Znode::Make()) { digest_ = DigestOf("/", *root_); }
 
 Tree::Tree(Parts parts)
     : root_(std::move(parts.root)),
@@ -133,10 +132,12 @@ const Znode* Tree::Find(std::string_view path) const {
   return znode;
 }
 
-Znode& Tree::Mutable(std::string_view path) {
-  Znode* znode = &root_.Mutable();
+CowPtr<Znode>& Tree::Mutable(std::string_view path) {
+  CowPtr<Znode>* znode = &root_;
+  znode->Mutable();
   ForEachName(path, [&znode](std::string_view name) {
-    znode = &znode->mutable_children().Mutable(name).Mutable();
+    znode = &Znode::MutableChildren(*znode).Mutable(name);
+    znode->Mutable();
     return true;
   });
   return *znode;
@@ -170,7 +171,7 @@ bool Tree::WalkAfter(std::string_view path, std::string_view after,
 }
 
 Tree::ParentFields Tree::ParentFieldsOf(const Znode& parent) {
-  return {parent.pzxid, parent.create_counter};
+  return {parent.pzxid(), parent.create_counter()};
 }
 
 void Tree::Account(std::string_view path, const Znode& znode) {
@@ -197,7 +198,7 @@ const Znode& Tree::Insert(std::string_view parent_path, std::string_view name,
                           CowPtr<Znode> znode, const ParentFields& fields,
                           std::optional<int64_t> ttl_ms) {
   CHECK(znode->num_children() == 0);
-  Znode& parent = Mutable(parent_path);
+  CowPtr<Znode>& parent = Mutable(parent_path);
   const std::string path = ChildPath(parent_path, name);
   if (ttl_ms.has_value() && !znode->is_expirable()) znode.Mutable().SetExpirable();
   Account(path, *znode);
@@ -207,24 +208,24 @@ const Znode& Tree::Insert(std::string_view parent_path, std::string_view name,
   }
   CHECK(znode->is_expirable() == ttl_ms.has_value());
 
-  digest_ -= StatTerm(parent_path, parent);
-  parent.mutable_children().Insert(CompactString(name), std::move(znode));
+  digest_ -= StatTerm(parent_path, *parent);
+  Znode::MutableChildren(parent).Insert(CompactString(name), std::move(znode));
   SetFields(parent, fields);
-  digest_ += StatTerm(parent_path, parent);
-  return parent;
+  digest_ += StatTerm(parent_path, *parent);
+  return *parent;
 }
 
 Tree::Removed Tree::Remove(std::string_view parent_path, std::string_view name,
                            const ParentFields& fields) {
-  Znode& parent = Mutable(parent_path);
-  digest_ -= StatTerm(parent_path, parent);
-  CowPtr<Znode> znode = parent.mutable_children().Remove(name);
+  CowPtr<Znode>& parent = Mutable(parent_path);
+  digest_ -= StatTerm(parent_path, *parent);
+  CowPtr<Znode> znode = Znode::MutableChildren(parent).Remove(name);
   CHECK(znode->num_children() == 0);
   SetFields(parent, fields);
-  digest_ += StatTerm(parent_path, parent);
+  digest_ += StatTerm(parent_path, *parent);
 
   const std::optional<int64_t> ttl_ms = Discount(ChildPath(parent_path, name), *znode);
-  return {std::move(znode), parent, ttl_ms};
+  return {std::move(znode), *parent, ttl_ms};
 }
 
 const Znode& Tree::RemoveDescendants(std::string_view path, const ParentFields& fields) {
@@ -232,37 +233,35 @@ const Znode& Tree::RemoveDescendants(std::string_view path, const ParentFields& 
     if (visit.depth > 0) Discount(visit.path, visit.znode);
     return true;
   });
-  Znode& znode = Mutable(path);
-  digest_ -= StatTerm(path, znode);
-  if (znode.num_children() > 0) znode.mutable_children() = ChildTable();
+  CowPtr<Znode>& znode = Mutable(path);
+  digest_ -= StatTerm(path, *znode);
+  if (znode->num_children() > 0) Znode::MutableChildren(znode) = ChildTable();
   SetFields(znode, fields);
-  digest_ += StatTerm(path, znode);
-  return znode;
+  digest_ += StatTerm(path, *znode);
+  return *znode;
 }
 
 const Znode& Tree::SetParentFields(std::string_view path, const ParentFields& fields) {
-  Znode& znode = Mutable(path);
-  digest_ -= StatTerm(path, znode);
+  CowPtr<Znode>& znode = Mutable(path);
+  digest_ -= StatTerm(path, *znode);
   SetFields(znode, fields);
-  digest_ += StatTerm(path, znode);
-  return znode;
+  digest_ += StatTerm(path, *znode);
+  return *znode;
 }
 
 Tree::Content Tree::ContentOf(const Znode& znode) {
-  return {znode.data, znode.mzxid, znode.mtime_ms, znode.version};
+  return {znode.data, znode.mzxid(), znode.mtime_ms(), znode.version()};
 }
 
 const Znode& Tree::SetContent(std::string_view path, Content content) {
-  Znode& znode = Mutable(path);
-  digest_ -= StatTerm(path, znode) + DataTerm(path, znode.data);
+  CowPtr<Znode>& znode = Mutable(path);
+  digest_ -= StatTerm(path, *znode) + DataTerm(path, znode->data);
   data_bytes_ += content.data.size();
-  data_bytes_ -= znode.data.size();
-  znode.data = std::move(content.data);
-  znode.mzxid = content.mzxid;
-  znode.mtime_ms = content.mtime_ms;
-  znode.version = content.version;
-  digest_ += StatTerm(path, znode) + DataTerm(path, znode.data);
-  return znode;
+  data_bytes_ -= znode->data.size();
+  Znode::SetContent(znode, content.mzxid, content.mtime_ms, content.version,
+                    std::move(content.data));
+  digest_ += StatTerm(path, *znode) + DataTerm(path, znode->data);
+  return *znode;
 }
 
 AclPtr Tree::MakeAccess(Acl acl, int32_t aversion) {
@@ -270,13 +269,13 @@ AclPtr Tree::MakeAccess(Acl acl, int32_t aversion) {
 }
 
 const Znode& Tree::SetAccess(std::string_view path, AclPtr access) {
-  Znode& znode = Mutable(path);
-  digest_ -= DigestOf(path, znode);
-  acl_bytes_ -= AclBytesOf(znode);
-  znode.access = std::move(access);
-  acl_bytes_ += AclBytesOf(znode);
-  digest_ += DigestOf(path, znode);
-  return znode;
+  CowPtr<Znode>& znode = Mutable(path);
+  digest_ -= DigestOf(path, *znode);
+  acl_bytes_ -= AclBytesOf(*znode);
+  Znode::SetAccess(znode, std::move(access));
+  acl_bytes_ += AclBytesOf(*znode);
+  digest_ += DigestOf(path, *znode);
+  return *znode;
 }
 
 std::optional<int64_t> Tree::TtlOf(std::string_view path) const {
@@ -287,7 +286,7 @@ std::optional<int64_t> Tree::TtlOf(std::string_view path) const {
 
 uint64_t Tree::DigestOf(std::string_view path, const Znode& znode) {
   const uint64_t digest = StatTerm(path, znode) + DataTerm(path, znode.data);
-  return znode.access ? digest + AccessTerm(path, *znode.access) : digest;
+  return znode.access() ? digest + AccessTerm(path, *znode.access()) : digest;
 }
 
 uint64_t Tree::DigestOf(std::string_view path, int64_t ttl_ms) {

@@ -137,7 +137,7 @@ class Tree {
 
  private:
   // The znode for a change: it and all above it are this tree's alone from here on.
-  Znode& Mutable(std::string_view path);
+  CowPtr<Znode>& Mutable(std::string_view path);
 
   // Counts a znode in, and one that was or will be taken out; that one's TTL goes, and is returned.
   void Account(std::string_view path, const Znode& znode);

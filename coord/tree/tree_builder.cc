@@ -23,7 +23,7 @@ bool TreeBuilder::Add(size_t depth, std::string_view name, CowPtr<Znode> znode,
   }
   ++parts_.znode_count;
   parts_.data_bytes += znode->data.size();
-  if (znode->access) parts_.acl_bytes += AclBytes(znode->access->acl);
+  if (znode->access()) parts_.acl_bytes += AclBytes(znode->access()->acl);
   if (ttl_ms.has_value()) znode.Mutable().SetExpirable();
   parts_.name_bytes += Tree::NameBytesOf(path(), *znode);
   if (ttl_ms.has_value()) {
@@ -45,7 +45,7 @@ void TreeBuilder::CompleteFrom(size_t depth) {
     parts_.digest += Tree::DigestOf(path_, *znode);
     Open& parent = open_.back();
     const std::string_view name = std::string_view(path_).substr(parent.path_bytes + 1);
-    parent.znode.Owned().mutable_children().Append(CompactString(name), std::move(znode));
+    Znode::MutableChildren(parent.znode).Append(CompactString(name), std::move(znode));
     path_.resize(parent.path_bytes);
   }
 }

@@ -83,10 +83,10 @@ TEST_F(Quotas, UsageBeginsWithWhatIsThere) {
 TEST(QuotasOfManyZnodes, FromALevelOnFewerAreCounted) {
   const size_t bound = QuotaCountedZnodesMax(kFeatureLevelRetries);
   TreeBuilder builder;
-  ASSERT_TRUE(builder.Add(0, "", CowPtr<Znode>(new Znode())));
-  ASSERT_TRUE(builder.Add(1, "a", CowPtr<Znode>(new Znode())));
+  ASSERT_TRUE(builder.Add(0, "", Znode::Make()));
+  ASSERT_TRUE(builder.Add(1, "a", Znode::Make()));
   for (size_t i = 0; i < bound; ++i) {
-    ASSERT_TRUE(builder.Add(2, fmt::format("{:07}", i), CowPtr<Znode>(new Znode())));
+    ASSERT_TRUE(builder.Add(2, fmt::format("{:07}", i), Znode::Make()));
   }
   Machine machine;
   machine.state.Replace(StateView(builder.Finish(), machine.state.sessions(), machine.state.zxid(),

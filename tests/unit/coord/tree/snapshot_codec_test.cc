@@ -65,9 +65,9 @@ StateView ViewWithAcls() {
   Tree tree;
   const auto add = [&tree](std::string_view parent, std::string_view name, AclPtr access,
                            std::optional<int64_t> ttl_ms = std::nullopt) {
-    CowPtr<Znode> znode(new Znode());
-    znode.Owned().access = std::move(access);
-    tree.Insert(parent, name, std::move(znode), {Zxid(1), 1}, ttl_ms);
+    ZnodeFields znode;
+    znode.access = std::move(access);
+    tree.Insert(parent, name, Znode::Make(std::move(znode)), {Zxid(1), 1}, ttl_ms);
   };
   tree.SetAccess("/", tree.MakeAccess({Anyone(kRead)}, 7));
   add("/", "open", {});
@@ -159,9 +159,9 @@ TEST(Snapshot, BytesOfTheFirstFormatAreWhatTheyAlwaysWere) {
 TEST(Snapshot, BytesOfTheSecondFormatAreFixed) {
   Tree tree;
   tree.SetAccess("/", tree.MakeAccess({Anyone(kRead)}, 1));
-  CowPtr<Znode> znode(new Znode());
-  znode.Owned().access = tree.Find("/")->access;
-  tree.Insert("/", "t", std::move(znode), {Zxid(1), 1}, 300);
+  ZnodeFields znode;
+  znode.access = tree.Find("/")->access();
+  tree.Insert("/", "t", Znode::Make(std::move(znode)), {Zxid(1), 1}, 300);
   const Records records =
       Write(StateView(tree, {}, Zxid(1), 0, base::Uuid(), kFeatureLevelAcls));
   ASSERT_EQ(records.size(), 3u);
@@ -186,7 +186,7 @@ TEST(Snapshot, HoldsAclsTtlsAndContainers) {
   EXPECT_EQ(state.expirable_count(), 3u);
   EXPECT_EQ(Write(state.View()), records);
   view.Subtree("/", [&](const ZnodeVisit& visit) {
-    EXPECT_TRUE(SameAccess(state.AccessOf(visit.path), visit.znode.access)) << visit.path;
+    EXPECT_TRUE(SameAccess(state.AccessOf(visit.path), visit.znode.access())) << visit.path;
     EXPECT_EQ(state.TtlOf(visit.path), view.TtlOf(visit.path)) << visit.path;
     EXPECT_EQ(state.Exists(visit.path), visit.stat()) << visit.path;
     return true;
@@ -201,9 +201,9 @@ TEST(Snapshot, HoldsManyAcls) {
   Tree tree;
   constexpr int32_t kMany = (1 << 12) + 10;
   for (int32_t i = 0; i < kMany; ++i) {
-    CowPtr<Znode> znode(new Znode());
-    znode.Owned().access = tree.MakeAccess({Anyone(kRead)}, i % (kMany - 5));
-    tree.Insert("/", fmt::format("{:06}", i), std::move(znode), {});
+    ZnodeFields znode;
+    znode.access = tree.MakeAccess({Anyone(kRead)}, i % (kMany - 5));
+    tree.Insert("/", fmt::format("{:06}", i), Znode::Make(std::move(znode)), {});
   }
   const StateView view(tree, {}, Zxid(1), 0, {}, kFeatureLevelAcls);
   const Loaded loaded = Load(Write(view));

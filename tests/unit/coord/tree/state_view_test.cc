@@ -138,8 +138,8 @@ TEST(StateView, KeepsWhatIsChangedAndDeletedAfterIt) {
 
 void InsertChild(Tree& tree, std::string_view parent, std::string_view name,
                  std::optional<int64_t> ttl_ms = std::nullopt) {
-  const int32_t counter = tree.Find(parent)->create_counter;
-  tree.Insert(parent, name, CowPtr<Znode>(new Znode()), {Zxid(1), counter + 1}, ttl_ms);
+  const int32_t counter = tree.Find(parent)->create_counter();
+  tree.Insert(parent, name, Znode::Make(), {Zxid(1), counter + 1}, ttl_ms);
 }
 
 StateView ViewOf(const Tree& tree) { return StateView(tree, {}, Zxid(1), 0, {}, 3); }
@@ -174,7 +174,7 @@ TEST(StateView, GivesAcls) {
   EXPECT_FALSE(view.AccessOf("/"));
   EXPECT_FALSE(view.AccessOf("/missing"));
   EXPECT_FALSE(view.GetAcl("/missing").has_value());
-  EXPECT_EQ(view.FindZnode("/a")->access.get(), view.AccessOf("/a").get());
+  EXPECT_EQ(view.FindZnode("/a")->access().get(), view.AccessOf("/a").get());
 }
 
 TEST(StateView, CountsDescendants) {

@@ -15,7 +15,36 @@ namespace bellwether::coord::tree {
 namespace {
 
 void InsertChild(Tree& tree, const std::string& parent_path, const std::string& name) {
-  tree.Insert(parent_path, name, CowPtr<Znode>(new Znode()), {Zxid(1), 1});
+  tree.Insert(parent_path, name, Znode::Make(), {Zxid(1), 1});
+}
+
+// Each field with a value of its own.
+ZnodeFields AllFields() {
+  ZnodeFields fields;
+  fields.czxid = Zxid(1);
+  fields.mzxid = Zxid(2);
+  fields.pzxid = Zxid(3);
+  fields.ctime_ms = 4;
+  fields.mtime_ms = 5;
+  fields.version = 6;
+  fields.create_counter = 7;
+  fields.data = SharedBytes::Copy("data");
+  fields.access = AclPtr(new Access{{}, 8, RefCount()});
+  return fields;
+}
+
+void ExpectFields(const Znode& znode, const ZnodeFields& fields) {
+  EXPECT_EQ(znode.czxid(), fields.czxid);
+  EXPECT_EQ(znode.mzxid(), fields.mzxid);
+  EXPECT_EQ(znode.pzxid(), fields.pzxid);
+  EXPECT_EQ(znode.ctime_ms(), fields.ctime_ms);
+  EXPECT_EQ(znode.mtime_ms(), fields.mtime_ms);
+  EXPECT_EQ(znode.version(), fields.version);
+  EXPECT_EQ(znode.create_counter(), fields.create_counter);
+  EXPECT_EQ(znode.data, fields.data);
+  EXPECT_TRUE(SameAccess(znode.access(), fields.access));
+  EXPECT_EQ(znode.ephemeral_owner(), fields.owner);
+  EXPECT_EQ(znode.is_ephemeral(), fields.owner != SessionId());
 }
 
 TEST(Tree, HoldsAndFreesTheDeepestPath) {
@@ -44,37 +73,95 @@ TEST(Tree, HoldsAndFreesTheDeepestPath) {
 
 // One recursion per level would overflow the stack long before this depth.
 TEST(Znode, FreesADeepChainWithoutRecursion) {
-  CowPtr<Znode> top(new Znode());
+  CowPtr<Znode> top = Znode::Make();
   for (int depth = 0; depth < 100'000; ++depth) {
-    CowPtr<Znode> above(new Znode());
-    above.Owned().mutable_children().Insert(CompactString("x"), std::move(top));
+    CowPtr<Znode> above = Znode::Make();
+    Znode::MutableChildren(above).Insert(CompactString("x"), std::move(top));
     top = std::move(above);
   }
 }
 
 TEST(Znode, ACopySharesAndThenKeepsWhatItHad) {
-  Znode parent;
-  parent.version = 3;
-  parent.data = SharedBytes::Copy("data");
-  parent.access = AclPtr(new Access{{}, 4, RefCount()});
-  parent.SetExpirable();
-  parent.mutable_children().Insert(CompactString("a"), CowPtr<Znode>(new Znode()));
-  const Znode copy(parent);
-  EXPECT_EQ(copy.Child("a"), parent.Child("a"));
-  parent.mutable_children().Remove("a");
-  EXPECT_EQ(copy.num_children(), 1u);
-  EXPECT_EQ(copy.version, 3);
-  EXPECT_EQ(copy.access.get(), parent.access.get());
-  EXPECT_TRUE(copy.is_expirable());
-  EXPECT_EQ(copy.data.view(), "data");
+  CowPtr<Znode> parent = Znode::Make(AllFields());
+  parent.Owned().SetExpirable();
+  Znode::MutableChildren(parent).Insert(CompactString("a"), Znode::Make());
+  const CowPtr<Znode> copy(Znode::Copy(*parent));
+  EXPECT_EQ(copy->Child("a"), parent->Child("a"));
+  Znode::MutableChildren(parent).Remove("a");
+  EXPECT_EQ(copy->num_children(), 1u);
+  ExpectFields(*copy, AllFields());
+  EXPECT_EQ(copy->access().get(), parent->access().get());
+  EXPECT_TRUE(copy->is_expirable());
 
-  Znode ephemeral;
-  ephemeral.SetOwner(SessionId(5));
-  const Znode other(ephemeral);
-  EXPECT_TRUE(other.is_ephemeral());
-  EXPECT_EQ(other.ephemeral_owner(), SessionId(5));
-  EXPECT_TRUE(other.children().empty());
-  EXPECT_EQ(other.Child("a"), nullptr);
+  ZnodeFields ephemeral;
+  ephemeral.owner = SessionId(5);
+  const CowPtr<Znode> other(Znode::Copy(*Znode::Make(ephemeral)));
+  ExpectFields(*other, ephemeral);
+  EXPECT_TRUE(other->children().empty());
+  EXPECT_EQ(other->Child("a"), nullptr);
+}
+
+// With every combination of fields that differ from those of a new znode.
+TEST(Znode, SaysWhatItWasMadeOf) {
+  for (int differing = 0; differing < 1 << 8; ++differing) {
+    const auto differs = [differing](int field) { return (differing & 1 << field) != 0; };
+    const ZnodeFields all = AllFields();
+    ZnodeFields fields;
+    fields.czxid = fields.mzxid = fields.pzxid = all.czxid;
+    fields.ctime_ms = fields.mtime_ms = all.ctime_ms;
+    if (differs(0)) fields.mzxid = all.mzxid;
+    if (differs(1)) fields.pzxid = all.pzxid;
+    if (differs(2)) fields.mtime_ms = all.mtime_ms;
+    if (differs(3)) fields.version = all.version;
+    if (differs(4)) fields.create_counter = all.create_counter;
+    if (differs(5)) fields.data = all.data;
+    if (differs(6)) fields.access = all.access;
+    if (differs(7)) fields.owner = SessionId(5);
+    CowPtr<Znode> znode = Znode::Make(fields);
+    ExpectFields(*znode, fields);
+    ExpectFields(*CowPtr<Znode>(Znode::Copy(*znode)), fields);
+
+    Znode::SetAccess(znode, {});
+    fields.access = {};
+    ExpectFields(*znode, fields);
+    Znode::SetAccess(znode, all.access);
+    fields.access = all.access;
+    ExpectFields(*znode, fields);
+    Znode::SetContent(znode, Zxid(20), 21, 22, SharedBytes());
+    fields.mzxid = Zxid(20);
+    fields.mtime_ms = 21;
+    fields.version = 22;
+    fields.data = SharedBytes();
+    ExpectFields(*znode, fields);
+    Znode::SetParentFields(znode, Zxid(23), 24);
+    fields.pzxid = Zxid(23);
+    fields.create_counter = 24;
+    ExpectFields(*znode, fields);
+  }
+}
+
+TEST(Znode, BecomesLargerAndStaysWhatItIs) {
+  ZnodeFields fields;
+  fields.czxid = fields.mzxid = fields.pzxid = Zxid(7);
+  fields.data = SharedBytes::Copy("data");
+  CowPtr<Znode> znode = Znode::Make(fields);
+  znode.Owned().SetExpirable();
+  const size_t as_created = znode->OwnBytes();
+  fields.access = AllFields().access;
+  Znode::SetAccess(znode, fields.access);
+  EXPECT_EQ(znode->OwnBytes(), as_created);
+
+  fields.version = 1;
+  Znode::SetContent(znode, Zxid(7), 0, 1, fields.data);
+  ExpectFields(*znode, fields);
+  const size_t changed = znode->OwnBytes();
+  EXPECT_GT(changed, as_created);
+
+  Znode::MutableChildren(znode).Insert(CompactString("a"), Znode::Make());
+  ExpectFields(*znode, fields);
+  EXPECT_EQ(znode->num_children(), 1u);
+  EXPECT_TRUE(znode->is_expirable());
+  EXPECT_GT(znode->OwnBytes(), changed);
 }
 
 TEST(Tree, CountsDataBytes) {
@@ -98,9 +185,9 @@ const Acl kReadOnly = {{kRead, "world", "anyone"}};
 TEST(Tree, CountsWhatNamesTakeThatHaveNoRoomInTheirSlots) {
   Tree tree;
   const auto make = [](bool ephemeral) {
-    auto* const znode = new Znode();
-    if (ephemeral) znode->SetOwner(SessionId(7));
-    return CowPtr<Znode>(znode);
+    ZnodeFields fields;
+    if (ephemeral) fields.owner = SessionId(7);
+    return Znode::Make(std::move(fields));
   };
   const std::string name(100, 'n');
   InsertChild(tree, "/", "short");
@@ -138,13 +225,13 @@ TEST(Tree, CountsAccessesAndKeepsTheDigest) {
   tree.SetContent("/a", {SharedBytes::Copy("1"), Zxid(3), 0, 2});
   EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
 
-  CowPtr<Znode> child(new Znode());
-  child.Owned().access = access;
-  tree.Insert("/a", "b", std::move(child), {Zxid(4), 1});
+  ZnodeFields child;
+  child.access = access;
+  tree.Insert("/a", "b", Znode::Make(std::move(child)), {Zxid(4), 1});
   EXPECT_EQ(tree.acl_bytes(), 2 * AclBytes(kReadOnly));
   EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
   const Tree::Removed removed = tree.Remove("/a", "b", {});
-  EXPECT_EQ(removed.znode->access.get(), access.get());
+  EXPECT_EQ(removed.znode->access().get(), access.get());
   EXPECT_EQ(tree.digest(), tree.RecomputeDigest());
   tree.RemoveDescendants("/", {});
   EXPECT_EQ(tree.acl_bytes(), 0u);
@@ -177,8 +264,8 @@ TEST(Tree, DigestTellsAccessesApart) {
 TEST(Tree, KeepsTtlsWithTheirZnodes) {
   Tree tree;
   const uint64_t empty = tree.digest();
-  tree.Insert("/", "c", CowPtr<Znode>(new Znode()), {Zxid(1), 1}, 0);
-  tree.Insert("/c", "t", CowPtr<Znode>(new Znode()), {Zxid(2), 1}, 500);
+  tree.Insert("/", "c", Znode::Make(), {Zxid(1), 1}, 0);
+  tree.Insert("/c", "t", Znode::Make(), {Zxid(2), 1}, 500);
   InsertChild(tree, "/c", "plain");
   EXPECT_EQ(tree.TtlOf("/c"), 0);
   EXPECT_EQ(tree.TtlOf("/c/t"), 500);
@@ -207,7 +294,7 @@ TEST(Tree, DigestTellsTtlsApart) {
   std::set<uint64_t> digests;
   for (const std::optional<int64_t> ttl_ms : {std::optional<int64_t>(), {0}, {1}, {kTtlMsMax}}) {
     Tree tree;
-    tree.Insert("/", "a", CowPtr<Znode>(new Znode()), {Zxid(1), 1}, ttl_ms);
+    tree.Insert("/", "a", Znode::Make(), {Zxid(1), 1}, ttl_ms);
     digests.insert(tree.digest());
   }
   EXPECT_EQ(digests.size(), 4u);
@@ -215,23 +302,24 @@ TEST(Tree, DigestTellsTtlsApart) {
 
 // Z17.
 TEST(Znode, ExpiresByItsKind) {
-  Znode znode;
-  znode.mtime_ms = 1000;
-  EXPECT_FALSE(IsExpired(znode, 5, 1005));
-  EXPECT_TRUE(IsExpired(znode, 5, 1006));
-  EXPECT_FALSE(IsExpired(znode, 5, 0));
-  EXPECT_FALSE(IsExpired(znode, 0, 2000));
-  znode.create_counter = 1;
-  EXPECT_TRUE(IsExpired(znode, 0, 0));
-  znode.create_counter = -1;  // wrapped
-  EXPECT_TRUE(IsExpired(znode, 0, 0));
-  znode.mutable_children().Insert(CompactString("a"), CowPtr<Znode>(new Znode()));
-  EXPECT_FALSE(IsExpired(znode, 0, 2000));
-  EXPECT_FALSE(IsExpired(znode, 5, 2000));
+  ZnodeFields fields;
+  fields.mtime_ms = 1000;
+  CowPtr<Znode> znode = Znode::Make(std::move(fields));
+  EXPECT_FALSE(IsExpired(*znode, 5, 1005));
+  EXPECT_TRUE(IsExpired(*znode, 5, 1006));
+  EXPECT_FALSE(IsExpired(*znode, 5, 0));
+  EXPECT_FALSE(IsExpired(*znode, 0, 2000));
+  Znode::SetParentFields(znode, {}, 1);
+  EXPECT_TRUE(IsExpired(*znode, 0, 0));
+  Znode::SetParentFields(znode, {}, -1);  // wrapped
+  EXPECT_TRUE(IsExpired(*znode, 0, 0));
+  Znode::MutableChildren(znode).Insert(CompactString("a"), Znode::Make());
+  EXPECT_FALSE(IsExpired(*znode, 0, 2000));
+  EXPECT_FALSE(IsExpired(*znode, 5, 2000));
 
-  Znode ancient;
+  ZnodeFields ancient;
   ancient.mtime_ms = INT64_MIN;
-  EXPECT_TRUE(IsExpired(ancient, 5, INT64_MAX));
+  EXPECT_TRUE(IsExpired(*Znode::Make(std::move(ancient)), 5, INT64_MAX));
 }
 
 TEST(Edit, DeletesSubtreesUpToABound) {
