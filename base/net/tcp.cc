@@ -1,5 +1,6 @@
 #include "base/net/tcp.h"
 
+#include <algorithm>
 #include <asio.hpp>
 #include <atomic>
 #include <utility>
@@ -22,6 +23,11 @@ absl::Status FromError(const asio::error_code& error, std::string_view what) {
   return absl::UnavailableError(fmt::format("{}: {}", what, error.message()));
 }
 
+// Eightfold, so that the copies of a large buffer's growth are few.
+void Grow(std::vector<char>& buffer, size_t bytes_max) {
+  if (buffer.size() < bytes_max) buffer.resize(std::min(bytes_max, 8 * buffer.size()));
+}
+
 // Counts live connections of a listener; shared with each, since they may outlive it.
 using LiveCount = std::shared_ptr<std::atomic<size_t>>;
 
@@ -38,6 +44,7 @@ struct Socket {
   LiveCount live;
   bool closed = false;
   std::vector<char> input = std::vector<char>(kInputBytesFirst);
+  size_t input_max = kInputBytesMax;
   bool filled = false;  // by the last read
   std::string output;
 };
@@ -56,7 +63,7 @@ class TcpConnection : public Connection {
   ~TcpConnection() override { Close(); }
 
   void Read(absl::AnyInvocable<void(absl::StatusOr<std::string_view>)> done) override {
-    if (state_->filled) state_->input.resize(kInputBytesMax);
+    if (state_->filled) Grow(state_->input, state_->input_max);
     state_->socket.async_read_some(
         asio::buffer(state_->input),
         [state = state_, done = std::move(done)](asio::error_code error, size_t n) mutable {
@@ -66,6 +73,18 @@ class TcpConnection : public Connection {
           done(std::string_view(state->input.data(), n));
         });
   }
+
+  void Peek(absl::AnyInvocable<void(absl::StatusOr<char>)> done) override {
+    state_->socket.async_receive(
+        asio::buffer(state_->input.data(), 1), asio::socket_base::message_peek,
+        [state = state_, done = std::move(done)](asio::error_code error, size_t) mutable {
+          if (state->closed) return done(absl::CancelledError("closed"));
+          if (error) return done(FromError(error, "cannot read"));
+          done(state->input.front());
+        });
+  }
+
+  void SetReadMax(size_t bytes) override { state_->input_max = bytes; }
 
   void Write(std::string bytes, absl::AnyInvocable<void(absl::Status)> done) override {
     state_->output = std::move(bytes);
@@ -98,11 +117,114 @@ class TcpConnection : public Connection {
     state_->deadline.cancel();
   }
 
+  int Release() override {
+    if (std::exchange(state_->closed, true)) return -1;
+    state_->deadline.cancel();
+    asio::error_code error;
+    state_->socket.native_non_blocking(true, error);
+    if (error) return -1;
+    const int released = state_->socket.release(error);
+    return error ? -1 : released;
+  }
+
   const std::string& remote() const override { return remote_; }
 
  private:
   const std::shared_ptr<Socket> state_;
   std::string remote_;
+};
+
+// An attempt to connect, shared with the operations under way.
+class Attempt : public std::enable_shared_from_this<Attempt> {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Connection>>)>;
+
+  Attempt(EventLoop& loop, HostPort address, Done done)
+      : address_(std::move(address)),
+        done_(std::move(done)),
+        socket_(loop.reactor().context),
+        resolver_(loop.reactor().context),
+        deadline_(loop.reactor().context) {}
+
+  void Start(absl::Duration timeout) {
+    deadline_.expires_after(absl::ToChronoNanoseconds(timeout));
+    deadline_.async_wait([self = shared_from_this()](asio::error_code error) {
+      if (error) return;
+      self->Finish(absl::DeadlineExceededError(
+          fmt::format("cannot connect to {}: no answer", self->address_.ToString())));
+    });
+    asio::error_code error;
+    const asio::ip::address numeric = asio::ip::make_address(address_.host, error);
+    if (!error) {  // without the resolver, which has a thread of its own
+      return Try(std::vector<asio::ip::tcp::endpoint>{{numeric, address_.port}});
+    }
+    resolver_.async_resolve(
+        address_.host, std::to_string(address_.port),
+        [self = shared_from_this()](asio::error_code failed,
+                                    const asio::ip::tcp::resolver::results_type& found) {
+          if (self->over_) return;
+          if (failed) return self->Fail(failed);
+          std::vector<asio::ip::tcp::endpoint> endpoints;
+          for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+          self->Try(endpoints);
+        });
+  }
+
+  void GiveUp() {
+    if (std::exchange(over_, true)) return;
+    done_ = nullptr;
+    Release();
+  }
+
+ private:
+  void Try(const std::vector<asio::ip::tcp::endpoint>& endpoints) {
+    asio::async_connect(
+        socket_, endpoints,
+        [self = shared_from_this()](asio::error_code error, const asio::ip::tcp::endpoint& reached) {
+          if (self->over_) return;
+          if (error) return self->Fail(error);
+          // Where nobody listens, a port that the kernel chose can meet itself.
+          if (self->socket_.local_endpoint(error) == reached) {
+            return self->Fail(asio::error::connection_refused);
+          }
+          self->Finish(std::make_unique<TcpConnection>(std::move(self->socket_),
+                                                       std::make_shared<std::atomic<size_t>>(0)));
+        });
+  }
+
+  void Fail(asio::error_code error) {
+    Finish(absl::UnavailableError(
+        fmt::format("cannot connect to {}: {}", address_.ToString(), error.message())));
+  }
+
+  void Finish(absl::StatusOr<std::unique_ptr<Connection>> result) {
+    if (std::exchange(over_, true)) return;
+    Release();
+    std::exchange(done_, nullptr)(std::move(result));
+  }
+
+  void Release() {
+    asio::error_code ignored;
+    socket_.close(ignored);
+    resolver_.cancel();
+    deadline_.cancel();
+  }
+
+  const HostPort address_;
+  Done done_;
+  bool over_ = false;
+  asio::ip::tcp::socket socket_;
+  asio::ip::tcp::resolver resolver_;
+  asio::steady_timer deadline_;
+};
+
+class TcpConnecting : public Connecting {
+ public:
+  explicit TcpConnecting(std::shared_ptr<Attempt> attempt) : attempt_(std::move(attempt)) {}
+  ~TcpConnecting() override { attempt_->GiveUp(); }
+
+ private:
+  const std::shared_ptr<Attempt> attempt_;
 };
 
 // What is accepted on one address, shared with what of it runs on the loops. On the first of them, but
@@ -232,6 +354,14 @@ class TcpListener : public Listener {
 };
 
 }  // namespace
+
+std::unique_ptr<Connecting> Connect(
+    EventLoop& loop, const HostPort& address, absl::Duration timeout,
+    absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Connection>>)> done) {
+  auto attempt = std::make_shared<Attempt>(loop, address, std::move(done));
+  attempt->Start(timeout);
+  return std::make_unique<TcpConnecting>(std::move(attempt));
+}
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const HostPort& address,
                                                          std::string thread_name,

@@ -17,17 +17,24 @@
 
 namespace bellwether::base {
 
-// One accepted connection: the stream seam behind which plain TCP and, later, TLS stand. Owned by
-// whoever talks on it; callbacks run on the thread of its loop, where all calls must be made too.
+// One connection, accepted or made: the stream seam behind which plain TCP and, later, TLS stand.
+// Owned by whoever talks on it; callbacks run on the thread of its loop, where all calls must be made
+// too.
 // At most one Read and one Write may be outstanding. After Close or an error the callbacks of what
 // was outstanding get CANCELLED or the error; destroying it from a callback is allowed.
 class Connection {
  public:
   virtual ~Connection() = default;
 
-  // Some bytes, at most 16 KiB; the view is valid during the callback, until the next Read.
-  // OUT_OF_RANGE at the end.
+  // Some bytes, at most 16 KiB unless SetReadMax said otherwise; the view is valid during the
+  // callback, until the next Read. OUT_OF_RANGE at the end.
   virtual void Read(absl::AnyInvocable<void(absl::StatusOr<std::string_view>)> done) = 0;
+
+  // The first byte that comes, which is not taken: the next Read gives it, too. Counts as a Read.
+  virtual void Peek(absl::AnyInvocable<void(absl::StatusOr<char>)> done) = 0;
+
+  // The most that one Read gives. Memory for it is taken when reads have filled what there is.
+  virtual void SetReadMax(size_t bytes) = 0;
 
   // All of `bytes`, or an error.
   virtual void Write(std::string bytes, absl::AnyInvocable<void(absl::Status)> done) = 0;
@@ -42,9 +49,26 @@ class Connection {
 
   virtual void Close() = 0;
 
+  // Gives the socket away, non-blocking, to a library that talks on it and closes it; this is closed
+  // then. Requires: nothing is outstanding. -1 when it is not possible.
+  virtual int Release() = 0;
+
   // "127.0.0.1:40312".
   virtual const std::string& remote() const = 0;
 };
+
+// An attempt to connect. Destroyed on its loop; gives up then, if it is not over.
+class Connecting {
+ public:
+  virtual ~Connecting() = default;
+};
+
+// Looks the host up and tries its addresses in turn, for `timeout` in all. `done` is called once, on the
+// loop, where this is called, too, but not before it returns. Errors: UNAVAILABLE, DEADLINE_EXCEEDED;
+// each names the address. A look-up under way holds up the end of the loop: it can't be given up.
+std::unique_ptr<Connecting> Connect(
+    EventLoop& loop, const HostPort& address, absl::Duration timeout,
+    absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Connection>>)> done);
 
 // Listens on one address, on an event loop of its own or on given ones, over which it spreads the
 // connections.

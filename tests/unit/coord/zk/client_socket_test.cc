@@ -44,6 +44,9 @@ class FakeConnection : public base::Connection {
     wire_.sent.push_back(std::move(bytes));
     wire_.written = std::move(done);
   }
+  void Peek(absl::AnyInvocable<void(absl::StatusOr<char>)>) override {}
+  void SetReadMax(size_t) override {}
+  int Release() override { return -1; }
   void SetDeadline(absl::Duration, absl::AnyInvocable<void()>) override {}
   void FinishOutput() override { wire_.output_finished = true; }
   void Close() override { wire_.closed = true; }
