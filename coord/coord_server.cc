@@ -71,7 +71,7 @@ absl::Status CoordServer::OpenLog() {
   for (size_t i = 0; i < options_.io_threads; ++i) {
     io_loops_.push_back(std::make_unique<base::EventLoop>(fmt::format("io-{}", i)));
   }
-  replica_executor_ = std::make_unique<QueueExecutor>("replica", base::SystemClock());
+  replica_executor_ = std::make_unique<base::EventLoop>("replica");
   apply_executor_ = std::make_unique<base::ThreadExecutor>("apply");
   snapshot_executor_ = std::make_unique<base::ThreadExecutor>("snapshot");
   operations_executor_ = std::make_unique<base::ThreadExecutor>("operations");
@@ -204,13 +204,8 @@ absl::Status CoordServer::ListenForPeers() {
   peers.servers = options_.Servers();
   peers.listen = options_.listen_peer->ToString();
   ScaleTimeouts(base::TimeScale(), peers);
-  auto transport =
-      PeerTransport::Listen(peers, *replica_executor_, base::SystemClock(), metrics_);
-  if (!transport.ok()) {
-    return base::Annotate(base::WhyNotListening(*options_.listen_peer, transport.status()),
-                            "--listen-peer");
-  }
-  peer_transport_ = *std::move(transport);
+  ASSIGN_OR_RETURN(peer_transport_, PeerTransport::Listen(peers, *replica_executor_,
+                                                          base::SystemClock(), metrics_));
   return absl::OkStatus();
 }
 

@@ -70,7 +70,7 @@ class CoordServer {
   base::Metrics metrics_;
   std::unique_ptr<base::DataDir> data_dir_;
   std::vector<std::unique_ptr<base::EventLoop>> io_loops_;
-  std::unique_ptr<QueueExecutor> replica_executor_;
+  std::unique_ptr<base::EventLoop> replica_executor_;
   std::unique_ptr<base::ThreadExecutor> apply_executor_;
   std::unique_ptr<base::ThreadExecutor> snapshot_executor_;
   std::unique_ptr<base::ThreadExecutor> operations_executor_;

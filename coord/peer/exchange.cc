@@ -7,29 +7,26 @@
 
 namespace bellwether::coord {
 
-Exchange::Exchange(Owner& owner, const ExchangeLimits& limits)
-    : owner_(owner),
-      limits_(limits),
-      read_tag_([this](bool ok) { OnRead(ok); }),
-      write_tag_([this](bool ok) { OnWritten(ok); }),
-      finish_tag_([this](bool) { OnFinished(); }) {}
+Exchange::Exchange(Owner& owner, base::Executor& executor, ServerId expected)
+    : owner_(owner), executor_(executor), expected_(expected) {}
 
-Exchange::~Exchange() { owner_.OnDestroyed(); }
+Exchange::~Exchange() { owner_.OnDestroyed(*this); }
 
 void Exchange::OnOpened(bool ok) {
-  if (ok && IsOpener()) Greet();
-  base::MutexLock lock(mutex_);
-  if (ok) return BeginRead();
+  if (ok) {
+    if (IsOpener()) Greet();
+    return BeginRead();
+  }
   ended_ = true;
   FinishIfIdle();
 }
 
 void Exchange::Greet() {
   v1::PeerFrame hello = owner_.HelloFrame(*this);
-  base::MutexLock lock(mutex_);
+  const size_t bytes = hello.ByteSizeLong();
   open_ = true;
-  queued_bytes_ += hello.ByteSizeLong();
-  queue_.push_front(std::move(hello));
+  queued_bytes_ += bytes;
+  queue_.push_front({std::move(hello), bytes});
   BeginWrite();
 }
 
@@ -37,35 +34,44 @@ void Exchange::Greet() {
 
 bool Exchange::Send(v1::PeerFrame frame) {
   const size_t bytes = frame.ByteSizeLong();
-  base::MutexLock lock(mutex_);
   if (ended_ || bytes > limits_.frame_bytes_max) return false;
   if (queued_bytes_ > 0 && queued_bytes_ + bytes > limits_.queue_bytes_max) return false;
   queued_bytes_ += bytes;
-  queue_.push_back(std::move(frame));
-  if (open_ && !writing_) BeginWrite();
+  queue_.push_back({std::move(frame), bytes});
+  if (!open_ || writing_ || std::exchange(flushes_, true)) return true;
+  executor_.Post([self = shared_from_this()] {
+    self->flushes_ = false;
+    if (self->open_ && !self->writing_ && !self->queue_.empty()) self->BeginWrite();
+  });
   return true;
+}
+
+void Exchange::SendEmpty() {
+  if (open_ && !writing_) BeginWrite();
 }
 
 void Exchange::BeginWrite() {
   v1::PeerBatch batch;
   size_t bytes = 0;
   while (!queue_.empty()) {
-    const size_t frame_bytes = queue_.front().ByteSizeLong();
+    const size_t frame_bytes = queue_.front().bytes;
     if (bytes > 0 && bytes + frame_bytes > limits_.batch_bytes_max) break;
     bytes += frame_bytes;
-    batch.mutable_frames()->Add(std::move(queue_.front()));
+    batch.mutable_frames()->Add(std::move(queue_.front().frame));
     queue_.pop_front();
   }
   queued_bytes_ -= bytes;
   writing_ = true;
-  StartWrite(batch, write_tag_.Begin(shared_from_this()));
+  StartWrite(batch);
 }
 
 void Exchange::OnWritten(bool ok) {
-  base::MutexLock lock(mutex_);
   writing_ = false;
   if (ended_) return FinishIfIdle();
-  if (!ok) return Cancel();  // the read ends then, and with it the stream
+  if (!ok) {
+    open_ = false;
+    return OnWriteFailed();
+  }
   if (!queue_.empty()) BeginWrite();
 }
 
@@ -74,18 +80,13 @@ void Exchange::OnWritten(bool ok) {
 void Exchange::BeginRead() {
   reading_ = true;
   incoming_.Clear();
-  StartRead(incoming_, read_tag_.Begin(shared_from_this()));
+  StartRead(incoming_);
 }
 
-void Exchange::OnRead(bool ok) {
-  {
-    base::MutexLock lock(mutex_);
-    reading_ = false;
-    if (ended_) return FinishIfIdle();
-  }
-  if (!ok) return End(absl::OkStatus());
+void Exchange::OnBatch() {
+  reading_ = false;
+  if (ended_) return FinishIfIdle();
   if (absl::Status status = TakeBatch(); !status.ok()) return End(status);
-  base::MutexLock lock(mutex_);
   BeginRead();
 }
 
@@ -112,18 +113,15 @@ absl::Status Exchange::TakeBatch() {
 
 // --- The end
 
-void Exchange::Close() {
-  base::MutexLock lock(mutex_);
-  if (!finishing_) Cancel();  // the read fails, and with it the stream
-}
-
 void Exchange::End(const absl::Status& reason) {
-  if (greeted_) owner_.OnEnded(shared_from_this());
-  base::MutexLock lock(mutex_);
+  reading_ = false;
+  if (ended_) return FinishIfIdle();
   ended_ = true;
+  open_ = false;
   reason_ = reason;
   queue_.clear();
   queued_bytes_ = 0;
+  if (greeted_) owner_.OnEnded(shared_from_this());
   // When the other side ended it, cancelling would hide the reason that it gave.
   if (IsOpener() && !reason.ok()) Cancel();
   FinishIfIdle();
@@ -132,9 +130,11 @@ void Exchange::End(const absl::Status& reason) {
 void Exchange::FinishIfIdle() {
   if (finishing_ || writing_ || (reading_ && IsOpener())) return;
   finishing_ = true;
-  StartFinish(reason_, finish_tag_.Begin(shared_from_this()));
+  StartFinish(reason_);
 }
 
-void Exchange::OnFinished() { owner_.OnFinished(shared_from_this(), FinishStatus()); }
+void Exchange::OnFinished(const absl::Status& status) {
+  owner_.OnFinished(shared_from_this(), status);
+}
 
 }  // namespace bellwether::coord

@@ -6,29 +6,29 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "base/mutex.h"
+#include "absl/time/time.h"
+#include "base/executor.h"
 #include "bellwether/coord/v1/peer.pb.h"
-#include "coord/peer/completion_tag.h"
 #include "coord/replica/transport.h"
 
 namespace bellwether::coord {
 
 struct ExchangeLimits {
   size_t queue_bytes_max = 64 << 20;  // to be sent; above it messages are dropped
-  size_t batch_bytes_max = 1 << 20;   // sent as one gRPC message, unless one frame is larger
+  size_t batch_bytes_max = 1 << 20;   // sent as one, unless one frame is larger
   size_t frame_bytes_max = 7 << 20;   // a larger one can't be sent at all
 };
 
 // One stream to a peer, opened by either side: the opener says Hello, the other answers with its own,
-// then both send what is queued, one batch while the one before is on its way, and read. Must not
-// know who the peers are: its Owner does.
-// Threads: Send and Close from any thread; everything else on the completion queue's. The next batch
-// is read when the one before has been handled.
+// then both send what is queued, one batch while the one before is on its way, and read. What carries
+// the batches is a subclass's. Must not know who the peers are: its Owner does.
+// Threads: everything on the replica's executor. What is sent in one of its turns goes out together. The
+// next batch is read when the one before has been handled.
 // Lifetime: shared with the operations under way; gone when they have all ended.
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
-  // Called on the completion queue's thread, in this order: OnHello once, OnMessages any number of
-  // times, OnEnded once if OnHello was answered OK, OnFinished once if the stream ever began.
+  // Called in this order: OnHello once, OnMessages any number of times, OnEnded once if OnHello was
+  // answered OK, OnFinished once if the stream was ever tried.
   class Owner {
    public:
     virtual ~Owner() = default;
@@ -39,22 +39,29 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     virtual void OnMessages(const std::shared_ptr<Exchange>& exchange,
                             std::vector<PeerMessage> messages) = 0;
     virtual void OnEnded(const std::shared_ptr<Exchange>& exchange) = 0;
+    // `status`: why it ended; when the other side refused, its reason.
     virtual void OnFinished(const std::shared_ptr<Exchange>& exchange,
                             const absl::Status& status) = 0;
     // The exchange and all its operations are gone.
-    virtual void OnDestroyed() = 0;
+    virtual void OnDestroyed(const Exchange& exchange) = 0;
   };
 
-  Exchange(Owner& owner, const ExchangeLimits& limits);
+  // `expected`: whom this server dials; 0: the peer opens the stream.
+  Exchange(Owner& owner, base::Executor& executor, ServerId expected);
   virtual ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
   // False when the queue is full or the stream has ended: the frame is lost.
   bool Send(v1::PeerFrame frame);
-  // Ends the stream, soon.
-  void Close();
+  // Ends the stream, soon. Its owner is not called from here.
+  virtual void Close() = 0;
+  // Called every now and then: what is due at a time is done here.
+  virtual void Tick(absl::Duration now) = 0;
+  // What answered the dialling does not speak this way: another may be tried.
+  virtual bool PeerSpeaksOtherwise() const { return false; }
 
+  ServerId expected() const { return expected_; }
   // Who speaks; 0 before its Hello was taken. Set by the owner in OnHello.
   ServerId peer() const { return peer_; }
   void set_peer(ServerId peer) { peer_ = peer; }
@@ -64,52 +71,63 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void set_for_snapshots(bool for_snapshots) { for_snapshots_ = for_snapshots; }
 
  protected:
-  // Operations of gRPC; each ends with its tag.
-  virtual void StartRead(v1::PeerBatch& batch, void* tag) = 0;
-  virtual void StartWrite(const v1::PeerBatch& batch, void* tag) = 0;
-  // `reason` is what the server's end tells the client's.
-  virtual void StartFinish(const absl::Status& reason, void* tag) = 0;
-  virtual absl::Status FinishStatus() const = 0;
+  // Each operation ends with one call, from within or later: of OnBatch or OnReadEnded; OnWritten;
+  // OnFinished. The batch to read is empty and stays; that to write is gone when it has begun.
+  virtual void StartRead(v1::PeerBatch& batch) = 0;
+  virtual void StartWrite(const v1::PeerBatch& batch) = 0;
+  // `reason` is what the accepting end tells the opener's.
+  virtual void StartFinish(const absl::Status& reason) = 0;
+  // Reads and writes that are under way fail, and with them the stream.
   virtual void Cancel() = 0;
-  // The opening side greets first, and may finish only when no read is outstanding.
-  virtual bool IsOpener() const = 0;
+  // The stream can't be written to any more; its end is still to be read.
+  virtual void OnWriteFailed() = 0;
 
   // The stream stands, or will not.
   void OnOpened(bool ok);
+  void OnBatch();
+  // Not OK: what came was not right.
+  void OnReadEnded(const absl::Status& reason) { End(reason); }
+  void OnWritten(bool ok);
+  void OnFinished(const absl::Status& status);
+
+  // Sends a batch without frames, unless something is on its way.
+  void SendEmpty();
+
+  // The opening side greets first, and finishes only when no read is outstanding.
+  bool IsOpener() const { return expected_ != ServerId(); }
+  bool finishing() const { return finishing_; }
 
  private:
+  struct Queued {
+    v1::PeerFrame frame;
+    size_t bytes;
+  };
+
   void Greet();
-  void OnRead(bool ok);
-  void OnWritten(bool ok);
-  void OnFinished();
   absl::Status TakeBatch();
   void End(const absl::Status& reason);
-  void BeginRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void BeginWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void FinishIfIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void BeginRead();
+  void BeginWrite();
+  void FinishIfIdle();
 
   Owner& owner_;
+  base::Executor& executor_;
+  const ServerId expected_;
   const ExchangeLimits limits_;
 
-  CompletionTag read_tag_;
-  CompletionTag write_tag_;
-  CompletionTag finish_tag_;
-
-  // Owned by the completion queue's thread, the batches by the operation while it is outstanding.
-  bool greeted_ = false;
   ServerId peer_;
   bool for_snapshots_ = false;
-  v1::PeerBatch incoming_;
-
-  base::Mutex mutex_;
-  bool open_ ABSL_GUARDED_BY(mutex_) = false;
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
-  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status reason_ ABSL_GUARDED_BY(mutex_);
-  size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::deque<v1::PeerFrame> queue_ ABSL_GUARDED_BY(mutex_);
+  v1::PeerBatch incoming_;  // the read's while one is outstanding
+  std::deque<Queued> queue_;
+  size_t queued_bytes_ = 0;
+  bool greeted_ = false;
+  bool open_ = false;  // can be written to
+  bool flushes_ = false;  // is about to write what is queued
+  bool ended_ = false;
+  bool reading_ = false;
+  bool writing_ = false;
+  bool finishing_ = false;
+  absl::Status reason_;
 };
 
 }  // namespace bellwether::coord

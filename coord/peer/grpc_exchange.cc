@@ -2,18 +2,17 @@
 
 #include <utility>
 
-#include "base/parse.h"
-#include "base/status.h"
+#include "base/check.h"
 #include "bellwether/coord/v1/peer.grpc.pb.h"
-#include "fmt/format.h"
 #include "grpc/support/time.h"
 #include "grpcpp/grpcpp.h"
+#include "grpcpp/server_posix.h"
 
 namespace bellwether::coord {
 namespace {
 
 constexpr int kMessageBytesMax = 8 << 20;
-constexpr int kListenerStreamsMax = 64;
+constexpr int kConnectionStreamsMax = 64;
 constexpr int kKeepaliveMs = 10'000;
 
 absl::Status FromGrpc(const grpc::Status& status) {
@@ -35,12 +34,10 @@ int Millis(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
-grpc::ChannelArguments ChannelArguments(const PeerChannel::Options& options) {
+grpc::ChannelArguments ChannelArguments(const GrpcPeers::Options& options) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   arguments.SetMaxSendMessageSize(kMessageBytesMax);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Millis(options.redial_first));
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Millis(options.redial_last));
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Millis(options.connect_timeout));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(options.keepalive_timeout));
@@ -56,72 +53,19 @@ grpc::ChannelArguments ChannelArguments(const PeerChannel::Options& options) {
 
 }  // namespace
 
-// --- Streams that this server opens
+// --- GrpcPeers
 
-struct PeerChannel::Stub {
-  std::unique_ptr<v1::Peer::Stub> generated;
-};
+struct GrpcPeers::Service : public v1::Peer::AsyncService {};
 
-PeerChannel::PeerChannel(const std::string& address, const Options& options)
-    : stub_(new Stub{v1::Peer::NewStub(grpc::CreateCustomChannel(
-          address, grpc::InsecureChannelCredentials(), ChannelArguments(options)))}) {}
-
-PeerChannel::~PeerChannel() = default;
-
-std::unique_ptr<PeerChannel::Stream> PeerChannel::Prepare(grpc::ClientContext& context,
-                                                          grpc::CompletionQueue& queue) {
-  return stub_->generated->PrepareAsyncExchange(&context, &queue);
-}
-
-DialedExchange::DialedExchange(Owner& owner, ServerId expected)
-    : Exchange(owner, ExchangeLimits()),
-      expected_(expected),
-      start_tag_([this](bool ok) { OnOpened(ok); }) {}
-
-DialedExchange::~DialedExchange() = default;
-
-void DialedExchange::Start(PeerChannel& channel, grpc::CompletionQueue& queue) {
-  stream_ = channel.Prepare(context_, queue);
-  stream_->StartCall(start_tag_.Begin(shared_from_this()));
-}
-
-void DialedExchange::StartRead(v1::PeerBatch& batch, void* tag) { stream_->Read(&batch, tag); }
-
-void DialedExchange::StartWrite(const v1::PeerBatch& batch, void* tag) {
-  stream_->Write(batch, tag);
-}
-
-void DialedExchange::StartFinish(const absl::Status&, void* tag) {
-  stream_->Finish(&status_, tag);
-}
-
-absl::Status DialedExchange::FinishStatus() const { return FromGrpc(status_); }
-
-// --- Streams that peers open
-
-struct PeerListener::Service : public v1::Peer::AsyncService {};
-
-PeerListener::PeerListener() : service_(std::make_unique<Service>()) {}
-
-absl::StatusOr<std::unique_ptr<PeerListener>> PeerListener::Listen(
-    const std::string& address, absl::Duration keepalive_timeout) {
-  std::unique_ptr<PeerListener> listener(new PeerListener());
-  RETURN_IF_ERROR(listener->Bind(address, keepalive_timeout));
-  return listener;
-}
-
-absl::Status PeerListener::Bind(const std::string& address, absl::Duration keepalive_timeout) {
-  RETURN_IF_ERROR(base::ParseHostPort(address).status());
+GrpcPeers::GrpcPeers(base::Executor& executor, const Options& options)
+    : executor_(executor), options_(options), service_(std::make_unique<Service>()) {
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(service_.get());
   builder.SetMaxReceiveMessageSize(kMessageBytesMax);
   builder.SetMaxSendMessageSize(kMessageBytesMax);
-  // Without this a second process could bind the same port and take half of the connections.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kListenerStreamsMax);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kConnectionStreamsMax);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(keepalive_timeout));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(options.keepalive_timeout));
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, kBandwidthProbe);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kStreamWindowBytes);
@@ -129,58 +73,102 @@ absl::Status PeerListener::Bind(const std::string& address, absl::Duration keepa
                              kKeepaliveMs / 2);
   queue_ = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
-  if (server_ == nullptr || port_ == 0) {
-    return absl::UnavailableError(
-        fmt::format("cannot listen for peers on {}: the address is in use or not this machine's; "
-                    "stop the process that uses it or choose another --listen-peer",
-                    address));
-  }
-  thread_.emplace("peer-accept", [this] { RunAccepting(); });
-  return absl::OkStatus();
+  CHECK(server_ != nullptr);  // it binds nothing that could be missing
+  thread_.emplace("peer-grpc", [this] { Run(); });
 }
 
-PeerListener::~PeerListener() {
-  if (!thread_.has_value()) return;
+GrpcPeers::~GrpcPeers() {
   queue_->Shutdown();
   thread_.reset();
 }
 
-void PeerListener::Request(grpc::ServerContext& context, Stream& stream,
-                           grpc::CompletionQueue& queue, void* tag) {
-  service_->RequestExchange(&context, &stream, &queue, queue_.get(), tag);
+void GrpcPeers::AddConnection(int socket) {
+  grpc::AddInsecureChannelFromFd(server_.get(), socket);
 }
 
-void PeerListener::Shutdown() { server_->Shutdown(gpr_now(GPR_CLOCK_MONOTONIC)); }
+void GrpcPeers::Request(grpc::ServerContext& context, ServerStream& stream, CompletionTag& tag,
+                        std::shared_ptr<void> owner) {
+  service_->RequestExchange(&context, &stream, queue_.get(), queue_.get(),
+                            tag.Begin(std::move(owner)));
+}
 
-void PeerListener::RunAccepting() {
+std::unique_ptr<GrpcPeers::ClientStream> GrpcPeers::Prepare(grpc::ClientContext& context,
+                                                            const std::string& address) {
+  // The stream keeps the channel, and with it the connection.
+  const auto stub = v1::Peer::NewStub(grpc::CreateCustomChannel(
+      address, grpc::InsecureChannelCredentials(), ChannelArguments(options_)));
+  return stub->PrepareAsyncExchange(&context, queue_.get());
+}
+
+void GrpcPeers::Shutdown() { server_->Shutdown(gpr_now(GPR_CLOCK_MONOTONIC)); }
+
+void GrpcPeers::Run() {
   void* tag = nullptr;
   bool ok = false;
-  while (queue_->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->End(ok);
+  while (queue_->Next(&tag, &ok)) {
+    executor_.Post([tag, ok] { static_cast<CompletionTag*>(tag)->End(ok); });
+  }
 }
 
-AcceptedExchange::AcceptedExchange(
-    Owner& owner, std::function<void(std::shared_ptr<AcceptedExchange>)> came)
-    : Exchange(owner, ExchangeLimits()),
+// --- Both ends
+
+GrpcExchange::GrpcExchange(Owner& owner, base::Executor& executor, ServerId expected)
+    : Exchange(owner, executor, expected),
+      read_tag_([this](bool ok) { ok ? OnBatch() : OnReadEnded(absl::OkStatus()); }),
+      write_tag_([this](bool ok) { OnWritten(ok); }),
+      finish_tag_([this](bool) { OnFinished(FinishStatus()); }) {}
+
+// --- Streams that this server opens
+
+DialedGrpcExchange::DialedGrpcExchange(Owner& owner, base::Executor& executor, ServerId expected)
+    : GrpcExchange(owner, executor, expected), start_tag_([this](bool ok) { OnOpened(ok); }) {}
+
+DialedGrpcExchange::~DialedGrpcExchange() = default;
+
+void DialedGrpcExchange::Start(GrpcPeers& peers, const std::string& address) {
+  stream_ = peers.Prepare(context_, address);
+  stream_->StartCall(start_tag_.Begin(shared_from_this()));
+}
+
+void DialedGrpcExchange::StartRead(v1::PeerBatch& batch) { stream_->Read(&batch, ReadTag()); }
+
+void DialedGrpcExchange::StartWrite(const v1::PeerBatch& batch) {
+  stream_->Write(batch, WriteTag());
+}
+
+void DialedGrpcExchange::StartFinish(const absl::Status&) {
+  stream_->Finish(&status_, FinishTag());
+}
+
+absl::Status DialedGrpcExchange::FinishStatus() const { return FromGrpc(status_); }
+
+// --- Streams that peers open
+
+AcceptedGrpcExchange::AcceptedGrpcExchange(
+    Owner& owner, base::Executor& executor,
+    std::function<void(std::shared_ptr<AcceptedGrpcExchange>)> came)
+    : GrpcExchange(owner, executor, ServerId()),
       start_tag_([this, came = std::move(came)](bool ok) {
         if (!ok) return;  // the server shuts down
-        came(std::static_pointer_cast<AcceptedExchange>(shared_from_this()));
+        came_ = true;
+        came(std::static_pointer_cast<AcceptedGrpcExchange>(shared_from_this()));
       }),
       stream_(&context_) {}
 
-AcceptedExchange::~AcceptedExchange() = default;
+AcceptedGrpcExchange::~AcceptedGrpcExchange() = default;
 
-void AcceptedExchange::Start(PeerListener& listener, grpc::CompletionQueue& queue) {
-  listener.Request(context_, stream_, queue, start_tag_.Begin(shared_from_this()));
+void AcceptedGrpcExchange::Start(GrpcPeers& peers) {
+  peers.Request(context_, stream_, start_tag_, shared_from_this());
 }
 
-void AcceptedExchange::StartRead(v1::PeerBatch& batch, void* tag) { stream_.Read(&batch, tag); }
+void AcceptedGrpcExchange::StartRead(v1::PeerBatch& batch) { stream_.Read(&batch, ReadTag()); }
 
-void AcceptedExchange::StartWrite(const v1::PeerBatch& batch, void* tag) {
-  stream_.Write(batch, tag);
+void AcceptedGrpcExchange::StartWrite(const v1::PeerBatch& batch) {
+  stream_.Write(batch, WriteTag());
 }
 
-void AcceptedExchange::StartFinish(const absl::Status& reason, void* tag) {
-  stream_.Finish(ToGrpc(reason), tag);
+void AcceptedGrpcExchange::StartFinish(const absl::Status& reason) {
+  stream_.Finish(ToGrpc(reason), FinishTag());
 }
 
 }  // namespace bellwether::coord

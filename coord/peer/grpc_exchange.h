@@ -1,13 +1,12 @@
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/executor.h"
 #include "base/thread.h"
 #include "bellwether/coord/v1/peer.pb.h"
 #include "coord/peer/completion_tag.h"
@@ -18,121 +17,128 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/async_stream.h"
 
-// What of gRPC is behind an Exchange: the listener and the streams that peers open there, channels
-// and the streams that this server opens over them.
+// How servers of older releases talk: an Exchange that is a stream of gRPC (peer.proto).
 namespace bellwether::coord {
 
-// A connection of its own to the listener of one peer: made when the first stream is opened, and
-// again after it was lost. Not thread-safe.
-class PeerChannel {
+class DialedGrpcExchange;
+class AcceptedGrpcExchange;
+
+// The gRPC beside the framed connections: made when the first peer needs it. Listens nowhere: it is given
+// the sockets of peers that speak so.
+// Threads: one of its own, `peer-grpc`, which only posts completions to the replica's executor, where
+// everything else runs, but for Shutdown.
+class GrpcPeers {
  public:
-  using Stream = grpc::ClientAsyncReaderWriter<v1::PeerBatch, v1::PeerBatch>;
+  using ServerStream = grpc::ServerAsyncReaderWriter<v1::PeerBatch, v1::PeerBatch>;
+  using ClientStream = grpc::ClientAsyncReaderWriter<v1::PeerBatch, v1::PeerBatch>;
 
   struct Options {
-    // After a failure gRPC waits so long before it connects again, more each time up to `redial_last`.
-    absl::Duration redial_first;
-    absl::Duration redial_last;
     absl::Duration connect_timeout;    // of one attempt
     absl::Duration keepalive_timeout;  // for the answer to a ping; then the connection is lost
   };
 
-  // `address`: "host:port".
-  PeerChannel(const std::string& address, const Options& options);
-  ~PeerChannel();
-
-  // A stream to be started, the operations of which complete on `queue`.
-  std::unique_ptr<Stream> Prepare(grpc::ClientContext& context, grpc::CompletionQueue& queue);
-
- private:
-  struct Stub;
-  const std::unique_ptr<Stub> stub_;
-};
-
-// A stream that this server opens.
-class DialedExchange : public Exchange {
- public:
-  DialedExchange(Owner& owner, ServerId expected);
-  ~DialedExchange() override;
-
-  void Start(PeerChannel& channel, grpc::CompletionQueue& queue);
-
-  // Who should answer.
-  ServerId expected() const { return expected_; }
-
- private:
-  void StartRead(v1::PeerBatch& batch, void* tag) override;
-  void StartWrite(const v1::PeerBatch& batch, void* tag) override;
-  void StartFinish(const absl::Status& reason, void* tag) override;
-  absl::Status FinishStatus() const override;
-  void Cancel() override { context_.TryCancel(); }
-  bool IsOpener() const override { return true; }
-
-  const ServerId expected_;
-  CompletionTag start_tag_;
-  grpc::ClientContext context_;
-  grpc::Status status_;
-  std::unique_ptr<PeerChannel::Stream> stream_;
-};
-
-// The gRPC server on the peer listener.
-// Threads: one of its own, `peer-accept`, on which accepted streams are told; calls from any.
-class PeerListener {
- public:
-  using Stream = grpc::ServerAsyncReaderWriter<v1::PeerBatch, v1::PeerBatch>;
-
-  // Binds "host:port" (port 0: any free one); streams wait until they are requested. Errors:
-  // UNAVAILABLE when the address can't be listened on, says so with the next step.
-  // `keepalive_timeout`: as in PeerChannel::Options.
-  static absl::StatusOr<std::unique_ptr<PeerListener>> Listen(const std::string& address,
-                                                              absl::Duration keepalive_timeout);
+  GrpcPeers(base::Executor& executor, const Options& options);
   // Requires: Shutdown was called, and no exchange is left.
-  ~PeerListener();
+  ~GrpcPeers();
 
-  uint16_t port() const { return static_cast<uint16_t>(port_); }
+  // Talks to a peer on its socket, which is closed in the end.
+  void AddConnection(int socket);
 
-  // Takes the next stream that a peer opens; its operations complete on `queue`. `tag`, a
-  // CompletionTag, ends on the listener's thread: OK when a stream has come.
-  void Request(grpc::ServerContext& context, Stream& stream, grpc::CompletionQueue& queue,
-               void* tag);
+  // Takes the next stream that a peer opens on one of the sockets; `tag` ends OK when it has come.
+  void Request(grpc::ServerContext& context, ServerStream& stream, CompletionTag& tag,
+               std::shared_ptr<void> owner);
 
-  // Ends all streams; no more come.
+  // A stream to be started, over a connection of its own to "host:port".
+  std::unique_ptr<ClientStream> Prepare(grpc::ClientContext& context, const std::string& address);
+
+  // Ends the streams that peers opened; no more come. From another thread than the executor's, which
+  // it needs to go on.
   void Shutdown();
 
  private:
   struct Service;
 
-  PeerListener();
-  absl::Status Bind(const std::string& address, absl::Duration keepalive_timeout);
-  void RunAccepting();
+  void Run();
 
+  base::Executor& executor_;
+  const Options options_;
   const std::unique_ptr<Service> service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
-  int port_ = 0;
   std::optional<base::Thread> thread_;
 };
 
-// A stream that a peer opens.
-class AcceptedExchange : public Exchange {
+// What both ends of such a stream have in common.
+class GrpcExchange : public Exchange {
  public:
-  // `came` is called on the listener's thread when a stream has come; Open is to follow.
-  AcceptedExchange(Owner& owner, std::function<void(std::shared_ptr<AcceptedExchange>)> came);
-  ~AcceptedExchange() override;
+  GrpcExchange(Owner& owner, base::Executor& executor, ServerId expected);
 
-  void Start(PeerListener& listener, grpc::CompletionQueue& queue);
+  void Close() override {
+    if (!finishing()) Cancel();  // the read fails, and with it the stream
+  }
+  void Tick(absl::Duration) override {}  // gRPC has its own keepalive
+
+ protected:
+  void OnWriteFailed() override { Cancel(); }  // the read ends then, and with it the stream
+
+  void* ReadTag() { return read_tag_.Begin(shared_from_this()); }
+  void* WriteTag() { return write_tag_.Begin(shared_from_this()); }
+  void* FinishTag() { return finish_tag_.Begin(shared_from_this()); }
+
+  // How it ended, once it has.
+  virtual absl::Status FinishStatus() const = 0;
+
+ private:
+  CompletionTag read_tag_;
+  CompletionTag write_tag_;
+  CompletionTag finish_tag_;
+};
+
+// A stream that this server opens.
+class DialedGrpcExchange : public GrpcExchange {
+ public:
+  DialedGrpcExchange(Owner& owner, base::Executor& executor, ServerId expected);
+  ~DialedGrpcExchange() override;
+
+  void Start(GrpcPeers& peers, const std::string& address);
+
+ private:
+  void StartRead(v1::PeerBatch& batch) override;
+  void StartWrite(const v1::PeerBatch& batch) override;
+  void StartFinish(const absl::Status& reason) override;
+  absl::Status FinishStatus() const override;
+  void Cancel() override { context_.TryCancel(); }
+
+  CompletionTag start_tag_;
+  grpc::ClientContext context_;
+  grpc::Status status_;
+  std::unique_ptr<GrpcPeers::ClientStream> stream_;
+};
+
+// A stream that a peer opens.
+class AcceptedGrpcExchange : public GrpcExchange {
+ public:
+  // `came` is called when a stream has come; Open is to follow.
+  AcceptedGrpcExchange(Owner& owner, base::Executor& executor,
+                       std::function<void(std::shared_ptr<AcceptedGrpcExchange>)> came);
+  ~AcceptedGrpcExchange() override;
+
+  void Start(GrpcPeers& peers);
   void Open() { OnOpened(true); }
 
  private:
-  void StartRead(v1::PeerBatch& batch, void* tag) override;
-  void StartWrite(const v1::PeerBatch& batch, void* tag) override;
-  void StartFinish(const absl::Status& reason, void* tag) override;
+  void StartRead(v1::PeerBatch& batch) override;
+  void StartWrite(const v1::PeerBatch& batch) override;
+  void StartFinish(const absl::Status& reason) override;
   absl::Status FinishStatus() const override { return absl::OkStatus(); }
-  void Cancel() override { context_.TryCancel(); }
-  bool IsOpener() const override { return false; }
+  void Cancel() override {
+    if (came_) context_.TryCancel();  // else GrpcPeers::Shutdown ends it
+  }
 
+  bool came_ = false;
   CompletionTag start_tag_;
   grpc::ServerContext context_;
-  PeerListener::Stream stream_;
+  GrpcPeers::ServerStream stream_;
 };
 
 }  // namespace bellwether::coord

@@ -6,13 +6,15 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/net/tcp.h"
+#include "base/parse.h"
+#include "base/rendezvous.h"
 #include "base/status.h"
 #include "coord/peer/convert.h"
 #include "coord/peer/exchange.h"
+#include "coord/peer/framed_exchange.h"
 #include "coord/peer/grpc_exchange.h"
 #include "fmt/format.h"
-#include "grpc/support/time.h"
-#include "grpcpp/alarm.h"
 
 namespace bellwether::coord {
 namespace {
@@ -20,19 +22,17 @@ namespace {
 constexpr absl::Duration kMaintenanceInterval = absl::Milliseconds(25);
 constexpr absl::Duration kStableConnection = absl::Seconds(1);  // shorter ones don't reset backoff
 
-// On gRPC's own clock, as its deadlines are.
-gpr_timespec FromNow(absl::Duration duration) {
-  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                      gpr_time_from_nanos(absl::ToInt64Nanoseconds(duration), GPR_TIMESPAN));
-}
+// Two of each peer, and room for those that come again before their old ones were found out to be lost.
+constexpr size_t kConnectionsMax = 256;
 
 }  // namespace
 
 class PeerTransport::Impl : public Exchange::Owner {
  public:
-  Impl(const PeerTransportOptions& options, std::unique_ptr<PeerListener> listener,
-       QueueExecutor& executor, base::Clock& clock, base::Metrics& metrics);
+  Impl(const PeerTransportOptions& options, base::EventLoop& executor, base::Clock& clock,
+       base::Metrics& metrics);
 
+  absl::Status Listen();
   void Start(Hello hello, Handler& handler);
   void SetServers(std::vector<PeerAddress> servers);
   void UpdateHello(Hello hello);
@@ -47,26 +47,27 @@ class PeerTransport::Impl : public Exchange::Owner {
                   std::vector<PeerMessage> messages) override;
   void OnEnded(const std::shared_ptr<Exchange>& exchange) override;
   void OnFinished(const std::shared_ptr<Exchange>& exchange, const absl::Status& status) override;
-  void OnDestroyed() override;
+  void OnDestroyed(const Exchange& exchange) override;
 
  private:
   // One of the two streams with a peer.
   struct Lane {
-    // When this server dials or probes; owned by the executor.
-    std::unique_ptr<PeerChannel> channel;
-    std::shared_ptr<DialedExchange> dialed;
+    // When this server dials or probes.
+    bool dials = false;
+    std::shared_ptr<Exchange> dialed;
     absl::Duration next_dial;
     absl::Duration backoff;
     absl::Duration connected_at = absl::InfiniteDuration();
     std::string last_error;
-    // Guarded by mutex_ as Stop looks at it; shared with the operations under way.
+    // Shared with the operations under way.
     std::shared_ptr<Exchange> current;
   };
   struct Remote {
     PeerAddress address;
+    base::HostPort dial_address;
     Lane main;
     Lane snapshots;
-    uint64_t process_id = 0;  // guarded by mutex_
+    uint64_t process_id = 0;
     bool only_probed = false;  // it dials this server
     base::Counter* sent = nullptr;
     base::Counter* dropped = nullptr;
@@ -74,18 +75,24 @@ class PeerTransport::Impl : public Exchange::Owner {
     Lane& LaneFor(bool for_snapshots) { return for_snapshots ? snapshots : main; }
     std::array<Lane*, 2> Lanes() { return {&main, &snapshots}; }
   };
-  struct Greeting {
+  struct Tracked {
     std::weak_ptr<Exchange> exchange;
-    absl::Duration deadline;
+    absl::Duration greeting_deadline;
   };
 
   void AddRemote(const PeerAddress& server);
   void Maintain();
   void ScheduleMaintenance();
-  void Accept();
+  void OnAccepted(std::unique_ptr<base::Connection> connection);
+  void TakeGrpc(int socket);
+  void AcceptGrpc();
+  GrpcPeers& Grpc();
   void Dial(const Remote& remote, Lane& lane, bool for_snapshots);
-  bool IsConnected(const Lane& lane);
-  void ExpectHello(const std::shared_ptr<Exchange>& exchange);
+  void DialGrpc(const Remote& remote, Lane& lane, bool for_snapshots);
+  FramedTiming Timing() const;
+  void Track(const std::shared_ptr<Exchange>& exchange);
+  std::vector<std::shared_ptr<Exchange>> Exchanges() const;
+  GrpcPeers* StopOnExecutor();
   absl::Status CheckWho(const Exchange& exchange, const Hello& hello);
   absl::Status NotListed(ServerId server);
   // Whether it is another reason than the last time.
@@ -95,42 +102,50 @@ class PeerTransport::Impl : public Exchange::Owner {
   Remote* FindRemote(ServerId id);
 
   const PeerTransportOptions options_;
-  QueueExecutor& executor_;
+  base::EventLoop& executor_;
   base::Clock& clock_;
   base::Metrics& metrics_;
+  uint16_t port_ = 0;
 
-  std::unique_ptr<PeerListener> listener_;  // until Stop
-  const uint16_t port_;
+  // Until Stop; of the thread that calls Listen and Stop.
+  std::unique_ptr<base::Listener> listener_;
 
-  // Owned by the executor once started.
+  // Owned by the executor once it listens.
   Handler* handler_ = nullptr;
-  std::map<ServerId, Remote> remotes_;  // changed under mutex_; fields guarded as said there
+  bool stopping_ = false;
+  std::vector<std::unique_ptr<base::Connection>> early_;  // accepted before Start
+  std::map<ServerId, Remote> remotes_;
   std::map<ServerId, std::string> refusals_;  // since each was last connected
-  std::vector<Greeting> greetings_;
-  grpc::Alarm alarm_;
-  CompletionTag alarm_tag_;
+  std::map<const Exchange*, Tracked> exchanges_;  // all that live
+  base::TimerId maintenance_ = 0;
+  Hello hello_;
+  std::unique_ptr<GrpcPeers> grpc_;  // since an older release was met
 
-  base::Mutex mutex_;
-  base::CondVar destroyed_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  size_t exchanges_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool alarm_set_ ABSL_GUARDED_BY(mutex_) = false;
-  Hello hello_ ABSL_GUARDED_BY(mutex_);
+  // Set when it is stopping and the last exchange is gone; shared with the executor, which may be the
+  // last to let go of it.
+  const std::shared_ptr<base::Rendezvous<bool>> gone_ = base::Rendezvous<bool>::Make();
 };
 
-PeerTransport::Impl::Impl(const PeerTransportOptions& options,
-                          std::unique_ptr<PeerListener> listener, QueueExecutor& executor,
+PeerTransport::Impl::Impl(const PeerTransportOptions& options, base::EventLoop& executor,
                           base::Clock& clock, base::Metrics& metrics)
-    : options_(options),
-      executor_(executor),
-      clock_(clock),
-      metrics_(metrics),
-      listener_(std::move(listener)),
-      port_(listener_->port()),
-      alarm_tag_([this](bool) { Maintain(); }) {
+    : options_(options), executor_(executor), clock_(clock), metrics_(metrics) {
   for (const PeerAddress& server : options_.servers) {
     if (server.id != options_.id) AddRemote(server);
   }
+}
+
+absl::Status PeerTransport::Impl::Listen() {
+  ASSIGN_OR_RETURN(const base::HostPort address, base::ParseHostPort(options_.listen));
+  base::Counter& refused = metrics_.AddCounter(
+      "bell_peer_connections_refused_total", "Connections of peers refused: too many at a time.");
+  ASSIGN_OR_RETURN(listener_, base::Listener::Open(
+                                  address, std::vector<base::EventLoop*>{&executor_},
+                                  kConnectionsMax, refused,
+                                  [this](base::EventLoop&, auto connection) {
+                                    OnAccepted(std::move(connection));
+                                  }));
+  port_ = listener_->address().port;
+  return absl::OkStatus();
 }
 
 void PeerTransport::Impl::AddRemote(const PeerAddress& server) {
@@ -143,38 +158,31 @@ void PeerTransport::Impl::AddRemote(const PeerAddress& server) {
   remote.dropped = &metrics_.AddCounter(
       "bell_peer_messages_dropped_total",
       "Messages to a peer lost: not connected, queue full, too large.", label);
+  const auto dial_address = base::ParseHostPort(server.address);
+  if (dial_address.ok()) remote.dial_address = *dial_address;
   for (Lane* lane : remote.Lanes()) {
     lane->backoff = options_.redial_first;
-    if (server.address.empty()) continue;
-    if (remote.only_probed) {
-      if (lane == &remote.snapshots) continue;
-      lane->next_dial = clock_.Monotonic() + options_.probe_after;
-    }
-    lane->channel = std::make_unique<PeerChannel>(
-        server.address, PeerChannel::Options{options_.redial_first, options_.redial_last,
-                                             options_.connect_timeout, options_.keepalive_timeout});
+    lane->dials = dial_address.ok() && !(remote.only_probed && lane == &remote.snapshots);
+    if (remote.only_probed) lane->next_dial = clock_.Monotonic() + options_.probe_after;
   }
 }
 
 void PeerTransport::Impl::SetServers(std::vector<PeerAddress> servers) {
+  if (stopping_) return;
   std::vector<std::shared_ptr<Exchange>> closed;
-  {
-    base::MutexLock lock(mutex_);
-    if (stopping_) return;
-    for (auto remote = remotes_.begin(); remote != remotes_.end();) {
-      if (std::find(servers.begin(), servers.end(), remote->second.address) != servers.end()) {
-        ++remote;
-        continue;
-      }
-      for (Lane* lane : remote->second.Lanes()) {
-        if (lane->dialed != nullptr) closed.push_back(lane->dialed);
-        if (lane->current != nullptr) closed.push_back(lane->current);
-      }
-      remote = remotes_.erase(remote);
+  for (auto remote = remotes_.begin(); remote != remotes_.end();) {
+    if (std::find(servers.begin(), servers.end(), remote->second.address) != servers.end()) {
+      ++remote;
+      continue;
     }
-    for (const PeerAddress& server : servers) {
-      if (server.id != options_.id && !remotes_.contains(server.id)) AddRemote(server);
+    for (Lane* lane : remote->second.Lanes()) {
+      if (lane->dialed != nullptr) closed.push_back(lane->dialed);
+      if (lane->current != nullptr) closed.push_back(lane->current);
     }
+    remote = remotes_.erase(remote);
+  }
+  for (const PeerAddress& server : servers) {
+    if (server.id != options_.id && !remotes_.contains(server.id)) AddRemote(server);
   }
   for (const std::shared_ptr<Exchange>& exchange : closed) exchange->Close();
 }
@@ -182,123 +190,148 @@ void PeerTransport::Impl::SetServers(std::vector<PeerAddress> servers) {
 // --- Start and stop
 
 void PeerTransport::Impl::Start(Hello hello, Handler& handler) {
-  {
-    base::MutexLock lock(mutex_);
-    if (stopping_) return;
-    hello_ = std::move(hello);
-    handler_ = &handler;
-  }
-  Accept();
-  ScheduleMaintenance();
+  if (stopping_) return;
+  hello_ = std::move(hello);
+  handler_ = &handler;
+  for (auto& connection : std::exchange(early_, {})) OnAccepted(std::move(connection));
+  Maintain();
 }
 
 void PeerTransport::Impl::Stop() {
   if (listener_ == nullptr) return;
-  std::vector<std::shared_ptr<Exchange>> open;
-  {
-    base::MutexLock lock(mutex_);
-    stopping_ = true;
-    for (auto& [id, remote] : remotes_) {
-      for (Lane* lane : remote.Lanes()) {
-        if (lane->current != nullptr) open.push_back(std::move(lane->current));
-        lane->current = nullptr;
-      }
-    }
-  }
-  for (const std::shared_ptr<Exchange>& exchange : open) exchange->Close();
-  open.clear();
-  listener_->Shutdown();
-  {
-    // The maintenance alarm closes what has not greeted yet, and then sets itself no more.
-    base::MutexLock lock(mutex_);
-    while (exchanges_ > 0 || alarm_set_) destroyed_.Wait(mutex_);
-  }
+  listener_->Stop();
+  const auto told = base::Rendezvous<GrpcPeers*>::Make();
+  executor_.Post([this, told] { told->Set(StopOnExecutor()); });
+  GrpcPeers* const grpc = told->Wait();
+  if (grpc != nullptr) grpc->Shutdown();
+  gone_->Wait();
+  grpc_.reset();
   listener_.reset();
 }
 
-void PeerTransport::Impl::OnDestroyed() {
-  base::MutexLock lock(mutex_);
-  --exchanges_;
-  destroyed_.SignalAll();
+GrpcPeers* PeerTransport::Impl::StopOnExecutor() {
+  stopping_ = true;
+  executor_.Cancel(maintenance_);
+  early_.clear();
+  for (auto& [id, remote] : remotes_) {
+    for (Lane* lane : remote.Lanes()) lane->current = lane->dialed = nullptr;
+  }
+  for (const std::shared_ptr<Exchange>& exchange : Exchanges()) exchange->Close();
+  if (exchanges_.empty()) gone_->Set(true);
+  return grpc_.get();
+}
+
+void PeerTransport::Impl::Track(const std::shared_ptr<Exchange>& exchange) {
+  exchanges_[exchange.get()] = {exchange, clock_.Monotonic() + options_.hello_timeout};
+}
+
+void PeerTransport::Impl::OnDestroyed(const Exchange& exchange) {
+  exchanges_.erase(&exchange);
+  if (!stopping_ || !exchanges_.empty()) return;
+  const auto gone = gone_;  // this is destroyed as soon as it is set
+  gone->Set(true);
+}
+
+// Kept by who asks while it looks at them, as each may end meanwhile.
+std::vector<std::shared_ptr<Exchange>> PeerTransport::Impl::Exchanges() const {
+  std::vector<std::shared_ptr<Exchange>> all;
+  for (const auto& [key, tracked] : exchanges_) {
+    if (auto exchange = tracked.exchange.lock(); exchange != nullptr) {
+      all.push_back(std::move(exchange));
+    }
+  }
+  return all;
 }
 
 // --- Connecting
 
 void PeerTransport::Impl::ScheduleMaintenance() {
-  {
-    base::MutexLock lock(mutex_);
-    alarm_set_ = !stopping_ || !greetings_.empty();
-    if (!alarm_set_) return destroyed_.SignalAll();
-  }
-  alarm_.Set(&executor_.queue(), FromNow(kMaintenanceInterval), alarm_tag_.Begin(nullptr));
+  maintenance_ = executor_.RunAfter(kMaintenanceInterval, [this] { Maintain(); });
 }
 
 void PeerTransport::Impl::Maintain() {
-  bool stopping = false;
-  {
-    base::MutexLock lock(mutex_);
-    stopping = stopping_;
-  }
   const absl::Duration now = clock_.Monotonic();
-  std::vector<Greeting> waiting;
-  for (Greeting& greeting : greetings_) {
-    std::shared_ptr<Exchange> exchange = greeting.exchange.lock();
-    if (exchange == nullptr) continue;
-    const bool greeted = exchange->peer() != ServerId();
-    if (stopping || (!greeted && now >= greeting.deadline)) {
+  for (const std::shared_ptr<Exchange>& exchange : Exchanges()) {
+    Tracked& tracked = exchanges_[exchange.get()];
+    if (exchange->peer() != ServerId()) tracked.greeting_deadline = absl::InfiniteDuration();
+    if (now >= tracked.greeting_deadline) {
       exchange->Close();
-    } else if (!greeted) {
-      waiting.push_back(greeting);
+    } else {
+      exchange->Tick(now);
     }
   }
-  greetings_ = std::move(waiting);
   for (auto& [id, remote] : remotes_) {
     for (Lane* lane : remote.Lanes()) {
-      if (stopping || lane->channel == nullptr || lane->dialed != nullptr) continue;
-      if (remote.only_probed && IsConnected(*lane)) lane->next_dial = now + options_.probe_after;
+      if (!lane->dials || lane->dialed != nullptr) continue;
+      if (remote.only_probed && lane->current != nullptr) {
+        lane->next_dial = now + options_.probe_after;
+      }
       if (now >= lane->next_dial) Dial(remote, *lane, lane == &remote.snapshots);
     }
   }
   ScheduleMaintenance();
 }
 
-bool PeerTransport::Impl::IsConnected(const Lane& lane) {
-  base::MutexLock lock(mutex_);
-  return lane.current != nullptr;
-}
-
-void PeerTransport::Impl::ExpectHello(const std::shared_ptr<Exchange>& exchange) {
-  greetings_.push_back({exchange, clock_.Monotonic() + options_.hello_timeout});
+FramedTiming PeerTransport::Impl::Timing() const {
+  return {.connect_timeout = options_.connect_timeout,
+          .keepalive_interval = options_.keepalive_interval,
+          .silence_max = 2 * options_.keepalive_interval + options_.keepalive_timeout};
 }
 
 void PeerTransport::Impl::Dial(const Remote& remote, Lane& lane, bool for_snapshots) {
-  auto exchange = std::make_shared<DialedExchange>(*this, remote.address.id);
+  auto exchange = std::make_shared<FramedExchange>(*this, executor_, Timing(), remote.address.id);
   exchange->set_for_snapshots(for_snapshots);
-  {
-    base::MutexLock lock(mutex_);
-    ++exchanges_;
-  }
+  Track(exchange);
   lane.dialed = exchange;
-  ExpectHello(exchange);
-  exchange->Start(*lane.channel, executor_.queue());
+  exchange->Dial(remote.dial_address);
 }
 
-void PeerTransport::Impl::Accept() {
-  {
-    base::MutexLock lock(mutex_);
-    if (stopping_) return;
-    ++exchanges_;
+void PeerTransport::Impl::OnAccepted(std::unique_ptr<base::Connection> connection) {
+  if (stopping_) return;
+  if (handler_ == nullptr) {
+    early_.push_back(std::move(connection));
+    return;
   }
-  auto exchange =
-      std::make_shared<AcceptedExchange>(*this, [this](std::shared_ptr<AcceptedExchange> came) {
-        executor_.Post([this, came = std::move(came)] {
-          ExpectHello(came);
-          came->Open();
-        });
-        Accept();
-      });
-  exchange->Start(*listener_, executor_.queue());
+  auto exchange = std::make_shared<FramedExchange>(*this, executor_, Timing(), ServerId());
+  Track(exchange);
+  exchange->Accept(std::move(connection), [this](int socket) { TakeGrpc(socket); });
 }
+
+// --- Peers of older releases
+
+GrpcPeers& PeerTransport::Impl::Grpc() {
+  if (grpc_ == nullptr) {
+    grpc_ = std::make_unique<GrpcPeers>(
+        executor_, GrpcPeers::Options{options_.connect_timeout, options_.keepalive_timeout});
+    AcceptGrpc();
+  }
+  return *grpc_;
+}
+
+void PeerTransport::Impl::TakeGrpc(int socket) { Grpc().AddConnection(socket); }
+
+// One stream waits at a time.
+void PeerTransport::Impl::AcceptGrpc() {
+  auto exchange = std::make_shared<AcceptedGrpcExchange>(
+      *this, executor_, [this](const std::shared_ptr<AcceptedGrpcExchange>& came) {
+        if (stopping_) return came->Close();
+        Track(came);
+        came->Open();
+        AcceptGrpc();
+      });
+  exchanges_[exchange.get()] = {exchange, absl::InfiniteDuration()};
+  exchange->Start(*grpc_);
+}
+
+void PeerTransport::Impl::DialGrpc(const Remote& remote, Lane& lane, bool for_snapshots) {
+  auto exchange = std::make_shared<DialedGrpcExchange>(*this, executor_, remote.address.id);
+  exchange->set_for_snapshots(for_snapshots);
+  Track(exchange);
+  lane.dialed = exchange;
+  exchange->Start(Grpc(), remote.address.address);
+}
+
+// --- Who is who
 
 PeerTransport::Impl::Remote* PeerTransport::Impl::FindRemote(ServerId id) {
   auto found = remotes_.find(id);
@@ -306,18 +339,18 @@ PeerTransport::Impl::Remote* PeerTransport::Impl::FindRemote(ServerId id) {
 }
 
 absl::Status PeerTransport::Impl::CheckWho(const Exchange& exchange, const Hello& hello) {
-  const auto* dialed = dynamic_cast<const DialedExchange*>(&exchange);
-  if (dialed != nullptr && !remotes_.contains(dialed->expected())) {
+  const ServerId expected = exchange.expected();
+  const bool dialed = expected != ServerId();
+  if (dialed && !remotes_.contains(expected)) {
     return absl::CancelledError("no longer in the ensemble");
   }
-  if (dialed != nullptr && hello.server_id != dialed->expected()) {
+  if (dialed && hello.server_id != expected) {
     return absl::FailedPreconditionError(
         fmt::format("server {} was expected at {}, server {} answers; check the --peer flags of "
                     "both",
-                    dialed->expected(), remotes_.at(dialed->expected()).address.address,
-                    hello.server_id));
+                    expected, remotes_.at(expected).address.address, hello.server_id));
   }
-  if (dialed != nullptr && hello.for_snapshots != dialed->for_snapshots()) {
+  if (dialed && hello.for_snapshots != exchange.for_snapshots()) {
     return absl::FailedPreconditionError(
         fmt::format("server {} answers for another kind of stream than it was dialled for: it runs "
                     "an older release, which must be upgraded",
@@ -330,7 +363,7 @@ absl::Status PeerTransport::Impl::CheckWho(const Exchange& exchange, const Hello
   if (!remotes_.contains(hello.server_id)) {
     return NotListed(hello.server_id);
   }
-  if (dialed == nullptr && hello.server_id < options_.id) {
+  if (!dialed && hello.server_id < options_.id) {
     return absl::CancelledError(  // a probe, and that is its answer
         fmt::format("server {} is dialled by server {}, not the other way", hello.server_id,
                     options_.id));
@@ -340,7 +373,6 @@ absl::Status PeerTransport::Impl::CheckWho(const Exchange& exchange, const Hello
 
 // While an ensemble forms, both sides see each other's lists, and who is wrong stops.
 absl::Status PeerTransport::Impl::NotListed(ServerId server) {
-  base::MutexLock lock(mutex_);
   if (IsForming(hello_.folder)) {
     return absl::FailedPreconditionError(
         fmt::format("server {} is not in the ensemble list of server {}; give all servers the same "
@@ -363,7 +395,6 @@ absl::Status PeerTransport::Impl::TakeStream(const std::shared_ptr<Exchange>& ex
                                              const Hello& hello,
                                              std::shared_ptr<Exchange>& replaced) {
   Remote& remote = *FindRemote(hello.server_id);
-  base::MutexLock lock(mutex_);
   if (stopping_) return absl::UnavailableError("stopping");
   const bool connected =
       remote.main.current != nullptr || remote.snapshots.current != nullptr;
@@ -404,26 +435,25 @@ absl::Status PeerTransport::Impl::OnHello(const std::shared_ptr<Exchange>& excha
 
 void PeerTransport::Impl::OnEnded(const std::shared_ptr<Exchange>& exchange) {
   const ServerId peer = exchange->peer();
-  {
-    base::MutexLock lock(mutex_);
-    Remote* const remote = FindRemote(peer);
-    if (remote == nullptr) return;  // no longer a server
-    Lane& lane = remote->LaneFor(exchange->for_snapshots());
-    if (lane.current != exchange) return;  // replaced, and said so
-    lane.current = nullptr;
-  }
+  Remote* const remote = FindRemote(peer);
+  if (remote == nullptr) return;  // no longer a server
+  Lane& lane = remote->LaneFor(exchange->for_snapshots());
+  if (lane.current != exchange) return;  // replaced, and said so; or stopping
+  lane.current = nullptr;
   if (!exchange->for_snapshots()) handler_->OnDisconnected(peer);
 }
 
 void PeerTransport::Impl::OnFinished(const std::shared_ptr<Exchange>& exchange,
                                      const absl::Status& status) {
-  auto* dialed = dynamic_cast<DialedExchange*>(exchange.get());
-  if (dialed == nullptr) return;
-  Remote* const found = FindRemote(dialed->expected());
-  if (found == nullptr) return;  // no longer a server
+  Remote* const found = FindRemote(exchange->expected());
+  if (found == nullptr) return;  // opened by the peer, or no longer a server
   Remote& remote = *found;
   Lane& lane = remote.LaneFor(exchange->for_snapshots());
   if (lane.dialed != exchange) return;
+  if (exchange->PeerSpeaksOtherwise()) {
+    // Until that stream ends: the peer may be of another release then.
+    return DialGrpc(remote, lane, exchange->for_snapshots());
+  }
   lane.dialed = nullptr;
   const absl::Duration now = clock_.Monotonic();
   if (now - lane.connected_at > kStableConnection) lane.backoff = options_.redial_first;
@@ -432,16 +462,12 @@ void PeerTransport::Impl::OnFinished(const std::shared_ptr<Exchange>& exchange,
   lane.backoff = std::min(lane.backoff * 2, options_.redial_last);
   if (remote.only_probed) lane.next_dial = now + options_.probe_after;
   const std::string error(status.message());
-  {
-    base::MutexLock lock(mutex_);
-    if (stopping_) return;
-  }
   if (absl::IsNotFound(status) && !exchange->for_snapshots()) {
     handler_->OnRefused(remote.address.id);
   }
   if (error == std::exchange(lane.last_error, error) || remote.only_probed) return;
   if (exchange->for_snapshots()) return;  // the other stream says it
-  LOG_WARN("peer not connected peer={} address={} reason=\"{}\"", dialed->expected(),
+  LOG_WARN("peer not connected peer={} address={} reason=\"{}\"", remote.address.id,
            remote.address.address, error);
 }
 
@@ -449,7 +475,6 @@ void PeerTransport::Impl::OnFinished(const std::shared_ptr<Exchange>& exchange,
 
 v1::PeerFrame PeerTransport::Impl::HelloFrame(const Exchange& exchange) {
   v1::PeerFrame frame;
-  base::MutexLock lock(mutex_);
   Hello hello = hello_;
   hello.for_snapshots = exchange.for_snapshots();
   ToFrame(std::move(hello), frame);
@@ -457,25 +482,17 @@ v1::PeerFrame PeerTransport::Impl::HelloFrame(const Exchange& exchange) {
 }
 
 void PeerTransport::Impl::UpdateHello(Hello hello) {
-  std::vector<std::shared_ptr<Exchange>> open;
-  {
-    base::MutexLock lock(mutex_);
-    hello_ = std::move(hello);
-    for (const auto& [id, remote] : remotes_) {
-      if (remote.main.current != nullptr) open.push_back(remote.main.current);
-    }
+  hello_ = std::move(hello);
+  for (const auto& [id, remote] : remotes_) {
+    Exchange* const exchange = remote.main.current.get();
+    if (exchange != nullptr) exchange->Send(HelloFrame(*exchange));
   }
-  for (const std::shared_ptr<Exchange>& exchange : open) exchange->Send(HelloFrame(*exchange));
 }
 
 void PeerTransport::Impl::Send(ServerId to, PeerMessage message) {
   Remote* remote = FindRemote(to);
   if (remote == nullptr) return;
-  std::shared_ptr<Exchange> exchange;
-  {
-    base::MutexLock lock(mutex_);
-    exchange = remote->LaneFor(IsOfSnapshots(message)).current;
-  }
+  Exchange* const exchange = remote->LaneFor(IsOfSnapshots(message)).current.get();
   v1::PeerFrame frame;
   ToFrame(std::move(message), frame);
   if (exchange != nullptr && exchange->Send(std::move(frame))) {
@@ -490,12 +507,9 @@ void PeerTransport::Impl::OnMessages(const std::shared_ptr<Exchange>& exchange,
   const bool for_snapshots = exchange->for_snapshots();
   for (PeerMessage& message : messages) {
     if (IsOfSnapshots(message) != for_snapshots) continue;  // its place is the other stream
-    {
-      base::MutexLock lock(mutex_);
-      Remote* const remote = FindRemote(exchange->peer());
-      if (remote == nullptr) return;  // no longer a server
-      if (remote->LaneFor(for_snapshots).current != exchange) return;  // replaced, or stopping
-    }
+    Remote* const remote = FindRemote(exchange->peer());
+    if (remote == nullptr) return;  // no longer a server
+    if (remote->LaneFor(for_snapshots).current != exchange) return;  // replaced, or stopping
     handler_->OnMessage(exchange->peer(), std::move(message));
   }
 }
@@ -507,11 +521,12 @@ PeerTransport::PeerTransport(std::unique_ptr<Impl> impl) : impl_(std::move(impl)
 PeerTransport::~PeerTransport() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<PeerTransport>> PeerTransport::Listen(
-    const PeerTransportOptions& options, QueueExecutor& executor, base::Clock& clock,
+    const PeerTransportOptions& options, base::EventLoop& executor, base::Clock& clock,
     base::Metrics& metrics) {
-  ASSIGN_OR_RETURN(std::unique_ptr<PeerListener> listener,
-                   PeerListener::Listen(options.listen, options.keepalive_timeout));
-  auto impl = std::make_unique<Impl>(options, std::move(listener), executor, clock, metrics);
+  auto impl = std::make_unique<Impl>(options, executor, clock, metrics);
+  if (const absl::Status listening = impl->Listen(); !listening.ok()) {
+    return base::Annotate(listening, "--listen-peer");
+  }
   return std::unique_ptr<PeerTransport>(new PeerTransport(std::move(impl)));
 }
 

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "base/net/event_loop.h"
 #include "base/thread_executor.h"
 #include "coord/peer/peer_transport.h"
 #include "coord/storage/rocks_log_store.h"
@@ -95,7 +96,7 @@ class Pinger : public Transport::Handler {
 };
 
 struct End {
-  End(uint32_t id, std::vector<PeerAddress> servers) : executor("replica", base::SystemClock()) {
+  End(uint32_t id, std::vector<PeerAddress> servers) : executor("replica") {
     PeerTransportOptions options;
     options.id = ServerId(id);
     options.servers = servers;
@@ -117,7 +118,7 @@ struct End {
   }
 
   base::Metrics metrics;
-  QueueExecutor executor;
+  base::EventLoop executor;
   std::unique_ptr<PeerTransport> transport;
   PeerTransport* raw = nullptr;
   Hello hello;
