@@ -59,14 +59,16 @@ void Applier::HandOver() {
   waiting_.erase(waiting_.begin(), waiting_.begin() + count);
   handed_over_ = range.back()->index;
   apply_executor_.Post(
-      [context = context_, range = std::move(range)] { Apply(*context, range); });
+      [context = context_, range = std::move(range)]() mutable {
+        Apply(*context, std::move(range));
+      });
 }
 
-void Applier::Apply(Context& context, const std::vector<raft::EntryPtr>& range) {
+void Applier::Apply(Context& context, std::vector<raft::EntryPtr> range) {
   std::vector<CommittedBatch> batches;
   batches.reserve(range.size());
-  for (const raft::EntryPtr& entry : range) {
-    absl::StatusOr<CommittedBatch> batch = DecodeCommitted(*entry);
+  for (raft::EntryPtr& entry : range) {
+    absl::StatusOr<CommittedBatch> batch = DecodeCommitted(std::move(entry));
     if (!batch.ok()) return context.fail(batch.status());
     batches.push_back(*std::move(batch));
   }

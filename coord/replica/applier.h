@@ -43,7 +43,7 @@ class Applier {
     absl::AnyInvocable<void(absl::Status)> fail;
   };
   void HandOver();
-  static void Apply(Context& context, const std::vector<raft::EntryPtr>& range);
+  static void Apply(Context& context, std::vector<raft::EntryPtr> range);
 
   base::Executor& apply_executor_;
   const size_t range_bytes_max_;

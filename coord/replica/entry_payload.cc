@@ -1,6 +1,7 @@
 #include "coord/replica/entry_payload.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/coding.h"
 #include "fmt/format.h"
@@ -23,28 +24,29 @@ std::string EncodeEntryPayload(int64_t time_ms, const std::vector<std::string>& 
   return payload;
 }
 
-absl::StatusOr<CommittedBatch> DecodeCommitted(const raft::Entry& entry) {
+absl::StatusOr<CommittedBatch> DecodeCommitted(raft::EntryPtr entry) {
   CommittedBatch batch;
-  batch.term = entry.term;
-  batch.index = entry.index;
-  if (entry.type != raft::EntryType::kCommands) return batch;
+  batch.term = entry->term;
+  batch.index = entry->index;
+  if (entry->type != raft::EntryType::kCommands) return batch;
 
-  base::Decoder decoder(entry.payload);
+  base::Decoder decoder(entry->payload);
   const uint8_t version = decoder.Fixed8();
   if (decoder.ok() && version != kFormatVersion) {
     return absl::UnimplementedError(
         fmt::format("log entry {} has format {}, this program knows {}; start a newer bell-coord",
-                    entry.index, version, kFormatVersion));
+                    entry->index, version, kFormatVersion));
   }
   batch.time_ms = decoder.Signed();
   const uint64_t count = decoder.Varint();
   batch.commands.reserve(std::min<uint64_t>(count, decoder.remaining()));
-  for (uint64_t i = 0; i < count && decoder.ok(); ++i) batch.commands.emplace_back(decoder.String());
+  for (uint64_t i = 0; i < count && decoder.ok(); ++i) batch.commands.push_back(decoder.String());
   if (!decoder.Done()) {
     return absl::DataLossError(
-        fmt::format("log entry {} (term {}) is committed but can't be decoded", entry.index,
-                    entry.term));
+        fmt::format("log entry {} (term {}) is committed but can't be decoded", entry->index,
+                    entry->term));
   }
+  batch.entry = std::move(entry);
   return batch;
 }
 

@@ -15,8 +15,9 @@ namespace bellwether::coord {
 
 std::string EncodeEntryPayload(int64_t time_ms, const std::vector<std::string>& commands);
 
-// A committed entry as the state machine gets it; entries of other types have no commands. Errors:
+// A committed entry as the state machine gets it, nothing copied; entries of other types have no
+// commands. Errors:
 // UNIMPLEMENTED (written by a later version), DATA_LOSS (not a payload).
-absl::StatusOr<CommittedBatch> DecodeCommitted(const raft::Entry& entry);
+absl::StatusOr<CommittedBatch> DecodeCommitted(raft::EntryPtr entry);
 
 }  // namespace bellwether::coord

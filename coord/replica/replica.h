@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -37,7 +38,8 @@ struct CommittedBatch {
   Term term;
   LogIndex index;
   int64_t time_ms = 0;  // the leader's wall clock
-  std::vector<std::string> commands;
+  raft::EntryPtr entry;  // holds the bytes of `commands`
+  std::vector<std::string_view> commands;
 };
 
 // The state machine as it was after one entry, to be written down while it goes on. May be used and

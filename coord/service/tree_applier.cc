@@ -14,6 +14,9 @@ namespace {
 // Commands between two looks at the clock.
 constexpr size_t kCommandsPerClockRead = 16;
 
+// Whose place is kept from one call to the next: as many as a busy server gets in one.
+constexpr size_t kCommandsKeptMax = 1024;
+
 // The state after one log entry.
 class TreeSnapshot : public StateSnapshot {
  public:
@@ -75,7 +78,7 @@ bool TreeApplier::Open(const std::vector<CommittedBatch>& batches, std::vector<O
   for (const CommittedBatch& batch : batches) count += batch.commands.size();
   commands.reserve(count);
   for (const CommittedBatch& batch : batches) {
-    for (const std::string& bytes : batch.commands) {
+    for (std::string_view bytes : batch.commands) {
       absl::StatusOr<OpenedCommand> command = OpenOne(bytes);
       if (!command.ok()) {
         StopFor(base::Annotate(command.status(),
@@ -92,11 +95,12 @@ bool TreeApplier::Open(const std::vector<CommittedBatch>& batches, std::vector<O
 }
 
 void TreeApplier::Apply(const std::vector<CommittedBatch>& batches) {
-  std::vector<Opened> commands;
-  if (stopped_ || batches.empty() || !Open(batches, commands)) return;
-  for (size_t next = 0; next < commands.size() && !stopped_;) {
-    next = ApplyForOneHold(commands, next);
+  if (stopped_ || batches.empty() || !Open(batches, commands_)) return;
+  for (size_t next = 0; next < commands_.size() && !stopped_;) {
+    next = ApplyForOneHold(commands_, next);
   }
+  commands_.clear();
+  if (commands_.capacity() > kCommandsKeptMax) commands_ = {};
   if (stopped_) return;
   // Entries without commands, at the end or alone, count as applied, too.
   if (index_ == batches.back().index) return;
@@ -146,6 +150,7 @@ size_t TreeApplier::ApplyForOneHold(std::vector<Opened>& commands, size_t next) 
 
 void TreeApplier::ApplyOne(Opened& opened, Aftermath& aftermath) {
   const tree::Command& command = opened.command.command;
+  KeepWhatIsDeleted(command, aftermath);
   tree::ApplyOutcome outcome = deps_.state.tree.Apply(command, {opened.time_ms});
   const Zxid zxid = deps_.state.tree.zxid();  // the result's may be of an earlier command
   if (outcome.result.repeated) repeated_writes_.Add();
@@ -173,6 +178,14 @@ void TreeApplier::ApplyOne(Opened& opened, Aftermath& aftermath) {
   if (std::holds_alternative<tree::SetFeatureLevel>(command.operation)) {
     aftermath.feature_level = deps_.state.tree.feature_level();
   }
+}
+
+void TreeApplier::KeepWhatIsDeleted(const tree::Command& command, Aftermath& aftermath) const {
+  const auto* deletion = std::get_if<tree::DeleteRecursive>(&command.operation);
+  if (deletion == nullptr) return;
+  const tree::Znode* const znode = deps_.state.tree.FindZnode(deletion->path);
+  if (znode == nullptr || znode->num_children() == 0) return;
+  aftermath.discarded.push_back(deps_.state.tree.View());
 }
 
 void TreeApplier::FollowSession(const OpenedCommand& opened, const tree::Result& result,
@@ -220,7 +233,7 @@ absl::Status TreeApplier::RestoreSnapshot(LogIndex index, SnapshotReader& reader
   ASSIGN_OR_RETURN(const std::unique_ptr<tree::StateMachine> loaded, Load(reader));
   RETURN_IF_ERROR(deps_.feature_levels.CheckSupported(loaded->feature_level()));
   WakeList woken;
-  tree::StateView before;  // freed when nobody waits for it
+  tree::StateView before;
   {
     base::WriterLock lock(deps_.state.mutex);
     before = deps_.state.tree.View();
@@ -230,10 +243,11 @@ absl::Status TreeApplier::RestoreSnapshot(LogIndex index, SnapshotReader& reader
     deps_.state.SetApplied(index_);
     deps_.digests.Restart({index_, deps_.state.applied_zxid, deps_.state.applied_digest});
     deps_.hub.Restart(loaded->zxid());
-    deps_.lock_waits.Clear();
+    if (!MUTANT(80)) deps_.lock_waits.Clear();
     if (!MUTANT(36)) deps_.connections.DetachAll(StateReplaced(), woken);
   }
   for (const auto& connection : woken) connection->PostWake();
+  deps_.discarded_states.Free(std::move(before));
   deps_.listener.OnStateReplaced(*loaded);
   deps_.waiters.Advance(index_, loaded->zxid());
   deps_.listener.OnEntryApplied(index_);
@@ -246,6 +260,9 @@ void TreeApplier::StopFor(const absl::Status& status) {
 }
 
 void TreeApplier::Tell(Aftermath& aftermath) {
+  for (tree::StateView& state : aftermath.discarded) {
+    deps_.discarded_states.Free(std::move(state));
+  }
   for (const auto& woken : aftermath.woken) woken->PostWake();
   for (const tree::SessionGrant& grant : aftermath.attached) {
     deps_.listener.OnSessionAttached(grant);

@@ -11,6 +11,7 @@
 #include "coord/service/apply_waiters.h"
 #include "coord/service/connection_table.h"
 #include "coord/service/digest_check.h"
+#include "coord/service/discarded_states.h"
 #include "coord/service/envelope.h"
 #include "coord/service/feature_levels.h"
 #include "coord/service/list_views.h"
@@ -59,6 +60,7 @@ class TreeApplier {
     DigestCheck& digests;
     FeatureLevels& feature_levels;
     TreeBound& tree_bound;
+    DiscardedStates& discarded_states;
     ApplyListener& listener;
     base::Clock& clock;
     base::Metrics& metrics;
@@ -82,6 +84,7 @@ class TreeApplier {
   // What to tell when the tree is released.
   struct Aftermath {
     WakeList woken;
+    std::vector<tree::StateView> discarded;
     std::vector<tree::SessionGrant> attached;
     std::vector<SessionId> ended;
     std::optional<base::Uuid> ensemble_id;
@@ -96,6 +99,9 @@ class TreeApplier {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(deps_.state.mutex);
   void FollowSession(const OpenedCommand& opened, const tree::Result& result,
                      Aftermath& aftermath) ABSL_EXCLUSIVE_LOCKS_REQUIRED(deps_.state.mutex);
+  // The state before a command that deletes much, so that it frees nothing of that itself.
+  void KeepWhatIsDeleted(const tree::Command& command, Aftermath& aftermath) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(deps_.state.mutex);
   void Tell(Aftermath& aftermath);
   void StopFor(const absl::Status& status);
 
@@ -106,6 +112,7 @@ class TreeApplier {
   base::Counter& forgotten_results_;
   base::Histogram& hold_seconds_;
   LogIndex index_;  // of the last entry applied as a whole
+  std::vector<Opened> commands_;  // of the call of Apply under way; empty, but with room, else
   absl::Duration hold_began_;
   bool stopped_ = false;
 };

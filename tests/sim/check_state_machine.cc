@@ -1,5 +1,7 @@
 #include "tests/sim/check_state_machine.h"
 
+#include <algorithm>
+
 namespace bellwether::sim {
 
 void StateMachineChecker::OnApply(ServerId server, const coord::CommittedBatch& batch) {
@@ -11,7 +13,8 @@ void StateMachineChecker::OnApply(ServerId server, const coord::CommittedBatch& 
   if (position >= log_.entries().size()) return;  // the first to apply it
   const CommittedLog::Entry& known = log_.entries()[position];
   if (known.term == batch.term && known.time_ms == batch.time_ms &&
-      known.commands == batch.commands) {
+      std::equal(known.commands.begin(), known.commands.end(), batch.commands.begin(),
+                 batch.commands.end())) {
     return;
   }
   violations_.Add("state machine safety",

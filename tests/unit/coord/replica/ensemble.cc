@@ -56,10 +56,10 @@ absl::Status RecordingStateMachine::RestoreSnapshot(LogIndex index, SnapshotRead
 
 void RecordingStateMachine::Apply(std::vector<CommittedBatch> batches) {
   ++apply_calls;
-  for (CommittedBatch& batch : batches) {
+  for (const CommittedBatch& batch : batches) {
     CHECK(batch.index == applied + 1, "applied {} after {}", batch.index, applied);
     applied = batch.index;
-    for (std::string& command : batch.commands) commands.push_back(std::move(command));
+    for (std::string_view command : batch.commands) commands.emplace_back(command);
   }
   if (!hold_applied) replica->OnApplied(applied);
 }

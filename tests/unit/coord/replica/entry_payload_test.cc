@@ -1,6 +1,8 @@
 #include "coord/replica/entry_payload.h"
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -8,8 +10,9 @@
 namespace bellwether::coord {
 namespace {
 
-raft::Entry EntryOf(std::string payload, raft::EntryType type = raft::EntryType::kCommands) {
-  return {Term(2), LogIndex(9), type, std::move(payload)};
+raft::EntryPtr EntryOf(std::string payload, raft::EntryType type = raft::EntryType::kCommands) {
+  return std::make_shared<raft::Entry>(
+      raft::Entry{Term(2), LogIndex(9), type, std::move(payload)});
 }
 
 TEST(EntryPayload, RoundTrips) {
@@ -19,7 +22,15 @@ TEST(EntryPayload, RoundTrips) {
   EXPECT_EQ(batch->term, Term(2));
   EXPECT_EQ(batch->index, LogIndex(9));
   EXPECT_EQ(batch->time_ms, -5);
-  EXPECT_EQ(batch->commands, commands);
+  EXPECT_EQ(std::vector<std::string>(batch->commands.begin(), batch->commands.end()), commands);
+}
+
+TEST(EntryPayload, CommandsLieInTheEntryThatTheBatchKeeps) {
+  const auto batch = DecodeCommitted(EntryOf(EncodeEntryPayload(-5, {"abc"})));
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  ASSERT_EQ(batch->commands.size(), 1u);
+  const std::string& payload = batch->entry->payload;
+  EXPECT_EQ(batch->commands[0].data(), payload.data() + payload.size() - 3);
 }
 
 TEST(EntryPayload, OtherEntriesHaveNoCommands) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/executor.h"
 #include "base/mutex.h"
 #include "base/status.h"
+#include "coord/replica/entry_payload.h"
 #include "coord/service/replicated_log.h"
 
 namespace bellwether::coord {
@@ -213,11 +215,12 @@ class FakeLog : public ReplicatedLog {
   }
 
   void Append(std::vector<std::string> commands) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    CommittedBatch& batch = appended_.emplace_back();
-    batch.term = Term(1);
-    batch.index = ++last_index_;
-    batch.time_ms = kTimeMs;
-    batch.commands = std::move(commands);
+    auto entry = std::make_shared<raft::Entry>();
+    entry->term = Term(1);
+    entry->index = ++last_index_;
+    entry->type = raft::EntryType::kCommands;
+    entry->payload = EncodeEntryPayload(kTimeMs, commands);
+    appended_.push_back(*DecodeCommitted(std::move(entry)));
   }
 
   void CommitAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
