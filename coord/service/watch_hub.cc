@@ -11,15 +11,19 @@
 
 namespace bellwether::coord {
 
-ChangeSetPtr MakeChangeSet(Zxid zxid, std::vector<tree::Change> changes) {
-  auto set = std::make_shared<ChangeSet>();
-  set->zxid = zxid;
-  set->bytes = sizeof(ChangeSet);
+ChangeSet ToChangeSet(Zxid zxid, std::vector<tree::Change> changes) {
+  ChangeSet set;
+  set.zxid = zxid;
+  set.bytes = sizeof(ChangeSet);
   for (const tree::Change& change : changes) {
-    set->bytes += sizeof(change) + change.path.size() + change.data.size();
+    set.bytes += sizeof(change) + change.path.size() + change.data.size();
   }
-  set->changes = std::move(changes);
+  set.changes = std::move(changes);
   return set;
+}
+
+ChangeSetPtr MakeChangeSet(Zxid zxid, std::vector<tree::Change> changes) {
+  return std::make_shared<const ChangeSet>(ToChangeSet(zxid, std::move(changes)));
 }
 
 namespace {
@@ -58,42 +62,67 @@ bool WatchFilter::Matches(const tree::Change& change) const {
 }
 
 size_t WatchRing::Append(ChangeSetPtr set) {
-  CHECK(sets_.empty() || sets_.back()->zxid < set->zxid);
+  Slot slot;
+  slot.own.zxid = set->zxid;
+  slot.own.bytes = set->bytes;
+  slot.changes = set->changes.size();
+  slot.shared = std::move(set);
+  return Add(std::move(slot));
+}
+
+size_t WatchRing::Append(ChangeSet set) {
+  const size_t changes = set.changes.size();
+  return Add(Slot{.own = std::move(set), .shared = nullptr, .changes = changes});
+}
+
+size_t WatchRing::Add(Slot slot) {
+  CHECK(slots_.empty() || slots_.back().own.zxid < slot.own.zxid);
   size_t forgotten = 0;
-  changes_ += set->changes.size();
-  bytes_ += set->bytes;
-  sets_.push_back(std::move(set));
-  while (!sets_.empty() && (changes_ > changes_max_ || bytes_ > bytes_max_)) {
-    forgotten += sets_.front()->changes.size();
-    changes_ -= sets_.front()->changes.size();
-    bytes_ -= sets_.front()->bytes;
-    if (!MUTANT(20)) resumable_from_ = sets_.front()->zxid;
-    sets_.pop_front();
+  changes_ += slot.changes;
+  bytes_ += slot.own.bytes;
+  slots_.push_back(std::move(slot));
+  while (!slots_.empty() && (changes_ > changes_max_ || bytes_ > bytes_max_)) {
+    const Slot& oldest = slots_.front();
+    forgotten += oldest.changes;
+    changes_ -= oldest.changes;
+    bytes_ -= oldest.own.bytes;
+    if (!MUTANT(20)) resumable_from_ = oldest.own.zxid;
+    slots_.pop_front();
   }
   return forgotten;
 }
 
+const ChangeSetPtr& WatchRing::Share(Slot& slot) {
+  if (slot.shared == nullptr) {
+    slot.shared = std::make_shared<const ChangeSet>(
+        ChangeSet{slot.own.zxid, std::move(slot.own.changes), slot.own.bytes});
+  }
+  return slot.shared;
+}
+
 void WatchRing::Clear(Zxid zxid) {
-  sets_.clear();
+  slots_.clear();
   changes_ = 0;
   bytes_ = 0;
   if (!MUTANT(33)) resumable_from_ = zxid;
 }
 
-std::deque<ChangeSetPtr>::const_iterator WatchRing::FirstAfter(Zxid zxid) const {
-  return std::upper_bound(sets_.begin(), sets_.end(), zxid,
-                          [](Zxid a, const ChangeSetPtr& set) { return a < set->zxid; });
+std::deque<WatchRing::Slot>::iterator WatchRing::FirstAfter(Zxid zxid) {
+  return std::upper_bound(slots_.begin(), slots_.end(), zxid,
+                          [](Zxid a, const Slot& slot) { return a < slot.own.zxid; });
 }
 
-std::vector<ChangeSetPtr> WatchRing::After(Zxid zxid, size_t sets_max) const {
-  const auto first = FirstAfter(zxid);
-  const size_t behind = static_cast<size_t>(sets_.end() - first);
-  return {first, first + static_cast<ptrdiff_t>(std::min(behind, sets_max))};
+std::vector<ChangeSetPtr> WatchRing::After(Zxid zxid, size_t sets_max) {
+  std::vector<ChangeSetPtr> sets;
+  for (auto slot = FirstAfter(zxid); slot != slots_.end() && sets.size() < sets_max; ++slot) {
+    sets.push_back(Share(*slot));
+  }
+  return sets;
 }
 
-void WatchRing::ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) const {
+void WatchRing::ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) {
   CHECK(zxid >= resumable_from_);
-  for (auto set = FirstAfter(zxid); set != sets_.end(); ++set) visit(*set);
+  for (auto slot = FirstAfter(zxid); slot != slots_.end(); ++slot) visit(Share(*slot));
 }
 
 // Among thousands of watchers that may not see a set of thousands of changes nobody is asked about
@@ -129,9 +158,12 @@ void WatchHub::Publish(Zxid zxid, std::vector<tree::Change> changes,
   zxid_ = zxid;
   if (!prompt_.empty() && !std::exchange(progress_due_, true)) woken.push_back(on_progress_);
   if (changes.empty()) return;
+  if (count_ == 0) {
+    forgotten_.Add(ring_.Append(ToChangeSet(zxid, std::move(changes))));
+    return;
+  }
   const ChangeSetPtr set = MakeChangeSet(zxid, std::move(changes));
   forgotten_.Add(ring_.Append(set));
-  if (count_ == 0) return;
   for (const tree::Change& change : set->changes) {
     Offer(exact_, change.path, set, change, woken);
     if (change.type == tree::Change::Type::kChildren || recursive_.empty()) continue;

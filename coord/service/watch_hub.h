@@ -27,6 +27,7 @@ struct ChangeSet {
 using ChangeSetPtr = std::shared_ptr<const ChangeSet>;
 
 ChangeSetPtr MakeChangeSet(Zxid zxid, std::vector<tree::Change> changes);
+ChangeSet ToChangeSet(Zxid zxid, std::vector<tree::Change> changes);
 
 // The part of the tree that a native watch is about: one or more znodes, or all at and below them.
 struct WatchFilter {
@@ -43,14 +44,16 @@ struct WatchFilter {
   bool Matches(const tree::Change& change) const;
 };
 
-// The newest changes, bounded by count and bytes. Not thread-safe.
+// The newest changes, bounded by count and bytes. Those that nobody was ever given are not shared yet:
+// most are forgotten without. Not thread-safe.
 class WatchRing {
  public:
   WatchRing(size_t changes_max, size_t bytes_max)
       : changes_max_(changes_max), bytes_max_(bytes_max) {}
 
-  // Returns how many changes it forgot for lack of room.
+  // Return how many changes it forgot for lack of room.
   size_t Append(ChangeSetPtr set);
+  size_t Append(ChangeSet set);
 
   // Forgets all changes up to `zxid`, which may be above the newest.
   void Clear(Zxid zxid);
@@ -62,17 +65,25 @@ class WatchRing {
   size_t bytes() const { return bytes_; }
 
   // Those after this zxid that are still here, the oldest first, at most so many.
-  std::vector<ChangeSetPtr> After(Zxid zxid, size_t sets_max) const;
+  std::vector<ChangeSetPtr> After(Zxid zxid, size_t sets_max);
 
   // Requires: zxid >= resumable_from().
-  void ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit) const;
+  void ForEachAfter(Zxid zxid, absl::FunctionRef<void(const ChangeSetPtr&)> visit);
 
  private:
-  std::deque<ChangeSetPtr>::const_iterator FirstAfter(Zxid zxid) const;
+  struct Slot {
+    ChangeSet own;        // as long as it is not shared; then without changes
+    ChangeSetPtr shared;  // null: not yet
+    size_t changes = 0;
+  };
+
+  std::deque<Slot>::iterator FirstAfter(Zxid zxid);
+  size_t Add(Slot slot);
+  static const ChangeSetPtr& Share(Slot& slot);
 
   const size_t changes_max_;
   const size_t bytes_max_;
-  std::deque<ChangeSetPtr> sets_;
+  std::deque<Slot> slots_;
   size_t changes_ = 0;
   size_t bytes_ = 0;
   Zxid resumable_from_;
@@ -169,7 +180,7 @@ class WatchHub {
   base::Counter& forgotten_;
 
   mutable base::Mutex mutex_;
-  WatchRing ring_ ABSL_GUARDED_BY(mutex_);
+  mutable WatchRing ring_ ABSL_GUARDED_BY(mutex_);  // shares what is read
   Zxid zxid_ ABSL_GUARDED_BY(mutex_);  // all up to here was published
   // Shared with the frontend's stream, which may end at any time.
   Watchers exact_ ABSL_GUARDED_BY(mutex_);

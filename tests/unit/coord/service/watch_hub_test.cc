@@ -130,6 +130,29 @@ TEST_F(WatchHubTest, ManyAclsAreNotLookedAtForEachWatcher) {
   EXPECT_EQ(watcher->unjudged, 1u) << "it decides when its client takes them";
 }
 
+TEST_F(WatchHubTest, WhatNobodyWatchedIsThereForWhoResumes) {
+  Publish({ChangeOf("/a"), ChangeOf("/b")});
+  Publish({ChangeOf("/a")});
+  Publish({ChangeOf("/b")});
+  const auto late = std::make_shared<CountingWatcher>(std::vector<std::string>{"/b"}, false);
+  EXPECT_TRUE(hub_.Subscribe(late, Zxid(1)).from_ring);
+  Publish({ChangeOf("/b")});
+  EXPECT_THAT(late->queued, ElementsAre(3, 4));
+}
+
+TEST_F(WatchHubTest, AllWhoReadTheRingShareItsSets) {
+  Publish({ChangeOf("/a"), ChangeOf("/b")});
+  const size_t changes = hub_.ring_changes();
+  const size_t bytes = hub_.ring_bytes();
+  const std::vector<ChangeSetPtr> sets = hub_.RingAfter(Zxid(), 10);
+  ASSERT_EQ(sets.size(), 1u);
+  EXPECT_EQ(sets[0]->changes.size(), 2u);
+  EXPECT_EQ(sets[0]->bytes, bytes);
+  EXPECT_EQ(hub_.RingAfter(Zxid(), 10), sets);
+  EXPECT_EQ(hub_.ring_changes(), changes);
+  EXPECT_EQ(hub_.ring_bytes(), bytes);
+}
+
 TEST_F(WatchHubTest, LongerWatchesThatAreGoneAreNoneLess) {
   const auto deep = Watch({"/a/b/c"}, true);
   const auto shallow = Watch({"/a"}, true);
