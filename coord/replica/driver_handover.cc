@@ -166,15 +166,28 @@ void ReplicaDriver::AskAgain(ReadTable::Round round) {
   if (!waiting_readers_.empty()) RequestPump();
 }
 
-// A leader that can't write holds everybody up, though the others could go on without it.
+// Whether a server that could lead has written what this one's disk has not.
+bool ReplicaDriver::OtherIsAhead() const {
+  const auto waits = std::find_if(unpersisted_.begin(), unpersisted_.end(),
+                                  [](const Unpersisted& pending) { return !pending.durable; });
+  const LogIndex last = waits == unpersisted_.end() ? LogIndex() : waits->last;
+  const std::vector<raft::PeerStatus> peers = core_->Peers();
+  return std::any_of(peers.begin(), peers.end(), [last](const raft::PeerStatus& peer) {
+    return peer.voter && peer.active && !peer.awaiting_readmission && peer.match >= last;
+  });
+}
+
+// A leader that can't write holds everybody up, though the others could go on without it. Where they
+// wait for their disks as well, as for one that all share, another leader would be no faster, and giving
+// up leadership would only leave what is under way unknown.
 void ReplicaDriver::CheckDisk() {
   if (leadership_.role != Role::kLeader) return;
-  const absl::Duration outstanding = deps_.log.OldestPendingFor();
-  if (outstanding <= options_.election_timeout || core_->transfer_target() != ServerId()) return;
-  if (!core_->TransferLeadership(ServerId()).ok()) return;
+  const absl::Duration writing = deps_.log.WritingFor();
+  if (writing <= options_.election_timeout || core_->transfer_target() != ServerId()) return;
+  if (!OtherIsAhead() || !core_->TransferLeadership(ServerId()).ok()) return;
   instruments_.handovers.Add();
   LOG_WARN("a write of the log takes too long, leadership is handed over id={} to={} seconds={:.1f}",
-           options_.id, core_->transfer_target(), absl::ToDoubleSeconds(outstanding));
+           options_.id, core_->transfer_target(), absl::ToDoubleSeconds(writing));
 }
 
 }  // namespace bellwether::coord

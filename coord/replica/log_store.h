@@ -64,9 +64,9 @@ class LogStore : public raft::LogReader {
   // OK when there is room on the disk for more entries of a kind; else RESOURCE_EXHAUSTED.
   virtual absl::Status RoomFor(EntryKind kind) const = 0;
 
-  // How long the oldest request that is not yet durable has been under way; zero when all are. A
-  // leader whose disk hangs hands over by it.
-  virtual absl::Duration OldestPendingFor() const = 0;
+  // How long the write under way has taken by now; zero when all that was asked is durable. What is
+  // asked meanwhile begins when that one ends. A leader whose disk hangs hands over by it.
+  virtual absl::Duration WritingFor() const = 0;
 
   // Size of the log on disk, in bytes, roughly.
   virtual uint64_t Bytes() const = 0;

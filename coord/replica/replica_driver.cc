@@ -205,6 +205,7 @@ void ReplicaDriver::PersistReady(raft::Ready& ready) {
     ReleasePersisted();
     return;
   }
+  if (!ready.entries.empty()) pending.last = ready.entries.back()->index;
   PersistRequest request;
   if (ready.install.has_value()) request.reset_to = ready.install->index;
   request.truncate_from = ready.truncate_from;

@@ -76,6 +76,7 @@ class ReplicaDriver : public Transport::Handler,
   struct Unpersisted {
     raft::ReadyId id;
     bool durable = false;
+    LogIndex last;  // of its entries; 0: it has none
     std::vector<raft::Message> messages_after;
   };
 
@@ -153,6 +154,7 @@ class ReplicaDriver : public Transport::Handler,
   void CheckHandOver(absl::Duration now);
   void EndHandOver();
   void CheckDisk();
+  bool OtherIsAhead() const;
 
   // replica_driver.cc: time.
   void ScheduleTick();

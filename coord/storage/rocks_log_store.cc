@@ -248,7 +248,8 @@ void RocksLogStore::Persist(PersistRequest request, Done done) {
     free_space_.OnWritten(raft::EntryBytes(*entry));
   }
   if (request.compact_to >= first_index_) Compact(request.compact_to);
-  outstanding_.push_back({++last_number_, last_index_, clock_.Monotonic()});
+  if (outstanding_.empty()) began_ = clock_.Monotonic();
+  outstanding_.push_back({++last_number_, last_index_});
   Write write{std::move(request), [this, alive = std::weak_ptr<bool>(alive_),
                                    number = last_number_,
                                    done = std::move(done)](absl::Status status) mutable {
@@ -294,6 +295,7 @@ void RocksLogStore::OnWritten(uint64_t number) {
     durable_ = std::max(durable_, outstanding_.front().last_index);
     outstanding_.pop_front();
   }
+  began_ = clock_.Monotonic();
   cache_.Evict(durable_);
 }
 
@@ -415,9 +417,8 @@ absl::Status RocksLogStore::RoomFor(EntryKind kind) const {
                   options_.folder, free_bytes, reserve));
 }
 
-absl::Duration RocksLogStore::OldestPendingFor() const {
-  if (outstanding_.empty()) return absl::ZeroDuration();
-  return clock_.Monotonic() - outstanding_.front().asked;
+absl::Duration RocksLogStore::WritingFor() const {
+  return outstanding_.empty() ? absl::ZeroDuration() : clock_.Monotonic() - began_;
 }
 
 uint64_t RocksLogStore::Bytes() const {

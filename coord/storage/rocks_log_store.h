@@ -30,10 +30,10 @@ namespace bellwether::coord {
 
 struct RocksLogStoreOptions {
   std::string folder;                      // created when missing; this store's alone
-  size_t cache_bytes_max = 64 << 20;       // of the newest entries, in memory
+  size_t cache_bytes_max = 16 << 20;       // of the newest entries, in memory
   // Of one table in memory: what is written to one file of the log, and deleted with it. Together
   // with a piece of write-ahead log that is allocated ahead it must fit into the reserve.
-  size_t memtable_bytes = 16 << 20;
+  size_t memtable_bytes = 8 << 20;
   uint64_t free_bytes_reserve = 64 << 20;  // of the disk; see EntryKind
   // The database failed while nobody waited for a write, and every later write will fail: the
   // server must stop. Called on a thread of the database, perhaps more than once; may be empty.
@@ -66,7 +66,7 @@ class RocksLogStore : public LogStore {
   std::string InitialFormation() const override { return initial_formation_; }
   void Persist(PersistRequest request, Done done) override;
   absl::Status RoomFor(EntryKind kind) const override;
-  absl::Duration OldestPendingFor() const override;
+  absl::Duration WritingFor() const override;
   uint64_t Bytes() const override;
 
   // raft::LogReader
@@ -86,7 +86,6 @@ class RocksLogStore : public LogStore {
   struct Outstanding {
     uint64_t number;
     raft::LogIndex last_index;
-    absl::Duration asked;  // on clock_
   };
   class ErrorListener;
 
@@ -146,6 +145,7 @@ class RocksLogStore : public LogStore {
   raft::LogIndex durable_;     // last entry of last_index_'s log that is durable
   uint64_t last_number_ = 0;
   std::deque<Outstanding> outstanding_;
+  absl::Duration began_;  // of the first of them that the log thread writes, on clock_
   // Posted completions do nothing to this object once it is gone: they share this flag with it.
   const std::shared_ptr<bool> alive_;
 

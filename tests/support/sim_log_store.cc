@@ -176,12 +176,13 @@ SimLogStore::~SimLogStore() = default;
 void SimLogStore::Persist(PersistRequest request, Done done) {
   log_.Apply(request);
   disk_.volatile_.push_back(std::move(request));
-  waiting_.push_back({std::move(done), scheduler_.now()});
+  waiting_.push_back(std::move(done));
   if (!syncing_) StartSync();
 }
 
 void SimLogStore::StartSync() {
   syncing_ = true;
+  sync_began_ = scheduler_.now();
   scheduler_.After(scheduler_.RandomDuration(disk_.sync_first, disk_.sync_last),
                    [this, alive = std::weak_ptr<bool>(alive_), requests = waiting_.size()] {
                      if (!alive.expired()) FinishSync(requests);
@@ -201,7 +202,7 @@ void SimLogStore::FinishSync(size_t requests) {
       }
     }
     disk_.volatile_.pop_front();
-    executor_.Post([alive = std::weak_ptr<bool>(alive_), done = std::move(waiting_.front().done),
+    executor_.Post([alive = std::weak_ptr<bool>(alive_), done = std::move(waiting_.front()),
                     status = failure_]() mutable {
       if (!alive.expired()) done(std::move(status));
     });
@@ -219,8 +220,8 @@ absl::Status SimLogStore::RoomFor(EntryKind kind) const {
   return absl::ResourceExhaustedError("the disk is nearly full; free some space");
 }
 
-absl::Duration SimLogStore::OldestPendingFor() const {
-  return waiting_.empty() ? absl::ZeroDuration() : scheduler_.now() - waiting_.front().asked;
+absl::Duration SimLogStore::WritingFor() const {
+  return syncing_ ? scheduler_.now() - sync_began_ : absl::ZeroDuration();
 }
 
 uint64_t SimLogStore::Bytes() const {

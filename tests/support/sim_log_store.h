@@ -108,7 +108,7 @@ class SimLogStore : public LogStore {
   std::string InitialFormation() const override { return initial_.formation; }
   void Persist(PersistRequest request, Done done) override;
   absl::Status RoomFor(EntryKind kind) const override;
-  absl::Duration OldestPendingFor() const override;
+  absl::Duration WritingFor() const override;
   uint64_t Bytes() const override;
 
   raft::LogIndex FirstIndex() const override { return log_.first; }
@@ -126,14 +126,11 @@ class SimLogStore : public LogStore {
   SimDisk& disk_;
   base::Executor& executor_;
   SimDisk::Content initial_;
-  struct Waiting {
-    Done done;
-    absl::Duration asked;
-  };
 
-  SimDisk::Log log_;             // as Persist was told
-  std::deque<Waiting> waiting_;  // one per volatile request of the disk
+  SimDisk::Log log_;          // as Persist was told
+  std::deque<Done> waiting_;  // one per volatile request of the disk
   bool syncing_ = false;
+  absl::Duration sync_began_;
   absl::Status failure_;
   const std::shared_ptr<bool> alive_;  // shared with scheduled events, which end with the store
 };

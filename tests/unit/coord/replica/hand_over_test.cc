@@ -220,5 +220,34 @@ TEST(HandOver, HappensWhenTheLeadersDiskHangs) {
   EXPECT_EQ(ensemble.CounterOf(leader, "bell_raft_handovers_total"), 1u);
 }
 
+TEST(HandOver, IsOfNoUseWhenTheDisksOfAllHang) {
+  Ensemble ensemble(3, 4);
+  const uint32_t leader = ensemble.StartAndElect();
+  ASSERT_NE(leader, 0u);
+  ASSERT_TRUE(ensemble.ProposeAndWait(leader, "a").ok());
+  ASSERT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"a"}); }));
+  for (uint32_t id = 1; id <= 3; ++id) {
+    ensemble.disk(id).sync_first = ensemble.disk(id).sync_last = absl::Seconds(1);
+  }
+  ASSERT_TRUE(ensemble.ProposeAndWait(leader, "b").ok());
+  EXPECT_TRUE(ensemble.Until([&] { return ensemble.AllApplied({"a", "b"}); }, absl::Seconds(3)));
+  EXPECT_EQ(ensemble.Leader(), leader);
+  EXPECT_EQ(ensemble.CounterOf(leader, "bell_raft_handovers_total"), 0u);
+}
+
+// What is asked for during one waits for two.
+TEST(HandOver, DoesNotHappenForWritesThatTakeLessThanAnElectionTimeoutEach) {
+  Ensemble ensemble(3, 4);
+  const uint32_t leader = ensemble.StartAndElect();
+  ASSERT_NE(leader, 0u);
+  ensemble.disk(leader).sync_first = ensemble.disk(leader).sync_last = absl::Milliseconds(140);
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(ensemble.ProposeAndWait(leader, fmt::format("{}", i)).ok()) << i;
+    ensemble.scheduler.RunFor(absl::Milliseconds(10));
+  }
+  EXPECT_EQ(ensemble.Leader(), leader);
+  EXPECT_EQ(ensemble.CounterOf(leader, "bell_raft_handovers_total"), 0u);
+}
+
 }  // namespace
 }  // namespace bellwether::coord

@@ -199,7 +199,7 @@ TEST_P(LogStoreContract, NewStoreHoldsNothing) {
   store_->Run([](LogStore& store) {
     EXPECT_FALSE(store.InitialHardState().has_value());
     EXPECT_EQ(store.InitialFormation(), "");
-    EXPECT_EQ(store.OldestPendingFor(), absl::ZeroDuration());
+    EXPECT_EQ(store.WritingFor(), absl::ZeroDuration());
     EXPECT_EQ(store.FirstIndex(), LogIndex(1));
     EXPECT_EQ(store.LastIndex(), LogIndex(0));
     EXPECT_TRUE(store.RoomFor(EntryKind::kGrowth).ok());
