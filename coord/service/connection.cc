@@ -1,7 +1,6 @@
 #include "coord/service/connection.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -20,8 +19,6 @@ constexpr absl::Duration kKeepAliveRetryInterval = absl::Milliseconds(100);
 constexpr size_t kReadRunsPerTurn = 4;
 // Writes handed to the log in one call.
 constexpr size_t kWritesPerProposal = 256;
-// Slow writes kept until they are told.
-constexpr size_t kSlowWritesMax = 16;
 
 // A keepalive that the leader has confirmed and this server must first catch up with.
 class KeepAliveWaiter : public ApplyWaiter {
@@ -50,27 +47,6 @@ Failure OutOfContact() {
   return {absl::StatusCode::kUnavailable,
           "this server has no contact with a leader; use another server", "",
           base::Outcome::kUnknown};
-}
-
-// Likewise.
-Failure TakesEventsTooSlowly() {
-  return {absl::StatusCode::kResourceExhausted,
-          "the client does not take the events of its watches; read faster, or watch less", "",
-          base::Outcome::kUnknown};
-}
-
-// Of a write that was applied before: that it is refused now does not mean that nothing happened.
-Failure ResultUnknown(Failure failure) {
-  failure.outcome = base::Outcome::kUnknown;
-  failure.message += "; it was applied before, send it again for its result";
-  return failure;
-}
-
-Failure UnsettledWrites(const absl::Status& status) {
-  return {absl::StatusCode::kUnavailable,
-          fmt::format("the fate of writes is not known: {}; attach again to learn what took effect",
-                      status),
-          "", base::Outcome::kUnknown};
 }
 
 }  // namespace
@@ -117,6 +93,7 @@ bool Connection::Submit(ClientFrame frame, size_t bytes) {
       request_bytes_ += bytes;
     }
     if (inbox_.empty()) inbox_since_ = slow_requests_.Now();  // those behind it came soon after
+    if (inbox_.capacity() == 0) inbox_.reserve(inbox_expected_);
     inbox_.push_back(std::move(frame));
     // Keepalives are not answered in order, so that they count only while they wait here.
     go_on = HasRoom() && inbox_.size() < 2 * options_.outstanding_requests_max;
@@ -149,28 +126,6 @@ void Connection::Drain(Failure failure) {
   PostWake();
 }
 
-TakeResult Connection::Take(size_t bytes_max, std::vector<ServerFrame>& frames) {
-  bool wake = false;
-  TakeResult result;
-  {
-    base::MutexLock lock(mutex_);
-    const bool was_full = outbox_bytes_ > options_.outbox_bytes_max;
-    for (size_t bytes = 0; !outbox_.empty() && (bytes == 0 || bytes < bytes_max);) {
-      const size_t frame_bytes = FrameBytes(outbox_.front());
-      bytes += frame_bytes;
-      outbox_bytes_ -= frame_bytes;
-      if (std::holds_alternative<WatchEvent>(outbox_.front())) event_bytes_ -= frame_bytes;
-      frames.push_back(std::move(outbox_.front()));
-      outbox_.pop_front();
-    }
-    result.finished = (finished_ || client_gone_) && outbox_.empty();
-    // Reads wait for room in the outbox.
-    if (was_full && outbox_bytes_ <= options_.outbox_bytes_max) wake = NeedsWake();
-  }
-  if (wake) PostWake();
-  return result;
-}
-
 bool Connection::OnAttached(const Attached& attached) {
   base::MutexLock lock(mutex_);
   if (finished_) return false;
@@ -179,88 +134,6 @@ bool Connection::OnAttached(const Attached& attached) {
   generation_ = attached.grant.generation;
   last_sequence_ = attached.grant.last_sequence;
   Push(attached);
-  return NeedsWake();
-}
-
-bool Connection::Settle(uint64_t token, Response response, const tree::Command& command,
-                        absl::Duration now) {
-  base::MutexLock lock(mutex_);
-  auto settled = std::find_if(in_flight_.begin(), in_flight_.end(),
-                              [token](const InFlight& write) { return write.token == token; });
-  if (finished_ || settled == in_flight_.end()) return false;
-  NoteAnswered(*settled, &command.operation, now);
-  SettleLocked(*settled, std::move(response));
-  return PushSettled();
-}
-
-// `operation`: null when it is not known any more. Only queues, as the tree may be held.
-void Connection::NoteAnswered(const InFlight& write, const tree::Operation* operation,
-                              absl::Duration now) {
-  const absl::Duration took = now - write.received;
-  slow_requests_.ObserveWrite(took);
-  if (!slow_requests_.IsSlow(took)) return;
-  if (slow_writes_.size() >= kSlowWritesMax) {
-    ++slow_writes_unkept_;
-    return;
-  }
-  SlowRequest slow;
-  slow.subject = operation == nullptr ? RequestSubject{"write", ""} : SubjectOf(*operation);
-  slow.took = took;
-  slow.queued = write.proposed - write.received;
-  slow.replicated = now - write.proposed;
-  slow_writes_.push_back(std::move(slow));
-}
-
-void Connection::SettleLocked(InFlight& write, Response response) {
-  response.request_id = write.request_id;
-  auto* transaction = std::get_if<TransactionResult>(&response.result);
-  if (transaction != nullptr && transaction->failed_compare >= 0 &&
-      !write.compare_positions.empty()) {
-    const auto position = static_cast<size_t>(transaction->failed_compare);
-    transaction->failed_compare = static_cast<int32_t>(write.compare_positions.at(position));
-  }
-  write.response = std::move(response);
-}
-
-bool Connection::PushSettled() {
-  if (in_flight_.empty() || !in_flight_.front().response.has_value()) return false;
-  while (!in_flight_.empty() && in_flight_.front().response.has_value()) {
-    PushResponse(std::move(*in_flight_.front().response));
-    in_flight_.pop_front();
-  }
-  return NeedsWake();
-}
-
-void Connection::Answer(Response response) {
-  base::MutexLock lock(mutex_);
-  if (!finished_) PushResponse(std::move(response));
-}
-
-void Connection::ExpectAnswer() {
-  base::MutexLock lock(mutex_);
-  holds_events_back_ = true;
-}
-
-bool Connection::QueueEvent(WatchEvent event) {
-  base::MutexLock lock(mutex_);
-  if (finished_ || client_gone_) return false;
-  ServerFrame frame(std::move(event));
-  event_bytes_ += FrameBytes(frame);
-  too_slow_ = event_bytes_ > options_.event_bytes_max;
-  if (too_slow_) {
-    ClearOutbox();
-    Push(Detached{TakesEventsTooSlowly()});
-    FinishLocked();
-  } else {
-    Push(std::move(frame));
-  }
-  return NeedsWake();
-}
-
-bool Connection::QueueGrantEvent(GrantEvent event) {
-  base::MutexLock lock(mutex_);
-  if (finished_) return false;
-  Push(std::move(event));
   return NeedsWake();
 }
 
@@ -303,11 +176,6 @@ SessionGeneration Connection::generation() const {
   return generation_;
 }
 
-size_t Connection::outbox_bytes() const {
-  base::MutexLock lock(mutex_);
-  return outbox_bytes_;
-}
-
 size_t Connection::unanswered_bytes() const {
   base::MutexLock lock(mutex_);
   return unanswered_bytes_;
@@ -337,40 +205,6 @@ void Connection::PostWake() {
 
 bool Connection::NeedsWake() { return !std::exchange(wake_posted_, true); }
 
-void Connection::Push(ServerFrame frame) {
-  if (client_gone_) return;
-  outbox_bytes_ += FrameBytes(frame);
-  const bool held_back =
-      holds_events_back_ && (std::holds_alternative<WatchEvent>(frame) ||
-                             std::holds_alternative<GrantEvent>(frame));
-  (held_back ? held_back_ : outbox_).push_back(std::move(frame));
-}
-
-void Connection::PushResponse(Response response) {
-  unanswered_bytes_ -= unanswered_.front();
-  unanswered_.pop_front();
-  if (client_gone_) return;
-  Push(std::move(response));
-  const size_t last = outbox_.size() - 1;
-  if (last > 0 && std::holds_alternative<WatchEvent>(outbox_[last - 1]) && MUTANT(54)) {
-    std::swap(outbox_[last - 1], outbox_[last]);
-  }
-  ReleaseEvents();
-}
-
-void Connection::ReleaseEvents() {
-  holds_events_back_ = false;
-  outbox_.insert(outbox_.end(), std::make_move_iterator(held_back_.begin()),
-                 std::make_move_iterator(held_back_.end()));
-  held_back_.clear();
-}
-
-void Connection::ClearOutbox() {
-  outbox_.clear();
-  held_back_.clear();
-  outbox_bytes_ = event_bytes_ = 0;
-}
-
 void Connection::FinishLocked() {
   finished_ = true;
   in_flight_.clear();
@@ -395,6 +229,7 @@ void Connection::OnWake() {
     base::MutexLock lock(mutex_);
     wake_posted_ = false;
     frames.swap(inbox_);
+    if (!frames.empty()) inbox_expected_ = frames.size();
     client_gone = client_gone_;
     received_ = inbox_since_;
     slow_writes.swap(slow_writes_);
@@ -447,7 +282,7 @@ void Connection::FinishWithoutClient(std::vector<ClientFrame> frames) {
     }
     if (!frames.empty()) backend_.Touch(session());
     long_read_.reset();
-    std::erase_if(waiting_, [](const Waiting& waiting) { return !waiting.request.is_write(); });
+    waiting_.EraseIf([](const Waiting& waiting) { return !waiting.request.is_write(); });
     Pump();
   }
   {
@@ -554,26 +389,6 @@ std::optional<Failure> Connection::RefuseAtOnce(const Request& request) const {
   return FailureOf(tree::ResultCode::kStaleGeneration, "");
 }
 
-// The read index is asked for on receipt, while earlier writes are still on their way. One answer
-// serves all reads received by then.
-void Connection::RequestReadIndexes() {
-  if (!std::exchange(index_wanted_, false)) return;
-  backend_.RequestReadIndex(
-      executor_, [self = shared_from_this(), last = last_number_](absl::StatusOr<LogIndex> index) {
-        self->OnReadIndex(last, index);
-      });
-}
-
-void Connection::OnReadIndex(uint64_t last_number, const absl::StatusOr<LogIndex>& index) {
-  for (Waiting& waiting : waiting_) {
-    if (waiting.number > last_number) break;
-    if (waiting.read_index.has_value()) continue;
-    waiting.read_index = index.ok() ? *index : LogIndex(0);
-    if (!index.ok()) waiting.refused = FailureOf(index.status());
-  }
-  Run();
-}
-
 void Connection::Pump() {
   if (long_read_ != nullptr && !ContinueLongRead()) return TakeAnotherTurn();
   size_t runs_of_reads = 0;
@@ -622,80 +437,6 @@ void Connection::Pump() {
     if (++runs_of_reads == kReadRunsPerTurn || long_read_ != nullptr) return TakeAnotherTurn();
   }
   ProposeRun(std::move(run));
-}
-
-bool Connection::WasApplied(const Request& write) const {
-  return write.sequence > CommandSequence() && write.sequence <= applied_sequence_ &&
-         backend_.feature_level() >= tree::kFeatureLevelRetries;
-}
-
-std::optional<Failure> Connection::AdmitWrite(const Request& request) const {
-  if (options_.feature_level_of(request.operation) > backend_.feature_level()) {
-    return Failure{absl::StatusCode::kFailedPrecondition,
-                   "the ensemble's feature level is too low for this operation: finish the upgrade "
-                   "of all servers and run `bell cluster upgrade --finalize`",
-                   "feature_level", base::Outcome::kRejected};
-  }
-  if (WasApplied(request)) {
-    std::optional<Failure> refused = CheckWrite(request, options_.request_bytes_max);
-    if (refused.has_value()) refused = ResultUnknown(*std::move(refused));
-    return refused;
-  }
-  if (request.sequence == next_sequence_) {
-    std::optional<Failure> refused = CheckWrite(request, options_.request_bytes_max);
-    return refused.has_value() ? std::move(refused) : backend_.RefusesGrowth(request.operation);
-  }
-  Failure failure = FailureOf(tree::ResultCode::kSequenceGap, "");
-  failure.message = fmt::format("sequence {} is not the session's next one, {}", request.sequence,
-                                next_sequence_);
-  return failure;
-}
-
-void Connection::ProposeRun(std::vector<ProposedWrite> run) {
-  if (run.empty()) return;
-  const uint64_t first = run.front().token;
-  const uint64_t last = run.back().token;
-  // The first that uses up a number: what was applied before used up its own.
-  CommandSequence first_sequence = next_sequence_;
-  const absl::Duration now = slow_requests_.Now();
-  {
-    base::MutexLock lock(mutex_);
-    if (finished_) return;
-    for (const ProposedWrite& write : run) {
-      const bool was_applied = WasApplied(write.request);
-      if (!was_applied) first_sequence = std::min(first_sequence, write.request.sequence);
-      in_flight_.push_back({write.token, write.request.id, write.request.compare_positions,
-                            std::nullopt, was_applied, write.received, now});
-    }
-  }
-  backend_.ProposeWrites(executor_, session(), principal_, std::move(run),
-                         [self = shared_from_this(), first, last, first_sequence](
-                             absl::Status status) {
-                           if (!status.ok()) self->OnProposed(first, last, first_sequence, status);
-                         });
-}
-
-// Refused for good: answered as such, and the sequence numbers are free again; what was proposed
-// behind them is refused by the state machine as a gap. Unknown: only a new generation can tell.
-void Connection::OnProposed(uint64_t first_token, uint64_t last_token,
-                            CommandSequence first_sequence, const absl::Status& status) {
-  if (base::OutcomeOf(status) == base::Outcome::kUnknown) return DetachNow(UnsettledWrites(status));
-  next_sequence_ = std::min(next_sequence_, first_sequence);
-  write_lost_ = true;
-  const absl::Duration now = slow_requests_.Now();
-  {
-    base::MutexLock lock(mutex_);
-    for (InFlight& write : in_flight_) {
-      if (write.token < first_token || write.token > last_token) continue;
-      Response response;
-      response.failure = FailureOf(status);
-      if (write.was_applied) response.failure = ResultUnknown(*std::move(response.failure));
-      NoteAnswered(write, nullptr, now);
-      SettleLocked(write, std::move(response));
-    }
-    if (!PushSettled()) return;
-  }
-  PostWake();
 }
 
 void Connection::TellIfSlow(const RequestSubject& subject, absl::Duration received) {

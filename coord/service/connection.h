@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "base/executor.h"
 #include "base/mutex.h"
+#include "base/ring.h"
 #include "coord/service/apply_waiters.h"
 #include "coord/service/lock_waits.h"
 #include "coord/service/options.h"
@@ -45,7 +45,7 @@ struct ConnectionFigures {
 // How far reads have come.
 struct ReadProgress {
   size_t answered = 0;
-  std::unique_ptr<LongRead> begun;  // the one behind these
+  std::unique_ptr<ReadInPieces> begun;  // the one behind these
 };
 
 // What a connection needs of the service. Callbacks run on the connection's executor.
@@ -161,6 +161,10 @@ class Connection : public ZnodeWatcher,
   // The oldest request will be answered, later, of the state that the caller holds: events that are
   // queued from now on come behind that answer, as they tell of what comes after it.
   void ExpectAnswer();
+  // The oldest request, which sets watches again, will be answered, later, of a later state: until
+  // ExpectAnswer is called, too, events wait, but for those of what was missed. A client that has one
+  // of them believes to have seen everything before it.
+  void ExpectCatchUp();
 
   void PostWake() override;
 
@@ -195,6 +199,7 @@ class Connection : public ZnodeWatcher,
     absl::Duration proposed;
   };
   enum class Phase { kConnected, kAttaching, kOpen, kClosed };
+  enum class HoldsEvents { kNot, kBehindAnswer, kBeforeAnswer };
 
   // The pipeline, on the executor.
   void OnWake();
@@ -234,6 +239,7 @@ class Connection : public ZnodeWatcher,
   bool DetachIfOutOfContact();
   void DetachNow(Failure failure);
 
+  bool MustHoldBack(const ServerFrame& frame) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Push(ServerFrame frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PushResponse(Response response) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReleaseEvents() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -259,11 +265,11 @@ class Connection : public ZnodeWatcher,
   Phase phase_ = Phase::kConnected;
   bool read_only_ = false;
   bool needs_contact_ = false;
-  std::deque<Waiting> waiting_;
+  base::Ring<Waiting> waiting_;
   uint64_t last_number_ = 0;
   absl::Duration received_;  // when the frames came that are looked at
   bool index_wanted_ = false;  // a read has come that needs a read index
-  std::unique_ptr<LongRead> long_read_;  // the front of waiting_, under way
+  std::unique_ptr<ReadInPieces> long_read_;  // the front of waiting_, under way
   bool turn_posted_ = false;
   bool reconfiguring_ = false;  // a Reconfigure is under way, and nothing goes past it
   // The log refused a write, and its client, who does not count them, may have others behind it that
@@ -291,16 +297,17 @@ class Connection : public ZnodeWatcher,
   std::shared_ptr<const tree::Identities> identities_ ABSL_GUARDED_BY(mutex_);
   std::vector<ClientFrame> inbox_ ABSL_GUARDED_BY(mutex_);
   absl::Duration inbox_since_ ABSL_GUARDED_BY(mutex_);  // when the first of it came
-  std::deque<InFlight> in_flight_ ABSL_GUARDED_BY(mutex_);
-  std::deque<ServerFrame> outbox_ ABSL_GUARDED_BY(mutex_);
-  // Events behind an answer that is being made.
-  bool holds_events_back_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<ServerFrame> held_back_ ABSL_GUARDED_BY(mutex_);
+  size_t inbox_expected_ ABSL_GUARDED_BY(mutex_) = 0;  // frames: as many as came together last
+  base::Ring<InFlight> in_flight_ ABSL_GUARDED_BY(mutex_);
+  base::Ring<ServerFrame> outbox_ ABSL_GUARDED_BY(mutex_);
+  // While an answer is being made.
+  HoldsEvents holds_events_ ABSL_GUARDED_BY(mutex_) = HoldsEvents::kNot;
+  base::Ring<ServerFrame> held_back_ ABSL_GUARDED_BY(mutex_);
   size_t outbox_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of both
   size_t event_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of the events among them
   bool too_slow_ ABSL_GUARDED_BY(mutex_) = false;   // given up for those
   // Bytes of each request not yet answered, in order.
-  std::deque<size_t> unanswered_ ABSL_GUARDED_BY(mutex_);
+  base::Ring<size_t> unanswered_ ABSL_GUARDED_BY(mutex_);
   size_t unanswered_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // Requests received.
   uint64_t requests_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -14,6 +14,26 @@ constexpr size_t kVisitsPerTurn = 10'000;
 
 }  // namespace
 
+// The read index is asked for on receipt, while earlier writes are still on their way. One answer
+// serves all reads received by then.
+void Connection::RequestReadIndexes() {
+  if (!std::exchange(index_wanted_, false)) return;
+  backend_.RequestReadIndex(
+      executor_, [self = shared_from_this(), last = last_number_](absl::StatusOr<LogIndex> index) {
+        self->OnReadIndex(last, index);
+      });
+}
+
+void Connection::OnReadIndex(uint64_t last_number, const absl::StatusOr<LogIndex>& index) {
+  for (Waiting& waiting : waiting_) {
+    if (waiting.number > last_number) break;
+    if (waiting.read_index.has_value()) continue;
+    waiting.read_index = index.ok() ? *index : LogIndex(0);
+    if (!index.ok()) waiting.refused = FailureOf(index.status());
+  }
+  Run();
+}
+
 bool Connection::ReadyToEvaluate(Waiting& read) {
   if (!read.read_index.has_value()) return false;
   if (outbox_bytes() > options_.outbox_bytes_max) return false;
@@ -49,7 +69,7 @@ void Connection::EvaluateRun() {
   const absl::Duration began = slow_requests_.Now();
   ReadProgress progress = backend_.EvaluateReads(shared_from_this(), reads);
   if (progress.answered > 0) TellSlowReads(progress.answered, began, slow_requests_.Now());
-  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(progress.answered));
+  waiting_.pop_front(progress.answered);
   long_read_ = std::move(progress.begun);
 }
 

@@ -78,19 +78,23 @@ CoordService::CoordService(ServiceOptions options, Dependencies deps)
                                                "Watches of znodes refused at a bound.")),
       lock_waits_(options_.lock_waits),
       list_views_(options_.list_views, deps_.clock, deps_.metrics),
+      child_lists_(options_.child_lists, deps_.metrics),
       hub_(options_.watch_ring_changes_max, options_.watch_ring_bytes_max,
            std::make_shared<PromptProgress>(*this),
            deps_.metrics.AddCounter("bell_watch_ring_forgotten_total",
                                     "Changes that the watch ring had no room for any more.")),
       watches_(options_, state_, hub_, deps_.metrics),
+      discarded_states_(deps_.operations_executor != nullptr ? *deps_.operations_executor
+                                                             : *deps_.io_executors.back(),
+                        deps_.metrics),
       feature_levels_(options_.feature_levels, deps_.replica_executor),
       endings_(deps_.replica_executor),
       top_lists_({state_, znode_watches_, hub_, watches_, connections_},
                  deps_.operations_executor != nullptr ? *deps_.operations_executor
                                                       : *deps_.io_executors.back()),
       applier_(options_, {state_, waiters_, connections_, znode_watches_, lock_waits_, list_views_, hub_, digests_,
-                          feature_levels_, tree_bound_, *this, deps_.clock, deps_.metrics,
-                          process_}),
+                          feature_levels_, tree_bound_, discarded_states_, *this, deps_.clock,
+                          deps_.metrics, process_}),
       tracker_(options_.tick_max),
       leader_duties_(options_,
                      {state_, feature_levels_, tracker_, deps_.clock, deps_.metrics,
@@ -528,7 +532,9 @@ void CoordService::OnConnectionClosed(Connection& connection) {
 
 // ---- What watches ask for ----
 
-absl::Status CoordService::ArmWatch(std::shared_ptr<Watch> watch) { return watches_.Arm(watch); }
+absl::StatusOr<std::unique_ptr<WatchStart>> CoordService::ArmWatch(std::shared_ptr<Watch> watch) {
+  return watches_.Arm(watch);
+}
 
 void CoordService::OnWatchClosed(Watch& watch, const std::optional<Failure>& failure) {
   watches_.Remove(watch, failure);

@@ -18,7 +18,9 @@
 #include "coord/replica/replica.h"
 #include "coord/service/apply_waiters.h"
 #include "coord/service/connection.h"
+#include "coord/service/child_lists.h"
 #include "coord/service/connection_table.h"
+#include "coord/service/discarded_states.h"
 #include "coord/service/feature_levels.h"
 #include "coord/service/leader_duties.h"
 #include "coord/service/list_views.h"
@@ -218,11 +220,14 @@ class CoordService : public StateMachine,
                              const std::vector<const Request*>& reads) override;
   ReadProgress EvaluateFurtherPage(const std::shared_ptr<Connection>& connection,
                                    const Request& request);
+  // Null when it is no list, or not kept.
+  PackedNamesPtr KnownList(const Request& request)
+      ABSL_SHARED_LOCKS_REQUIRED(state_.mutex);
   // Null when the read is no list.
   LongRead::Finished PageKeeper(uint64_t connection, const Request& request);
   void OnClientTooSlow(const Connection& connection) override;
   void OnConnectionClosed(Connection& connection) override;
-  absl::Status ArmWatch(std::shared_ptr<Watch> watch) override;
+  absl::StatusOr<std::unique_ptr<WatchStart>> ArmWatch(std::shared_ptr<Watch> watch) override;
   void OnWatchClosed(Watch& watch, const std::optional<Failure>& failure) override;
 
   // ApplyListener, on the apply executor.
@@ -266,9 +271,11 @@ class CoordService : public StateMachine,
   ZnodeWatches znode_watches_;
   LockWaits lock_waits_;
   ListViews list_views_;
+  ChildLists child_lists_;
   WatchHub hub_;
   WatchTable watches_;
   DigestCheck digests_;
+  DiscardedStates discarded_states_;
   Touches touches_;
   FeatureLevels feature_levels_;
   SessionEndings endings_;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "coord/service/child_lists.h"
 #include "coord/service/feature_levels.h"
 #include "coord/service/list_views.h"
 #include "coord/service/lock_waits.h"
@@ -39,6 +40,7 @@ struct ServiceOptions {
   size_t znode_watches_max = 2'000'000;
   LockWaits::Options lock_waits;
   ListViews::Options list_views;
+  ChildLists::Options child_lists;
   size_t znode_watch_path_bytes_per_connection_max = 16 << 20;
   size_t znode_watch_path_bytes_max = 256 << 20;          // of all, a path of several counts once
 

@@ -41,8 +41,13 @@ Failure NotOwner(std::string_view path) {
 class Evaluation {
  public:
   Evaluation(const tree::StateView& state, SessionId session, const tree::Identities* who,
-             const ReadLimits& limits, Response& response)
-      : state_(state), session_(session), who_(who), limits_(limits), response_(response) {}
+             const ReadLimits& limits, PackedNamesPtr known, Response& response)
+      : state_(state),
+        session_(session),
+        who_(who),
+        limits_(limits),
+        known_(std::move(known)),
+        response_(response) {}
 
   void operator()(const GetRead& read) {
     const tree::Znode* const znode = Permitted(read.path, tree::kRead);
@@ -59,6 +64,10 @@ class Evaluation {
   void operator()(const ListRead& read) {
     const tree::Znode* const znode = Permitted(read.path, tree::kRead);
     if (znode == nullptr) return;
+    if (known_ != nullptr) {
+      response_.result = ListResult{{}, false, znode->ToStat(), std::move(known_)};
+      return;
+    }
     Listing listing(state_, read, who(),
                     read.whole ? limits_.reply_bytes_max : limits_.page_bytes_max);
     CHECK(listing.Continue(std::numeric_limits<size_t>::max()));
@@ -127,7 +136,7 @@ class Evaluation {
     for (const auto& each : read.reads) {
       Response one;
       const ReadLimits limits{std::min(left, limits_.page_bytes_max), left, left};
-      Evaluation evaluation(state_, session_, who_, limits, one);
+      Evaluation evaluation(state_, session_, who_, limits, nullptr, one);
       std::visit(evaluation, each);
       const size_t failure = one.failure.has_value() ? one.failure->message.size() : 0;
       const size_t bytes = kItemOverheadBytes + evaluation.bytes_ + failure;
@@ -184,6 +193,7 @@ class Evaluation {
   const SessionId session_;
   const tree::Identities* const who_;  // null: nobody
   const ReadLimits& limits_;
+  PackedNamesPtr known_;  // of the list that is read; else null
   Response& response_;
   size_t bytes_ = 0;  // of names and data in the answer
 };
@@ -241,11 +251,11 @@ struct Costs {
 }  // namespace
 
 Response EvaluateRead(const tree::StateView& state, SessionId session, const Request& request,
-                      const ReadLimits& limits) {
+                      const ReadLimits& limits, PackedNamesPtr known) {
   Response response;
   response.request_id = request.id;
   response.zxid = state.zxid();
-  std::visit(Evaluation(state, session, request.identities.get(), limits, response),
+  std::visit(Evaluation(state, session, request.identities.get(), limits, std::move(known), response),
              request.operation);
   return response;
 }
@@ -255,11 +265,12 @@ size_t ReadCost(const tree::StateView& state, SessionId session, const Request& 
 }
 
 LongRead::LongRead(tree::StateView state, SessionId session, const Request& request,
-                   const ReadLimits& limits, Finished finished)
+                   const ReadLimits& limits, ChildLists* lists, Finished finished)
     : state_(std::move(state)),
       session_(session),
       request_(request),
       limits_(limits),
+      lists_(lists),
       finished_(std::move(finished)) {
   const tree::Identities& who = request.identities == nullptr ? Nobody() : *request_.identities;
   const auto* list = std::get_if<ListRead>(&request_.operation);
@@ -278,12 +289,7 @@ std::optional<Response> LongRead::Evaluate(size_t visits_max) {
   response.request_id = request_.id;
   response.zxid = state_.zxid();
   if (const auto* list = std::get_if<ListRead>(&request_.operation)) {
-    if (!listing_->Continue(visits_max)) return std::nullopt;
-    if (listing_->too_large()) {
-      response.failure = TooLong(*list, limits_);
-    } else {
-      response.result = listing_->Take();
-    }
+    if (!List(*list, visits_max, response)) return std::nullopt;
     return response;
   }
   if (const auto* descendants = std::get_if<DescendantsRead>(&request_.operation)) {
@@ -292,6 +298,23 @@ std::optional<Response> LongRead::Evaluate(size_t visits_max) {
     return response;
   }
   return EvaluateRead(state_, session_, request_, limits_);
+}
+
+// True when it is answered. Another one may have made the same list meanwhile.
+bool LongRead::List(const ListRead& read, size_t visits_max, Response& response) {
+  PackedNamesPtr known = lists_ == nullptr ? nullptr : lists_->Find(read, state_);
+  if (known != nullptr) {
+    response.result = ListResult{{}, false, state_.FindZnode(read.path)->ToStat(), std::move(known)};
+    return true;
+  }
+  if (!listing_->Continue(visits_max)) return false;
+  if (listing_->too_large()) {
+    response.failure = TooLong(read, limits_);
+    return true;
+  }
+  response.result = listing_->Take();
+  if (lists_ != nullptr) lists_->Share(read, state_, response);
+  return true;
 }
 
 // True when all below were counted.

@@ -101,7 +101,10 @@ struct HeapBytes {
   }
   size_t operator()(const GetResult& result) const { return result.data.size(); }
   size_t operator()(const StatResult&) const { return 0; }
-  size_t operator()(const ListResult& result) const { return OfTexts(result.names); }
+  // As if a packed list was this frame's alone: that is what sending it takes.
+  size_t operator()(const ListResult& result) const {
+    return OfTexts(result.names) + (result.packed == nullptr ? 0 : result.packed->bytes.size());
+  }
   size_t operator()(const GetAclResult& result) const {
     return tree::AclBytes(result.acl) + result.acl.size() * sizeof(tree::AclEntry);
   }

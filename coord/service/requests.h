@@ -272,10 +272,17 @@ struct GetResult {
 struct StatResult {
   tree::Stat stat;
 };
+// Names, each behind its length as four bytes, the most significant one first.
+struct PackedNames {
+  size_t count = 0;
+  std::string bytes;
+};
 struct ListResult {
   std::vector<std::string> names;
   bool more = false;
   tree::Stat stat;
+  // Of a large ListRead::whole in the place of `names`; shared with all who asked for that list.
+  std::shared_ptr<const PackedNames> packed = nullptr;
 };
 struct GetAclResult {
   tree::Acl acl;  // never empty
@@ -308,12 +315,15 @@ struct Response {
       result;
 };
 
+// Of an event that SetWatches told, of whichever change it was (Z34).
+inline constexpr Zxid kCaughtUpZxid = Zxid(-1);
+
 // A watch of the connection fired.
 struct WatchEvent {
   tree::Change::Type type = tree::Change::Type::kCreated;
   // The watched one; of a recursive watch: the changed one (Z29). Shared by all who are told.
   tree::SharedBytes path;
-  Zxid zxid;  // of the change; -1: told by SetWatches, of whichever change it was (Z34)
+  Zxid zxid;  // of the change, or kCaughtUpZxid
 };
 
 // What became of a znode that an AwaitGrant named. Each type at most once.

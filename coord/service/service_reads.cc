@@ -4,6 +4,7 @@
 
 #include "base/mutant.h"
 #include "coord/service/coord_service.h"
+#include "coord/service/set_watches.h"
 #include "coord/service/watch_requests.h"
 
 namespace bellwether::coord {
@@ -14,12 +15,8 @@ constexpr size_t kReadCostMax = 1024;
 // Of all reads under one hold, but for the last of them.
 constexpr size_t kReadCostPerHoldMax = 2048;
 
-// What sets many watches, and looks at a znode for each, must hold the tree; so must what looks at all
-// who stand in line.
-bool NeedsHold(const Request& read) {
-  return std::holds_alternative<SetWatches>(read.operation) ||
-         std::holds_alternative<AwaitGrant>(read.operation);
-}
+// What looks at all who stand in line must hold the tree.
+bool NeedsHold(const Request& read) { return std::holds_alternative<AwaitGrant>(read.operation); }
 
 // Of a list whose first page was of an earlier state.
 bool IsFurtherPage(const Request& read) {
@@ -43,15 +40,24 @@ ReadProgress CoordService::EvaluateReads(const std::shared_ptr<Connection>& conn
       const bool full = connection->outbox_bytes() > options_.outbox_bytes_max;
       if (progress.answered > 0 && (full || cost_of_all > kReadCostPerHoldMax)) break;
       if (IsFurtherPage(*read)) break;
-      const size_t cost = ReadCost(state_.tree, session, *read);
+      PackedNamesPtr known = KnownList(*read);
+      const size_t cost = known != nullptr ? 1 : ReadCost(state_.tree, session, *read);
       cost_of_all += cost;
       Response response;
       const bool is_long = cost > kReadCostMax && !NeedsHold(*read);
+      if (is_long && std::holds_alternative<SetWatches>(read->operation)) {
+        connection->ExpectCatchUp();
+        progress.begun = std::make_unique<LongSetWatches>(
+            state_, znode_watches_, watcher, *read, [weak = std::weak_ptr(connection)] {
+              if (const auto answering = weak.lock()) answering->ExpectAnswer();
+            });
+        break;
+      }
       if (is_long) {
         response.request_id = read->id;
         response.zxid = state_.tree.zxid();
       } else {
-        response = EvaluateRead(state_.tree, session, *read, read_limits_);
+        response = EvaluateRead(state_.tree, session, *read, read_limits_, std::move(known));
       }
       ServeWatches(*read, state_.tree, watcher, znode_watches_, response, woken);
       ServeAwaitGrant(*read, state_.tree, connection, lock_waits_, response);
@@ -59,11 +65,12 @@ ReadProgress CoordService::EvaluateReads(const std::shared_ptr<Connection>& conn
         connection->ExpectAnswer();
         progress.begun =
             std::make_unique<LongRead>(state_.tree.View(), session, *read, read_limits_,
-                                       PageKeeper(connection->serial(), *read));
+                                       &child_lists_, PageKeeper(connection->serial(), *read));
         break;
       }
       if (const auto* list = std::get_if<ListRead>(&read->operation); list != nullptr) {
         list_views_.OnPage(connection->serial(), state_.tree, *list, response);
+        child_lists_.Share(*list, state_.tree, response);
       }
       connection->Answer(std::move(response));
       ++progress.answered;
@@ -84,7 +91,7 @@ ReadProgress CoordService::EvaluateFurtherPage(const std::shared_ptr<Connection>
   ReadProgress progress;
   if (state.has_value() && ReadCost(*state, session, request) > kReadCostMax) {
     progress.begun = std::make_unique<LongRead>(*std::move(state), session, request, read_limits_,
-                                                PageKeeper(serial, request));
+                                                nullptr, PageKeeper(serial, request));
     return progress;
   }
   Response response;
@@ -98,6 +105,11 @@ ReadProgress CoordService::EvaluateFurtherPage(const std::shared_ptr<Connection>
   connection->Answer(std::move(response));
   progress.answered = 1;
   return progress;
+}
+
+PackedNamesPtr CoordService::KnownList(const Request& request) {
+  const auto* list = std::get_if<ListRead>(&request.operation);
+  return list == nullptr ? nullptr : child_lists_.Find(*list, state_.tree);
 }
 
 LongRead::Finished CoordService::PageKeeper(uint64_t connection, const Request& request) {

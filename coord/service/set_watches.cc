@@ -1,10 +1,13 @@
 #include "coord/service/set_watches.h"
 
-#include <optional>
+#include <algorithm>
+#include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/mutant.h"
+#include "coord/service/watch_requests.h"
 
 namespace bellwether::coord {
 namespace {
@@ -12,8 +15,8 @@ namespace {
 using Type = tree::Change::Type;
 using Table = ZnodeWatches::Table;
 
-// Of events that stand for whatever happened meanwhile (Z34).
-constexpr Zxid kCaughtUp = Zxid(-1);
+// Set under one hold of the tree.
+constexpr size_t kPathsPerHold = 1'000;
 
 class SettingAgain {
  public:
@@ -48,7 +51,7 @@ class SettingAgain {
 
  private:
   bool Tell(Type type, const std::string& path) {
-    if (watcher_->QueueEvent({type, tree::SharedBytes::Copy(path), kCaughtUp})) must_wake_ = true;
+    if (watcher_->QueueEvent({type, tree::SharedBytes::Copy(path), kCaughtUpZxid})) must_wake_ = true;
     return true;
   }
 
@@ -59,23 +62,17 @@ class SettingAgain {
   bool must_wake_ = false;
 };
 
-bool SetAll(const SetWatches& request, SettingAgain& again) {
-  for (const std::string& path : request.data) {
-    if (!again.Data(path)) return false;
-  }
-  for (const std::string& path : request.exist) {
-    if (!again.Exist(path)) return false;
-  }
-  for (const std::string& path : request.child) {
-    if (!again.Child(path)) return false;
-  }
-  for (const std::string& path : request.persistent) {
-    if (!again.Persistent(path, false)) return false;
-  }
-  for (const std::string& path : request.recursive) {
-    if (!again.Persistent(path, true)) return false;
-  }
-  return true;
+// The lists of a request, in the order in which they are set.
+constexpr std::array<std::vector<std::string> SetWatches::*, 5> kPathLists = {
+    &SetWatches::data, &SetWatches::exist, &SetWatches::child, &SetWatches::persistent,
+    &SetWatches::recursive};
+
+bool SetOne(std::vector<std::string> SetWatches::*list, const std::string& path,
+            SettingAgain& again) {
+  if (list == &SetWatches::data) return again.Data(path);
+  if (list == &SetWatches::exist) return again.Exist(path);
+  if (list == &SetWatches::child) return again.Child(path);
+  return again.Persistent(path, list == &SetWatches::recursive);
 }
 
 }  // namespace
@@ -84,9 +81,53 @@ bool SetWatchesAgain(const SetWatches& request, const tree::StateView& state,
                      const std::shared_ptr<ZnodeWatcher>& watcher, ZnodeWatches& watches,
                      WakeList& woken) {
   SettingAgain again(state, request.relative, watcher, watches);
-  const bool all_set = SetAll(request, again);
+  bool all_set = true;
+  for (const auto list : kPathLists) {
+    for (const std::string& path : request.*list) all_set = all_set && SetOne(list, path, again);
+  }
   if (again.must_wake()) woken.push_back(watcher);
   return all_set;
+}
+
+LongSetWatches::LongSetWatches(const LockedTree& state, ZnodeWatches& watches,
+                               std::weak_ptr<ZnodeWatcher> watcher, const Request& request,
+                               Ready ready)
+    : state_(state),
+      watches_(watches),
+      watcher_(std::move(watcher)),
+      request_(request),
+      ready_(std::move(ready)) {}
+
+std::optional<Response> LongSetWatches::Continue(size_t visits_max) {
+  const auto& request = std::get<SetWatches>(request_.operation);
+  const std::shared_ptr<ZnodeWatcher> watcher = watcher_.lock();
+  if (watcher == nullptr) return std::nullopt;
+  std::optional<Response> response;
+  bool must_wake;
+  {
+    base::ReaderLock lock(state_.mutex);
+    SettingAgain again(state_.tree, request.relative, watcher, watches_);
+    size_t left = std::min(visits_max, kPathsPerHold);
+    bool all_set = true;
+    for (; list_ < kPathLists.size() && all_set; ++list_, next_ = 0) {
+      const auto list = kPathLists[list_];
+      const std::vector<std::string>& paths = request.*list;
+      for (; next_ < paths.size() && all_set && left > 0; --left) {
+        all_set = SetOne(list, paths[next_++], again);
+      }
+      if (next_ < paths.size()) break;
+    }
+    if (list_ == kPathLists.size() || !all_set) {
+      response.emplace();
+      response->request_id = request_.id;
+      response->zxid = state_.tree.zxid();
+      if (!all_set) response->failure = TooManyWatches();
+      ready_();
+    }
+    must_wake = again.must_wake();
+  }
+  if (must_wake) watcher->PostWake();
+  return response;
 }
 
 }  // namespace bellwether::coord

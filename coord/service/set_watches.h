@@ -1,7 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 
+#include "absl/functional/any_invocable.h"
+#include "coord/service/locked_tree.h"
+#include "coord/service/reads.h"
 #include "coord/service/requests.h"
 #include "coord/service/znode_watches.h"
 #include "coord/tree/state_view.h"
@@ -17,5 +22,32 @@ namespace bellwether::coord {
 bool SetWatchesAgain(const SetWatches& request, const tree::StateView& state,
                      const std::shared_ptr<ZnodeWatcher>& watcher, ZnodeWatches& watches,
                      WakeList& woken);
+
+// The same of so many watches that the applier must not wait for all of them: a part of them under each
+// hold of the tree. Each is set, or told instead, by the state that its part finds, so that none is
+// missed and none told twice; what changes between the parts fires those that are set by then. Those
+// events wait (Connection::ExpectCatchUp) until all parts are done.
+class LongSetWatches : public ReadInPieces {
+ public:
+  // Called with the tree held at the state that the answer is of.
+  using Ready = absl::AnyInvocable<void()>;
+
+  // `state` and `watches` outlive this. `watcher` is the owner of this. Requires: the request is a
+  // SetWatches.
+  LongSetWatches(const LockedTree& state, ZnodeWatches& watches,
+                 std::weak_ptr<ZnodeWatcher> watcher, const Request& request, Ready ready);
+
+  std::optional<Response> Continue(size_t visits_max) override;
+
+ private:
+  const LockedTree& state_;
+  ZnodeWatches& watches_;
+  const std::weak_ptr<ZnodeWatcher> watcher_;
+  const Request request_;
+  Ready ready_;
+  // The next path to be set.
+  size_t list_ = 0;
+  size_t next_ = 0;
+};
 
 }  // namespace bellwether::coord

@@ -10,6 +10,8 @@ namespace bellwether::coord {
 namespace {
 
 constexpr size_t kZnodeOverheadBytes = 128;
+// Of the first state, before others of the executor go on.
+constexpr size_t kStartVisitsPerTurn = 10'000;
 
 }  // namespace
 
@@ -43,16 +45,12 @@ size_t Watch::queue_bytes() const {
 
 bool Watch::NeedsWake() { return !std::exchange(wake_posted_, true); }
 
+// What is left to take is freed when the executor sees to it: this may be the applier's thread.
 void Watch::FinishLocked(std::optional<Failure> failure) {
   if (finished_) return;
   finished_ = true;
   failure_ = std::move(failure);
-  compacted_.reset();
-  state_zxid_.reset();
-  state_.clear();
-  queue_.clear();
   queue_bytes_ = 0;
-  progress_.reset();
 }
 
 void Watch::PostWake() {
@@ -72,11 +70,14 @@ void Watch::OnWake() {
   if (!finished()) Advance();
   if (finished()) {
     phase_ = Phase::kClosed;
+    start_.reset();
     executor_.Cancel(timer_);
     std::optional<Failure> failure;
     {
       base::MutexLock lock(mutex_);
       failure = failure_;
+      state_.clear();
+      queue_.clear();
     }
     backend_.OnWatchClosed(*this, failure);
   }
@@ -103,10 +104,11 @@ void Watch::AwaitApplied() {
   const Zxid zxid = std::max(request_.min_zxid, request_.from_zxid);
   if (backend_.AppliedOrWait(read_index_, zxid, shared_from_this())) {
     executor_.Cancel(timer_);
-    phase_ = Phase::kArmed;
-    absl::Status status = backend_.ArmWatch(shared_from_this());
-    if (!status.ok()) return Close(FailureOf(status));
-    return PostWake();
+    auto start = backend_.ArmWatch(shared_from_this());
+    if (!start.ok()) return Close(FailureOf(start.status()));
+    phase_ = Phase::kStarting;
+    start_ = *std::move(start);
+    return ContinueStart();
   }
   if (timer_ != 0) return;
   timer_ = executor_.RunAfter(options_.applied_wait_max, [self = shared_from_this(), zxid] {
@@ -117,16 +119,31 @@ void Watch::AwaitApplied() {
   });
 }
 
+// Behind what else the executor has to run, but for the first piece.
+void Watch::ContinueStart() {
+  if (phase_ != Phase::kStarting) return;
+  const absl::StatusOr<bool> done = start_->Continue(kStartVisitsPerTurn);
+  if (!done.ok()) {
+    start_.reset();
+    phase_ = Phase::kArmed;
+    return Close(FailureOf(done.status()));
+  }
+  if (!*done) return executor_.Post([self = shared_from_this()] { self->ContinueStart(); });
+  start_.reset();
+  phase_ = Phase::kArmed;
+  PostWake();
+}
+
 void Watch::SetCompacted(Zxid resumable_from) {
   base::MutexLock lock(mutex_);
   if (!finished_) compacted_ = resumable_from;
 }
 
-void Watch::SetState(Zxid zxid, std::vector<WatchZnode> znodes) {
+void Watch::AddState(Zxid zxid, std::vector<WatchZnode> znodes) {
   base::MutexLock lock(mutex_);
   if (finished_) return;
   state_zxid_ = zxid;
-  state_.assign(std::make_move_iterator(znodes.begin()), std::make_move_iterator(znodes.end()));
+  if (!znodes.empty()) state_.push_back(std::move(znodes));
 }
 
 void Watch::SetArmed(Zxid zxid) {
@@ -178,11 +195,13 @@ WatchState Watch::TakeStateChunk() {
   chunk.zxid = *state_zxid_;
   size_t bytes = 0;
   while (!state_.empty()) {
-    const WatchZnode& znode = state_.front();
+    WatchZnode& znode = state_.front()[state_taken_];
     bytes += kZnodeOverheadBytes + znode.path.size() + znode.data.size();
     if (bytes > options_.watch_chunk_bytes && !chunk.znodes.empty()) break;
-    chunk.znodes.push_back(std::move(state_.front()));
+    chunk.znodes.push_back(std::move(znode));
+    if (++state_taken_ < state_.front().size()) continue;
     state_.pop_front();
+    state_taken_ = 0;
   }
   chunk.last = state_.empty();
   if (chunk.last) state_zxid_.reset();

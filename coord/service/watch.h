@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "base/executor.h"
 #include "base/mutex.h"
+#include "base/ring.h"
 #include "coord/service/apply_waiters.h"
 #include "coord/service/options.h"
 #include "coord/service/requests.h"
@@ -62,6 +62,17 @@ using WatchFrame = std::variant<WatchCompacted, WatchState, WatchChanges, WatchP
 
 class Watch;
 
+// What a watch starts with, found piece by piece while changes are queued already. Owned by its watch,
+// on whose executor it is called.
+class WatchStart {
+ public:
+  virtual ~WatchStart() = default;
+
+  // Looks at about so many znodes more; true when everything was handed over. Errors:
+  // RESOURCE_EXHAUSTED when the state is too large.
+  virtual absl::StatusOr<bool> Continue(size_t visits_max) = 0;
+};
+
 // What a watch needs of the service.
 class WatchBackend {
  public:
@@ -70,8 +81,9 @@ class WatchBackend {
   virtual void RequestReadIndex(base::Executor& executor,
                                 absl::AnyInvocable<void(absl::StatusOr<LogIndex>)> done) = 0;
   virtual bool AppliedOrWait(LogIndex index, Zxid zxid, std::shared_ptr<ApplyWaiter> waiter) = 0;
-  // Under one hold of the tree subscribes and takes a view; then hands over its state, if any is due.
-  virtual absl::Status ArmWatch(std::shared_ptr<Watch> watch) = 0;
+  // Under one hold of the tree subscribes and takes a view, of which the watch starts. Errors:
+  // FAILED_PRECONDITION when it wants another ensemble.
+  virtual absl::StatusOr<std::unique_ptr<WatchStart>> ArmWatch(std::shared_ptr<Watch> watch) = 0;
   // `failure`: why the watch ended, when not for the client's own reasons.
   virtual void OnWatchClosed(Watch& watch, const std::optional<Failure>& failure) = 0;
 };
@@ -102,9 +114,10 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   // Bytes of changes not yet taken.
   size_t queue_bytes() const;
 
-  // What the watch starts with. Called from ArmWatch; changes may be queued meanwhile.
+  // What the watch starts with. Called by its WatchStart; changes may be queued meanwhile.
   void SetCompacted(Zxid resumable_from);
-  void SetState(Zxid zxid, std::vector<WatchZnode> znodes);
+  // A part of the state at that zxid; at least one call, if only to say that it is empty.
+  void AddState(Zxid zxid, std::vector<WatchZnode> znodes);
   // All up to `zxid` was handed over, and from now on it can be taken: the client is told how far it
   // is after that.
   void SetArmed(Zxid zxid);
@@ -117,11 +130,12 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   void PostWake() override;
 
  private:
-  enum class Phase { kFresh, kAwaitingIndex, kAwaitingApply, kArmed, kClosed };
+  enum class Phase { kFresh, kAwaitingIndex, kAwaitingApply, kStarting, kArmed, kClosed };
 
   void OnWake();
   void Advance();
   void AwaitApplied();
+  void ContinueStart();
   bool finished() const;
   bool Shows(const tree::Change& change) const;
   bool NeedsWake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -139,6 +153,7 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   Phase phase_ = Phase::kFresh;
   LogIndex read_index_;
   base::TimerId timer_ = 0;
+  std::unique_ptr<WatchStart> start_;  // while kStarting
 
   mutable base::Mutex mutex_;
   bool wake_posted_ ABSL_GUARDED_BY(mutex_) = false;
@@ -148,8 +163,9 @@ class Watch : public HubWatcher, public ApplyWaiter, public std::enable_shared_f
   // In the order in which they are taken.
   std::optional<Zxid> compacted_ ABSL_GUARDED_BY(mutex_);
   std::optional<Zxid> state_zxid_ ABSL_GUARDED_BY(mutex_);  // while state is left to take
-  std::deque<WatchZnode> state_ ABSL_GUARDED_BY(mutex_);
-  std::deque<ChangeSetPtr> queue_ ABSL_GUARDED_BY(mutex_);
+  base::Ring<std::vector<WatchZnode>> state_ ABSL_GUARDED_BY(mutex_);
+  size_t state_taken_ ABSL_GUARDED_BY(mutex_) = 0;  // of its front
+  base::Ring<ChangeSetPtr> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   Zxid last_queued_ ABSL_GUARDED_BY(mutex_);   // perhaps taken since, as the next
   Zxid last_progress_ ABSL_GUARDED_BY(mutex_);

@@ -10,12 +10,6 @@ namespace {
 
 using Table = ZnodeWatches::Table;
 
-Failure TooManyWatches() {
-  return {absl::StatusCode::kResourceExhausted,
-          "too many watches of znodes, of this connection or at this server; use a recursive Watch",
-          "too_many_watches", base::Outcome::kRejected};
-}
-
 Failure NoWatcher(const std::string& path) {
   return {absl::StatusCode::kNotFound, PathForMessage(path) + ": this connection has no such watch",
           "no_watcher", base::Outcome::kRejected};
@@ -70,6 +64,12 @@ struct Serving {
 };
 
 }  // namespace
+
+Failure TooManyWatches() {
+  return {absl::StatusCode::kResourceExhausted,
+          "too many watches of znodes, of this connection or at this server; use a recursive Watch",
+          "too_many_watches", base::Outcome::kRejected};
+}
 
 void ServeWatches(const Request& request, const tree::StateView& state,
                   const std::shared_ptr<ZnodeWatcher>& watcher, ZnodeWatches& watches,

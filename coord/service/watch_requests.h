@@ -17,4 +17,7 @@ void ServeWatches(const Request& request, const tree::StateView& state,
                   const std::shared_ptr<ZnodeWatcher>& watcher, ZnodeWatches& watches,
                   Response& response, WakeList& woken);
 
+// Why a watch was not set at a bound of ZnodeWatches.
+Failure TooManyWatches();
+
 }  // namespace bellwether::coord

@@ -29,9 +29,8 @@ class WatchTable {
   // False when there are too many.
   bool Add(std::shared_ptr<Watch> watch);
 
-  // As WatchBackend's ArmWatch. Errors: FAILED_PRECONDITION when the watch wants another ensemble,
-  // RESOURCE_EXHAUSTED when the state is too large.
-  absl::Status Arm(const std::shared_ptr<Watch>& watch);
+  // As WatchBackend's ArmWatch.
+  absl::StatusOr<std::unique_ptr<WatchStart>> Arm(const std::shared_ptr<Watch>& watch);
 
   // The watch is over: it gets no more changes. `failure`: why, when not for the client's own
   // reasons.
@@ -50,9 +49,6 @@ class WatchTable {
     uint64_t serial = 0;  // rising
     std::shared_ptr<Watch> watch;
   };
-
-  absl::StatusOr<std::vector<WatchZnode>> Collect(const tree::StateView& state,
-                                                  const Watch& watch) const;
 
   const ServiceOptions& options_;
   const LockedTree& state_;

@@ -12,6 +12,8 @@ namespace {
 
 // A session id and what a list takes of memory.
 constexpr size_t kListedOverheadBytes = 48;
+// Of a watcher that is gone: the applier waits for no more than these.
+constexpr size_t kRemovedPerHold = 1'000;
 
 // READ of the change's znode; for a change of children the parent's (Z32).
 bool MaySee(const tree::Change& change, const ZnodeWatcher& watcher) {
@@ -103,17 +105,25 @@ bool ZnodeWatches::Remove(std::string_view path, WatchKind kind, const ZnodeWatc
 }
 
 void ZnodeWatches::RemoveAll(const ZnodeWatcher& watcher) {
+  while (RemoveSome(watcher, kRemovedPerHold)) {
+  }
+}
+
+// True when there are more.
+bool ZnodeWatches::RemoveSome(const ZnodeWatcher& watcher, size_t paths_max) {
   base::MutexLock lock(mutex_);
   Entry* const entry = FindEntry(watcher);
-  if (entry == nullptr) return;
+  if (entry == nullptr) return false;
   for (size_t table = 0; table < entry->paths.size(); ++table) {
     while (!entry->paths[table].empty()) {
+      if (paths_max-- == 0) return true;
       Watched& watched = **entry->paths[table].begin();
       ClearModes(watched, table, *entry, kAllModes);
       EraseIfUnwatched(watched);
     }
   }
   by_watcher_.erase(&watcher);
+  return false;
 }
 
 ZnodeWatches::ModesByTable ZnodeWatches::ModesOf(WatchKind kind) {

@@ -76,7 +76,7 @@ class ZnodeWatches {
   // watcher without READ is not told, and its one-shot watch is gone all the same (Z32).
   void Fire(const std::vector<tree::Change>& changes, WakeList& woken);
 
-  // Forgets a watcher. After it returns the watcher gets no event.
+  // Forgets a watcher, which sets none meanwhile. After it returns the watcher gets no event.
   void RemoveAll(const ZnodeWatcher& watcher);
 
   // Of both tables: a watcher counts once for each path in each, so a persistent watch is two.
@@ -151,6 +151,7 @@ class ZnodeWatches {
 
   static ModesByTable ModesOf(WatchKind kind);
   bool AddModes(std::string_view path, ModesByTable modes, std::shared_ptr<ZnodeWatcher> watcher);
+  bool RemoveSome(const ZnodeWatcher& watcher, size_t paths_max);
   bool HasRoom(std::string_view path, const ModesByTable& modes, const ZnodeWatcher& watcher) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Null when it has none.

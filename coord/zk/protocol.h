@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/ring.h"
 #include "coord/service/coord_service.h"
 #include "coord/zk/byte_protocol.h"
 #include "coord/zk/replies.h"
@@ -125,7 +125,7 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
   wire::FrameReader input_;
   std::string prompt_;  // replies that don't wait for their turn (Z46)
   // Of the requests under way, in order.
-  std::deque<PendingReply> pending_;
+  base::Ring<PendingReply> pending_;
   size_t pending_bytes_ = 0;
   uint64_t last_request_id_ = 0;
   std::vector<ServerFrame> taken_;  // empty between calls

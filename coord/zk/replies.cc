@@ -255,7 +255,13 @@ void AppendListBody(Opcode opcode, const Response& response, std::string& out) {
     return AppendNames(ResultIn<EphemeralsResult>(response).paths, nullptr, out);
   }
   const auto& list = ResultIn<ListResult>(response);
-  AppendNames(list.names, opcode == Opcode::kGetChildren2 ? &list.stat : nullptr, out);
+  const tree::Stat* const stat = opcode == Opcode::kGetChildren2 ? &list.stat : nullptr;
+  if (list.packed == nullptr) return AppendNames(list.names, stat, out);
+  // Packed as the wire has them.
+  wire::JuteWriter writer(out);
+  writer.Count(list.packed->count);
+  out += list.packed->bytes;
+  if (stat != nullptr) wire::EncodeStat(ToWire(*stat), writer);
 }
 
 // The outcome of a request as a whole; nullopt as ErrorOf.

@@ -64,6 +64,7 @@ class ConnectionBoundsTest : public ServiceTest {
   static ServiceOptions WithSmallOutbox() {
     ServiceOptions options = DefaultOptions();
     options.outbox_bytes_max = 256 << 10;
+    options.child_lists.bytes_max = 0;  // each list is made
     return options;
   }
   // A znode with so many children.

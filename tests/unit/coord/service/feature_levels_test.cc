@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-ReplicaStatus::Peer Server(uint32_t id, std::optional<FeatureLevelRange> levels,
+ReplicaStatus::Peer ServerAt(uint32_t id, std::optional<FeatureLevelRange> levels,
                            bool connected = true) {
   ReplicaStatus::Peer server;
   server.address = {ServerId(id), "host:1"};
@@ -24,7 +24,7 @@ ReplicaStatus::Peer Server(uint32_t id, std::optional<FeatureLevelRange> levels,
   return server;
 }
 
-ReplicaStatus Ensemble(std::vector<ReplicaStatus::Peer> servers) {
+ReplicaStatus EnsembleWith(std::vector<ReplicaStatus::Peer> servers) {
   ReplicaStatus status;
   status.servers = std::move(servers);
   return status;
@@ -34,29 +34,33 @@ constexpr FeatureLevelRange kOld{1, 1};
 constexpr FeatureLevelRange kNew{1, 2};
 
 TEST(UpgradeReport, NothingToFinalizeWhereAllSupportThePresentLevelOnly) {
-  const UpgradeReport report = MakeUpgradeReport(1, Ensemble({Server(1, kOld), Server(2, kOld)}));
+  const UpgradeReport report =
+      MakeUpgradeReport(1, EnsembleWith({ServerAt(1, kOld), ServerAt(2, kOld)}));
   EXPECT_EQ(report.target, 1u);
   EXPECT_THAT(report.obstacles, IsEmpty());
 }
 
 TEST(UpgradeReport, AServerOfTheOldReleaseIsAnObstacle) {
-  const UpgradeReport report = MakeUpgradeReport(1, Ensemble({Server(1, kNew), Server(2, kOld)}));
+  const UpgradeReport report =
+      MakeUpgradeReport(1, EnsembleWith({ServerAt(1, kNew), ServerAt(2, kOld)}));
   EXPECT_EQ(report.target, 2u);
   EXPECT_THAT(report.obstacles, ElementsAre(HasSubstr("server 2 supports levels up to 1")));
 }
 
 TEST(UpgradeReport, AServerThatIsAwayIsAnObstacleWhateverItSaidLast) {
   const UpgradeReport report = MakeUpgradeReport(
-      1, Ensemble({Server(1, kNew), Server(2, kNew, false), Server(3, std::nullopt, false)}));
+      1, EnsembleWith({ServerAt(1, kNew), ServerAt(2, kNew, false),
+                       ServerAt(3, std::nullopt, false)}));
   EXPECT_EQ(report.target, 2u);
   EXPECT_THAT(report.obstacles, ElementsAre(HasSubstr("server 2 is not connected"),
                                             HasSubstr("server 3 is not connected")));
 }
 
 TEST(FirstFeatureLevel, IsWhatAllServersSupport) {
-  EXPECT_EQ(FirstFeatureLevel({2, 4}, Ensemble({Server(1, {{2, 4}}), Server(2, {{1, 3}})})), 3u);
-  EXPECT_EQ(FirstFeatureLevel({2, 4}, Ensemble({Server(1, {{2, 4}}), Server(2, {})})), 2u);
-  EXPECT_EQ(FirstFeatureLevel(kOld, Ensemble({Server(1, kOld)})), 1u);
+  EXPECT_EQ(FirstFeatureLevel({2, 4}, EnsembleWith({ServerAt(1, {{2, 4}}), ServerAt(2, {{1, 3}})})),
+            3u);
+  EXPECT_EQ(FirstFeatureLevel({2, 4}, EnsembleWith({ServerAt(1, {{2, 4}}), ServerAt(2, {})})), 2u);
+  EXPECT_EQ(FirstFeatureLevel(kOld, EnsembleWith({ServerAt(1, kOld)})), 1u);
 }
 
 // A server that supports levels 1 to 2, and knows one operation, deletion, that needs level 2.
@@ -72,7 +76,7 @@ class FeatureLevelTest : public ServiceTest {
   }
   // One server of the old release besides, so that the ensemble forms at level 1.
   explicit FeatureLevelTest(ServiceOptions options = NewRelease()) : ServiceTest(options) {
-    log_.SetServers({Server(1, kNew), Server(2, kOld)});
+    log_.SetServers({ServerAt(1, kNew), ServerAt(2, kOld)});
   }
 
   absl::StatusOr<UpgradeReport> Finalize() {
@@ -101,7 +105,7 @@ TEST_F(FeatureLevelTest, NothingAboveTheLevelIsProposed) {
   EXPECT_EQ(service_->Status().zxid, before);
 
   --client->last_sequence;  // free again, as of every write that was refused
-  log_.SetServers({Server(1, kNew), Server(2, kNew)});
+  log_.SetServers({ServerAt(1, kNew), ServerAt(2, kNew)});
   ASSERT_TRUE(Finalize().ok());
   const uint64_t allowed = client->Ask(tree::Delete{"/a"});
   Settle();
@@ -116,7 +120,7 @@ TEST_F(FeatureLevelTest, FinalizingIsRefusedWhileAServerCannotFollow) {
 }
 
 TEST_F(FeatureLevelTest, FinalizingTwiceRaisesItOnce) {
-  log_.SetServers({Server(1, kNew), Server(2, kNew)});
+  log_.SetServers({ServerAt(1, kNew), ServerAt(2, kNew)});
   const auto first = Finalize();
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_EQ(first->level, 2u);
@@ -126,7 +130,7 @@ TEST_F(FeatureLevelTest, FinalizingTwiceRaisesItOnce) {
 }
 
 TEST_F(FeatureLevelTest, WhatIsNotSeenCommittedIsUnknown) {
-  log_.SetServers({Server(1, kNew), Server(2, kNew)});
+  log_.SetServers({ServerAt(1, kNew), ServerAt(2, kNew)});
   log_.Hold();
   const auto unknown = Finalize();
   EXPECT_EQ(base::OutcomeOf(unknown.status()), base::Outcome::kUnknown);
@@ -136,7 +140,7 @@ TEST_F(FeatureLevelTest, WhatIsNotSeenCommittedIsUnknown) {
 }
 
 TEST_F(FeatureLevelTest, WithoutALeaderNothingIsFinalized) {
-  log_.SetServers({Server(1, kNew), Server(2, kNew)});
+  log_.SetServers({ServerAt(1, kNew), ServerAt(2, kNew)});
   log_.SetLeader(false);
   EXPECT_EQ(Finalize().status().code(), absl::StatusCode::kUnavailable);
 }
@@ -167,7 +171,7 @@ TEST_F(FeatureLevelTest, MembersCanBeAskedForFromTheirLevelOn) {
     return answer.has_value() ? answer->status() : absl::InternalError("no answer");
   };
   EXPECT_TRUE(absl::IsFailedPrecondition(ask()));
-  log_.SetServers({Server(1, kNew), Server(2, kNew)});
+  log_.SetServers({ServerAt(1, kNew), ServerAt(2, kNew)});
   ASSERT_TRUE(Finalize().ok());
   EXPECT_TRUE(ask().ok());
 }
@@ -181,7 +185,7 @@ class LaterEnsembleTest : public FeatureLevelTest {
     return options;
   }
   LaterEnsembleTest() : FeatureLevelTest(Later()) {
-    log_.SetServers({Server(1, {{2, 3}}), Server(2, {{2, 3}})});
+    log_.SetServers({ServerAt(1, {{2, 3}}), ServerAt(2, {{2, 3}})});
   }
 };
 

@@ -1,6 +1,12 @@
-#include "tests/unit/coord/service/watch_fixture.h"
+#include <functional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "fmt/format.h"
 #include "gmock/gmock.h"
+#include "tests/unit/coord/service/watch_fixture.h"
 
 namespace bellwether::coord {
 namespace {
@@ -176,7 +182,7 @@ TEST_F(WatchTest, NothingIsTakenBeforeTheState) {
   changes[0].path = "/a";
   watcher->watch().QueueChanges(MakeChangeSet(start + 1, std::move(changes)), nullptr);
   watcher->watch().QueueProgress(start + 2, /*repeat=*/true);
-  watcher->watch().SetState(start, {{"/", {}, {}}});
+  watcher->watch().AddState(start, {{"/", {}, {}}});
   watcher->OnOutput();
   EXPECT_THAT(watcher->frames, IsEmpty());
   watcher->watch().SetArmed(start);
@@ -198,6 +204,53 @@ TEST_F(WatchTest, LargeStatesComeInChunks) {
   ASSERT_GE(chunks.size(), 4u);
   for (size_t i = 0; i < chunks.size(); ++i) EXPECT_EQ(chunks[i].last, i + 1 == chunks.size());
   EXPECT_EQ(watcher->StatePaths().size(), 9u) << "the root, five and the system's";
+}
+
+TEST_F(WatchTest, ALargeStateIsFoundInPiecesWhileChangesGoOn) {
+  tree::Transaction transaction;
+  for (int i = 0; i < 25'000; ++i) {
+    transaction.operations.push_back(tree::Create{fmt::format("/n{}", i)});
+    if (transaction.operations.size() == 5'000) writer_->Ask(std::exchange(transaction, {}));
+  }
+  Settle();
+  size_t turns = 0;
+  std::function<void()> count = [&] {
+    ++turns;
+    other_io_executor_.Post([&] { count(); });
+  };
+  other_io_executor_.Post([&] { count(); });  // the watch's, the writer's is the first
+  WatchRequest request;
+  request.filter.paths = {"/"};
+  request.filter.recursive = true;
+  request.stale_ok = true;
+  auto watcher = std::make_shared<TestWatcher>();
+  ASSERT_TRUE(watcher->Open(*service_, request).ok());
+  int sets = 0;
+  while (watcher->frames.empty()) {
+    writer_->Set("/n24999", std::to_string(++sets));
+    ASSERT_TRUE(scheduler_.RunOne());
+  }
+  EXPECT_GE(turns, 2u);
+  count = [] {};
+  Settle();
+
+  const std::vector<std::string> paths = watcher->StatePaths();
+  EXPECT_EQ(paths.size(), 25'004u) << "with the root and the system znodes";
+  EXPECT_EQ(std::set<std::string>(paths.begin(), paths.end()).size(), paths.size());
+  const Zxid zxid = watcher->All<WatchState>().front().zxid;
+  int32_t version = -1;
+  for (const WatchState& state : watcher->All<WatchState>()) {
+    EXPECT_EQ(state.zxid, zxid);
+    for (const WatchZnode& znode : state.znodes) {
+      if (znode.path == "/n24999") version = znode.stat.version;
+    }
+  }
+  std::vector<std::string> expected;
+  for (int set = version + 1; set <= sets; ++set) {
+    expected.push_back(fmt::format("changed /n24999={}", set));
+  }
+  EXPECT_GT(expected.size(), 0u);
+  EXPECT_EQ(watcher->Changes(), expected);
 }
 
 TEST_F(WatchTest, ResumesWithWhatHappenedMeanwhile) {
