@@ -60,11 +60,10 @@ void KeepLittleFreeMemory() {
   mallopt(M_TRIM_THRESHOLD, kKeptAtEndBytes);
 }
 
-void ReleaseUnusedMemory() {
+void ReleaseUnusedCode() {
   if (kHasSanitizer) return;
   uintptr_t page_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   dl_iterate_phdr(ReleaseSegments, &page_bytes);
-  malloc_trim(0);
 }
 
 }  // namespace bellwether::base

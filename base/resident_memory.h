@@ -7,10 +7,10 @@ namespace bellwether::base {
 // first in main.
 void KeepLittleFreeMemory();
 
-// Lets the system have what the process needed to start and does not use now: pages of programs and
-// libraries that nobody writes to, which are in their files, and free memory of the allocator. What
-// is used again comes back with the first touch, from the page cache as long as it is there. May be
-// called at any time, on any thread. Does nothing under a sanitizer.
-void ReleaseUnusedMemory();
+// Lets the system have the pages of the program and its libraries that nobody writes to: code and
+// constants, of which most were only needed to start. They are in their files, and what is used again
+// comes back with the first touch, from the page cache as long as it is there. May be called at any
+// time, on any thread; takes well below a millisecond. Does nothing under a sanitizer.
+void ReleaseUnusedCode();
 
 }  // namespace bellwether::base

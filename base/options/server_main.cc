@@ -67,7 +67,7 @@ int ServerMain::Run(const Settings& settings,
   if (!stop.ok()) return Fail(kExitCannotStart, stop.status());
   int stop_signal = sigtimedwait(&stop_signals, nullptr, &kStartTakes);
   if (stop_signal < 0) {
-    ReleaseUnusedMemory();
+    ReleaseUnusedCode();
     sigwait(&stop_signals, &stop_signal);
   }
   LOG_INFO("stopping signal={}", stop_signal);
