@@ -6,7 +6,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "base/uuid.h"
 #include "client/errors.h"
 
 namespace bellwether::client {
@@ -52,12 +51,12 @@ void CreateWithParents(CoordClient& client, std::string path,
       });
 }
 
-Lock::Lock(CoordClient& client, std::string path, Data data, LockCallbacks callbacks)
+Lock::Lock(CoordClient& client, std::string path, Data data, LockCallbacks callbacks, base::Uuid id)
     : client_(client),
       path_(std::move(path)),
       data_(std::move(data)),
       callbacks_(std::move(callbacks)),
-      prefix_(absl::StrCat(base::Uuid::Generate().ToString(), "-")),
+      prefix_(absl::StrCat(id.ToString(), "-")),
       alive_(std::make_shared<bool>(true)) {}
 
 Lock::~Lock() {

@@ -5,6 +5,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "base/uuid.h"
 #include "client/coord_client.h"
 
 namespace bellwether::client {
@@ -31,8 +32,10 @@ struct LockCallbacks {
 class Lock {
  public:
   // `path` is the lock's znode; it is created, with its parents, when it isn't there. `data` is
-  // stored in the znode that stands in line, for people and for LeaderElection.
-  Lock(CoordClient& client, std::string path, Data data, LockCallbacks callbacks);
+  // stored in the znode that stands in line, for people and for LeaderElection. `id` is found nowhere
+  // else.
+  Lock(CoordClient& client, std::string path, Data data, LockCallbacks callbacks,
+       base::Uuid id = base::Uuid::Generate());
   ~Lock();
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "coord/service/ensemble_config.h"
 #include "fmt/format.h"
@@ -16,7 +17,7 @@ using Kind = MembershipChange::Kind;
 
 constexpr uint32_t kServerIdLast = tree::kServerIdMax;
 constexpr absl::Duration kRetryInterval = absl::Milliseconds(100);
-constexpr absl::Duration kConfigInterval = absl::Milliseconds(20);
+constexpr absl::Duration kConfigLooksInterval = absl::Milliseconds(20);
 // Of a change that the leader refuses while another one, or its own term, is too new.
 constexpr absl::Duration kRefusedMax = absl::Seconds(1);
 // The part of the time in which changes are tried; the rest is for their end.
@@ -114,7 +115,7 @@ absl::StatusOr<std::vector<MembershipChange>> ChangesFor(const Reconfigure& want
       now = nullptr;
     }
     if (now == nullptr) changes.push_back(Change(Kind::kAdd, id, server.address));
-    if (server.voter && (now == nullptr || !now->voter)) {
+    if ((server.voter || MUTANT(80)) && (now == nullptr || !now->voter)) {
       promotions.push_back(Change(Kind::kPromote, id));
     }
   }
@@ -227,7 +228,8 @@ void EnsembleChange::TakeBack() {
 
 void EnsembleChange::AwaitConfig() {
   const bool late = deps_.clock.Monotonic() >= end_;
-  if (ConfigSays(deps_.config(), view_.members) || (late && taking_back_.has_value())) {
+  const bool is_said = ConfigSays(deps_.config(), view_.members) || MUTANT(82);
+  if (is_said || (late && taking_back_.has_value())) {
     return Finish(taking_back_.value_or(absl::OkStatus()));
   }
   if (late) {
@@ -235,7 +237,7 @@ void EnsembleChange::AwaitConfig() {
         absl::StatusCode::kDeadlineExceeded,
         "the members are as asked for, but the configuration does not say so yet"));
   }
-  deps_.executor.RunAfter(kConfigInterval, [self = shared_from_this()] { self->AwaitConfig(); });
+  deps_.executor.RunAfter(kConfigLooksInterval, [self = shared_from_this()] { self->AwaitConfig(); });
 }
 
 void EnsembleChange::Finish(absl::Status status) {

@@ -48,7 +48,7 @@ std::optional<bool> LockWaits::Await(const tree::StateView& state, const std::st
     return std::nullopt;
   }
   Line& line = LineOf(state, parts.parent);
-  const bool held = line.places.begin()->first == place;
+  const bool held = line.places.begin()->first == place || MUTANT(81);
   by_waiter_[waiter.get()].insert(path);
   line.waits.emplace(key, Wait{std::move(waiter), token, held});
   ++count_;

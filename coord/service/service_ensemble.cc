@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/status.h"
 #include "coord/service/coord_service.h"
 #include "coord/service/ensemble_change.h"
@@ -65,7 +66,7 @@ std::optional<Failure> CoordService::CheckReconfigure(const Request& request) co
     access = znode->access();
   }
   const auto version = tree::VersionOfConfig(config.view());
-  if (wanted.config_version != -1 && Zxid(wanted.config_version) != version) {
+  if (wanted.config_version != -1 && Zxid(wanted.config_version) != version && !MUTANT(83)) {
     return FailureOf(tree::ResultCode::kBadVersion, tree::kConfigPath);
   }
   if (wanted.malformed.has_value()) return wanted.malformed;

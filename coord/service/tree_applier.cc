@@ -243,7 +243,7 @@ absl::Status TreeApplier::RestoreSnapshot(LogIndex index, SnapshotReader& reader
     deps_.state.SetApplied(index_);
     deps_.digests.Restart({index_, deps_.state.applied_zxid, deps_.state.applied_digest});
     deps_.hub.Restart(loaded->zxid());
-    if (!MUTANT(80)) deps_.lock_waits.Clear();
+    deps_.lock_waits.Clear();
     if (!MUTANT(36)) deps_.connections.DetachAll(StateReplaced(), woken);
   }
   for (const auto& connection : woken) connection->PostWake();

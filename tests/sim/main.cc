@@ -36,6 +36,8 @@ struct Summary {
   uint64_t memberships = 0;
   uint64_t repeated = 0;
   uint64_t read_only = 0;
+  uint64_t reconfigured = 0;
+  uint64_t locked = 0;
   uint64_t violations = 0;
   uint64_t trace_hash = 0;  // of all traces, in any order
   std::vector<uint64_t> failed;
@@ -51,6 +53,8 @@ struct Summary {
     memberships += report.memberships;
     repeated += report.repeated;
     read_only += report.read_only;
+    reconfigured += report.reconfigured;
+    locked += report.locked;
     violations += report.violations;
     trace_hash += report.trace_hash;
     if (report.violations > 0) failed.push_back(report.seed);
@@ -73,6 +77,8 @@ struct Summary {
     }
     if (memberships == 0) missing += "no change of membership was completed; ";
     if (read_only == 0) missing += "nothing was read without a quorum; ";
+    if (reconfigured == 0) missing += "no client of ZooKeeper's changed the members; ";
+    if (locked < seeds) missing += fmt::format("the lock was held only {} times; ", locked);
     if (repeated == 0) missing += "no write was sent again after it took effect; ";
     for (size_t i = 0; i < kFaults; ++i) {
       if (faults.counts[i] > 0) continue;
@@ -86,8 +92,9 @@ struct Summary {
     for (size_t i = 0; i < kFaults; ++i) {
       counts += fmt::format(" {}={}", NameOf(static_cast<Fault>(i)), faults.counts[i]);
     }
-    fmt::print("faults:{}\nanswers: repeated={} read_only={}\ntraces: hash={:016x}\n", counts,
-               repeated, read_only, trace_hash);
+    fmt::print("faults:{}\nanswers: repeated={} read_only={} reconfigured={} locked={}\n"
+               "traces: hash={:016x}\n",
+               counts, repeated, read_only, reconfigured, locked, trace_hash);
     const std::string too_little = TooLittle();
     if (!too_little.empty()) fmt::print("too little was done: {}\n", too_little);
     if (!failed.empty()) fmt::print("failed seeds: {}\n", fmt::join(failed, " "));

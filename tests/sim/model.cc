@@ -153,7 +153,8 @@ void Model::Replay(const CommittedLog::Entry& entry, Violations& violations) {
       for (const auto& znode : import->znodes) Remember(znode.path, zxid);
     }
     commands_.push_back({zxid, *std::move(command), std::move(outcome.result),
-                         std::move(outcome.changes), entry.first_applied, entry.time_ms});
+                         std::move(outcome.changes), entry.first_applied, entry.time_ms,
+                         entry.index});
     const Applied& applied = commands_.back();
     CheckUnchanged(applied, *this, violations);
     quotas_.Follow(applied.command.command.operation, tree_, violations);

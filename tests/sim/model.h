@@ -42,6 +42,7 @@ class Model {
     std::vector<coord::tree::Change> changes;
     absl::Duration first_applied;  // by any server
     int64_t time_ms = 0;           // of the log entry
+    LogIndex index;                // likewise
   };
   // When a session began and ended, by zxid; 0 = it still lives.
   struct SessionLife {

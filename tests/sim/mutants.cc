@@ -98,6 +98,10 @@ const std::vector<Mutant>& Mutants() {
       {77, 300, "a zxid is raised to a lower one"},
       {78, 300, "the ensemble's configuration stays what it was first"},
       {79, 300, "the further pages of a list are of the newest state"},
+      {80, 300, "who joins as an observer gets a vote"},
+      {81, 300, "whoever asks is told that it holds the lock, whoever is before it (R41)"},
+      {82, 300, "a reconfiguration is answered before /zookeeper/config says so"},
+      {83, 300, "the version that a reconfiguration names is not compared"},
   };
   return *mutants;
 }

@@ -70,12 +70,18 @@ class Nemesis {
   // Of a server that runs, mostly the leader; `then` is called when it is done, or never.
   bool Ask(coord::MembershipChange change, OnView then);
   absl::Duration AskedUntil() const;
+  // Of a client of ZooKeeper's that can, with that chance; likewise.
+  bool AskByReconfig(double chance, WantedServers wanted, std::function<void()> then);
+  absl::Duration ReconfiguredUntil() const;
+  std::string ServerLine(uint32_t server, std::string_view role) const;
+  WantedServers Without(uint32_t server);
   bool MembersMayChange();
   bool RemoveServer();
   void OnRemoved(uint32_t server);
   // Asks until the server has a vote, also when no more faults are injected.
   void Admit(uint32_t server, absl::Duration not_before, std::function<void()> then);
   void AskToAdmit(uint32_t server);
+  void AdmitByReconfig(double chance, uint32_t server, std::string_view role);
   void OnAdmitted(uint32_t server);
   bool NewServer();
   void Dismiss();

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "fmt/format.h"
+
 #include "tests/sim/nemesis.h"
 
 // Who is in the ensemble, and who leads it.
@@ -11,6 +13,8 @@ using coord::MembershipView;
 using MemberChange = coord::MembershipChange::Kind;
 
 constexpr absl::Duration kAskedFor = absl::Seconds(12);
+// A reconfig waits behind what its client asked for before, and asks for changes for a while.
+constexpr absl::Duration kReconfiguredFor = absl::Seconds(18);
 constexpr int kSeeSawsMax = 2;  // in one world
 
 const coord::MemberInfo* FindIn(const MembershipView& view, uint32_t server) {
@@ -41,6 +45,46 @@ absl::Duration Nemesis::AskedUntil() const {
   return world_.scheduler.now() + kAskedFor * world_.options().time_scale;
 }
 
+absl::Duration Nemesis::ReconfiguredUntil() const {
+  return world_.scheduler.now() + kReconfiguredFor * world_.options().time_scale;
+}
+
+bool Nemesis::AskByReconfig(double chance, WantedServers wanted, std::function<void()> then) {
+  if (world_.options().zk_clients == 0 || !AtLevelOfMembership()) return false;
+  if (!random_.Chance(chance)) return false;
+  for (uint32_t slot = 1; slot <= world_.options().programs(); ++slot) {
+    Program* const client = world_.client(slot);
+    const auto done = [this, then] {
+      ++world_.reconfigured;
+      then();
+    };
+    if (client != nullptr && client->Reconfigure(wanted, done)) return true;
+  }
+  return false;
+}
+
+// As reconfig names it.
+std::string Nemesis::ServerLine(uint32_t server, std::string_view role) const {
+  const std::string& address = world_.machine(server).options.servers.at(server - 1).address;
+  return fmt::format("server.{}={}:2193:{}", server, address, role);
+}
+
+// Without it, by its id or by who stays.
+WantedServers Nemesis::Without(uint32_t server) {
+  WantedServers wanted;
+  const bool by_id = spare_is_used_ || world_.scheduler.now() < spare_until_ || random_.Chance(0.5);
+  if (by_id) {
+    wanted.leaving = std::to_string(server);
+    return wanted;
+  }
+  for (uint32_t id = 1; id <= world_.options().servers; ++id) {
+    if (id == server) continue;
+    if (!wanted.members.empty()) wanted.members += ',';
+    wanted.members += ServerLine(id, "participant");
+  }
+  return wanted;
+}
+
 // All folders count: the servers with a vote must be able to lose one.
 bool Nemesis::MembersMayChange() {
   const bool formed = world_.log.newest_zxid() > Zxid(0) && AtLevelOfMembership();
@@ -52,14 +96,19 @@ bool Nemesis::RemoveServer() {
   if (away_ != 0 || !MembersMayChange()) return false;
   const uint32_t server = AnyServer(0.3);
   if (server == world_.spare()) return false;
-  const bool asked = Ask({MemberChange::kRemove, ServerId(server), ""},
+  const bool by_reconfig = AskByReconfig(0.7, Without(server), [this, server] {
+    ++world_.memberships;
+    OnRemoved(server);
+  });
+  const bool asked =
+      by_reconfig || Ask({MemberChange::kRemove, ServerId(server), ""},
                          [this, server](const MembershipView& view) {
                            ++world_.memberships;
                            if (!view.changing && FindIn(view, server) == nullptr) OnRemoved(server);
                          });
   if (!asked) return false;
   away_ = server;
-  away_until_ = AskedUntil();
+  away_until_ = by_reconfig ? ReconfiguredUntil() : AskedUntil();
   world_.trace.Add("fault: server {} is to leave the ensemble", server);
   world_.scheduler.After(Between(200, 8'000), [this, server] {
     Admit(server, away_until_, [this] { away_ = 0; });
@@ -81,12 +130,13 @@ void Nemesis::OnRemoved(uint32_t server) {
 
 void Nemesis::Admit(uint32_t server, absl::Duration not_before, std::function<void()> then) {
   admissions_[server] = {not_before, std::move(then)};
+  AdmitByReconfig(0.4, server, "participant");
   AskToAdmit(server);
 }
 
 void Nemesis::AskToAdmit(uint32_t server) {
   if (!admissions_.contains(server)) return;
-  if (server == world_.spare()) spare_until_ = AskedUntil();
+  if (server == world_.spare()) spare_until_ = std::max(spare_until_, AskedUntil());
   const std::string& address = world_.machine(server).options.servers.at(server - 1).address;
   Ask({MemberChange::kAdd, ServerId(server), address}, [this, server](const MembershipView& view) {
     const coord::MemberInfo* const member = FindIn(view, server);
@@ -97,6 +147,16 @@ void Nemesis::AskToAdmit(uint32_t server) {
         [this](const MembershipView&) { ++world_.memberships; });
   });
   world_.scheduler.After(Between(100, 500), [this, server] { AskToAdmit(server); });
+}
+
+// Who added it takes it away again when it gets no vote in time.
+void Nemesis::AdmitByReconfig(double chance, uint32_t server, std::string_view role) {
+  WantedServers wanted;
+  wanted.joining = ServerLine(server, role);
+  if (!AskByReconfig(chance, std::move(wanted), [this] { ++world_.memberships; })) return;
+  if (server == world_.spare()) spare_until_ = ReconfiguredUntil();
+  const auto admission = admissions_.find(server);
+  if (admission != admissions_.end()) admission->second.not_before = ReconfiguredUntil();
 }
 
 void Nemesis::OnAdmitted(uint32_t server) {
@@ -117,8 +177,16 @@ bool Nemesis::NewServer() {
   world_.trace.Add("fault: server {} is to join the ensemble", spare);
   world_.MakeNew(spare);
   world_.StartServer(spare);
-  Admit(spare, absl::ZeroDuration(), [this] {
-    UndoAfter(Between(500, 8'000), [this] { Dismiss(); });
+  AdmitByReconfig(0.9, spare, "observer");
+  world_.scheduler.After(Between(200, 2'000), [this, spare] {
+    Admit(spare, spare_until_, [this] {
+      UndoAfter(Between(500, 8'000), [this] {
+        WantedServers wanted;
+        wanted.leaving = std::to_string(world_.spare());
+        AskByReconfig(0.5, std::move(wanted), [this] { ++world_.memberships; });
+        world_.scheduler.After(Between(0, 1'000), [this] { Dismiss(); });
+      });
+    });
   });
   return true;
 }

@@ -11,6 +11,13 @@
 
 namespace bellwether::sim {
 
+// Who is to be in the ensemble, as the texts of ZooKeeper's reconfig.
+struct WantedServers {
+  std::string joining;
+  std::string leaving;
+  std::string members;  // in the place of all; then the others are empty
+};
+
 // A program on a machine of its own that uses coord, by whichever protocol, and writes down what it
 // asked for and was told. Its destruction is its end without goodbye.
 class Program {
@@ -44,6 +51,9 @@ class Program {
   virtual uint32_t server() const = 0;
   // By then the ensemble may end its session, if nothing more is heard of it.
   virtual absl::Duration session_deadline() const = 0;
+  // Asks for a change of the ensemble; `then` is called when that was answered well, or never. False: it
+  // can't ask now.
+  virtual bool Reconfigure(WantedServers, std::function<void()>) { return false; }
   // For people, when it did not finish.
   virtual std::string State() const = 0;
 };

@@ -5,8 +5,10 @@
 
 #include "tests/sim/check_access.h"
 #include "tests/sim/check_admission.h"
+#include "tests/sim/check_configs.h"
 #include "tests/sim/check_expiry.h"
 #include "tests/sim/check_grants.h"
+#include "tests/sim/check_locks.h"
 #include "tests/sim/check_log_matching.h"
 #include "tests/sim/check_one_shot_watches.h"
 #include "tests/sim/check_reads.h"
@@ -194,6 +196,7 @@ class Scenario {
     CheckWatches(world_.history, model, world_.violations);
     CheckOneShotWatches(world_.history, model, world_.violations);
     CheckGrants(world_.history, model, world_.violations);
+    CheckLocks(world_.history, model, options_.ClockRateMax(), world_.violations);
     CheckSessions(world_.history, model, options_.ClockRateMax(), world_.violations);
     CheckAdmission(model, world_.violations);
     CheckAccess(model, world_.violations);
@@ -204,6 +207,7 @@ class Scenario {
     CheckZkWrites(world_.history, model, world_.violations);
     CheckZkReads(world_.history, model, world_.violations);
     CheckZkWatches(world_.history, model, world_.violations);
+    CheckConfigs(world_.history, model, world_.members.committed(), world_.violations);
     if (came_to_an_end) CheckAbandonedSessionsEnded(world_.history, model, world_.violations);
   }
 
@@ -222,6 +226,8 @@ class Scenario {
     report.read_only = static_cast<uint64_t>(
         std::count_if(asked.begin(), asked.end(),
                       [](const ZkOperation& operation) { return operation.read_only; }));
+    report.reconfigured = world_.reconfigured;
+    report.locked = world_.history.locks.size();
     report.violations = world_.violations.count();
     report.trace_hash = world_.trace.hash();
     report.trace_lines = world_.trace.lines();

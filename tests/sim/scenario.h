@@ -20,6 +20,8 @@ struct Report {
   uint64_t memberships = 0;   // changes of it that were answered as complete
   uint64_t read_only = 0;     // requests that were answered without a quorum
   uint64_t repeated = 0;      // writes sent again and answered with what they had done
+  uint64_t reconfigured = 0;  // changes of the members that clients of ZooKeeper's asked for, done
+  uint64_t locked = 0;        // times that somebody had the lock of the recipe
   uint64_t violations = 0;
   uint64_t trace_hash = 0;
   uint64_t trace_lines = 0;

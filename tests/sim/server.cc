@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "tests/sim/zk_users.h"
 
 namespace bellwether::sim {
 
@@ -63,6 +64,7 @@ coord::ServiceOptions ServiceOptionsOf(const coord::ReplicaOptions& replica,
   coord::ServiceOptions service;
   service.server_id = replica.id.value();
   service.feature_levels = replica.feature_levels;
+  service.super_digest = coord::DigestIdentity(kSuperPassword).id;
   service.watch_ring_changes_max = options.watch_ring_changes;
   service.write_run_bytes_max = options.message_bytes_max / 7;
   service.list_page_bytes_max = options.list_page_bytes_max;

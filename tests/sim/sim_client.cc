@@ -55,6 +55,7 @@ SimClient::SimClient(uint32_t slot, uint64_t serial, const Options& options, Dep
 
 SimClient::~SimClient() {
   NoteSession();
+  OnUnlocked();
   executor_.Stop();
   for (Operation* operation : pending_) operation->session = Session();
   if (SessionRecord* session = FindSession()) session->abandoned = true;
@@ -104,7 +105,8 @@ void SimClient::IssueOne() {
   const uint64_t choice = random_.Below(1000);
   if (only_reads_) return Read();
   if (choice < 220) return Create();
-  if (choice < 240) return StandInLine();
+  if (choice < 230) return StandInLine();
+  if (choice < 240) return Lock();
   if (choice < 430) return Set(AnyPath());
   if (choice < 550) return Delete();
   if (choice < 640) return Transact();
@@ -263,6 +265,7 @@ void SimClient::Read() {
 
 void SimClient::Close() {
   over_ = true;
+  OnUnlocked();
   deps_.trace.Add("client {} closes its session", serial_);
   client_.CloseSession({}, [this](absl::StatusOr<client::SyncResult> result) {
     NoteSession();

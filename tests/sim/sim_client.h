@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "client/coord_client.h"
+#include "client/recipes/lock.h"
 #include "tests/sim/options.h"
 #include "tests/sim/program.h"
 
@@ -26,7 +27,7 @@ class SimClient : public Program {
   void Resume() override { executor_.Resume(); }
   // Watches are read from now on.
   void Finish() override;
-  bool finished() const override { return last_answered_; }
+  bool finished() const override { return last_answered_ && lock_ == nullptr; }
   bool WatchesReached(Zxid zxid) const override;
 
   uint64_t serial() const override { return serial_; }
@@ -48,6 +49,12 @@ class SimClient : public Program {
   void RaiseZxid();
   void StandInLine();
   void AwaitGrant(std::string path);
+  void Lock();
+  void OnLocked(client::Zxid token);
+  void Unlock();
+  void LeaveLine(const std::string& path);
+  // It is held no longer, by whatever this client can know.
+  void OnUnlocked();
   void Read();
   void Close();
   std::vector<std::string> AnyRoots();
@@ -91,6 +98,8 @@ class SimClient : public Program {
     bool paused = false;
   };
   std::vector<OpenedWatch> watches_;
+  std::unique_ptr<client::Lock> lock_;  // null: it does not want it
+  LockRecord* locking_ = nullptr;       // of lock_; null: it was held
   std::vector<Operation*> pending_;           // not yet answered
   std::map<const Operation*, OneShotRecord*> asked_;  // with a read not yet answered
   std::vector<OneShotRecord*> armed_;         // set and not yet fired

@@ -35,6 +35,8 @@ std::string Encode(const Report& report) {
       .Varint(report.memberships)
       .Varint(report.repeated)
       .Varint(report.read_only)
+      .Varint(report.reconfigured)
+      .Varint(report.locked)
       .Varint(report.violations)
       .Fixed64(report.trace_hash)
       .Varint(report.trace_lines);
@@ -55,6 +57,8 @@ Report Decode(std::string_view bytes) {
   report.memberships = decoder.Varint();
   report.repeated = decoder.Varint();
   report.read_only = decoder.Varint();
+  report.reconfigured = decoder.Varint();
+  report.locked = decoder.Varint();
   report.violations = decoder.Varint();
   report.trace_hash = decoder.Fixed64();
   report.trace_lines = decoder.Varint();

@@ -42,6 +42,7 @@ class World : private ServerObserver {
   FaultCounts faults;
   uint64_t snapshots = 0;  // taken by servers
   uint64_t memberships = 0;  // changes of it that were answered as complete
+  uint64_t reconfigured = 0;  // of those, by ZooKeeper's reconfig
   std::function<void(uint32_t server)> on_leader;  // it believes to have become leader; may be null
 
   const Options& options() const { return options_; }

@@ -95,6 +95,7 @@ ZkClient::ZkClient(uint32_t slot, uint64_t serial, const Options& options, Depen
       random_(deps_.scheduler.random().Next()),
       user_(random_.Below(2)),
       proves_user_(random_.Chance(0.7)),
+      operates_(random_.Chance(0.7)),
       outstanding_max_(options.outstanding_max),
       executor_(deps_.scheduler),
       timeout_(options.session_timeout) {
@@ -174,14 +175,16 @@ void ZkClient::SendHandshake() {
 }
 
 // What is asked behind it is asked as that user, too (Z51).
-void ZkClient::SendAuth(uint64_t user) {
-  const std::string password = PasswordOfUser(user);
+void ZkClient::SendAuth(uint64_t user) { Prove(PasswordOfUser(user)); }
+
+void ZkClient::Prove(std::string_view password) {
   wire::Request request;
   request.xid = wire::kAuthXid;
   request.opcode = Opcode::kAuth;
   request.body = wire::AuthRequest{0, "digest", password};
   link_->Send(Framed(request), nullptr);
-  auto proved = coord::Authenticate(identities_, "digest", password, "");
+  auto proved = coord::Authenticate(identities_, "digest", password,
+                                    coord::DigestIdentity(kSuperPassword).id);
   CHECK(proved.has_value());
   identities_ = *std::move(proved);
   connection_->last_identities = identities_;
@@ -215,6 +218,7 @@ void ZkClient::Disconnect(std::string_view why) {
   deps_.trace.Add("client {} has no connection to server {}: {}", serial_, server_, why);
   if (link_ != left_.link) link_->Cancel();
   link_.reset();
+  on_reconfigured_ = nullptr;
   for (ZkOperation* operation : pending_) {
     operation->outcome = ZkOperation::Outcome::kLost;
     operation->session = session_;
@@ -412,6 +416,7 @@ void ZkClient::OnAnswered(const ZkOperation& operation) {
     sequential_paths_.push_back(operation.created);
   }
   RememberWatch(operation);
+  OnConfig(operation);
   if (operation.opcode == Opcode::kCloseSession && operation.error == ZkError::kOk) {
     return SessionIsOver("closed");
   }

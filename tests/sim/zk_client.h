@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -39,6 +40,7 @@ class ZkClient : public Program {
   uint32_t server() const override { return server_; }
   absl::Duration session_deadline() const override { return deadline_; }
   std::string State() const override;
+  bool Reconfigure(WantedServers wanted, std::function<void()> then) override;
 
  private:
   using Opcode = coord::zk::wire::Opcode;
@@ -48,6 +50,7 @@ class ZkClient : public Program {
   void Disconnect(std::string_view why);
   void SendHandshake();
   void SendAuth(uint64_t user);
+  void Prove(std::string_view password);
   void SetWatchesAgain();
   void Leave();
   void LetGoOfLeft();
@@ -82,6 +85,11 @@ class ZkClient : public Program {
   void ChangeWatches();
   void MakeQuota();
   void IssueLast();
+
+  // Who is in the ensemble (zk_reconfig.cc).
+  void ReconfigureInVain();
+  void SendReconfig(WantedServers wanted, int64_t config_id, bool in_vain);
+  void OnConfig(const ZkOperation& operation);
   ZkOperation& NewOperation(Opcode opcode, std::string path);
   std::string NewTag(ZkOperation& operation);
   int32_t GuessVersion();
@@ -98,6 +106,7 @@ class ZkClient : public Program {
   base::Random random_;
   const uint64_t user_;     // of two, whose passwords all know
   const bool proves_user_;  // on every connection
+  const bool operates_;     // it knows the superuser's password
   const size_t outstanding_max_;
   SimExecutor executor_;
 
@@ -139,6 +148,9 @@ class ZkClient : public Program {
   int32_t last_xid_ = 0;
   uint64_t last_number_ = 0;
   int32_t last_version_ = 0;
+  int64_t config_version_ = -1;  // the newest one seen
+  int64_t older_config_version_ = -1;
+  std::function<void()> on_reconfigured_;  // of a kReconfig not yet answered
   std::vector<std::string> sequential_paths_;
   bool over_ = false;
   bool finishing_ = false;

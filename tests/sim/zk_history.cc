@@ -45,6 +45,8 @@ const char* NameOf(Opcode opcode) {
       return "removeWatches";
     case Opcode::kCheckWatches:
       return "checkWatches";
+    case Opcode::kReconfig:
+      return "reconfig";
     case Opcode::kCloseSession:
       return "closeSession";
     default:

@@ -30,13 +30,21 @@ struct ZkOperation {
   bool watch = false;
   coord::zk::wire::WatcherType watcher_type{};  // kRemoveWatches, kCheckWatches
   bool recursive = false;                       // kAddWatch
-  // kSetWatches2: since when, and the watches of the connection before.
+  // kSetWatches2: since when, and the watches of the connection before. kReconfig: the newest zxid that
+  // the client was told.
   coord::tree::Zxid relative;
   std::vector<std::string> data;
   std::vector<std::string> exist;
   std::vector<std::string> child;
   std::vector<std::string> persistent;
   std::vector<std::string> all_below;
+  // kReconfig: each server as the znode names it but for its clients, ids, and all that are to be in the
+  // ensemble if that is not empty.
+  std::vector<std::string> joining;
+  std::vector<uint32_t> leaving;
+  std::vector<std::string> members;
+  int64_t config_id = -1;
+  bool in_vain = false;  // it must be refused, whoever asks
   // Who the client had proved to be when it asked.
   coord::tree::Identities identities;
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "coord/tree/system_znodes.h"
 #include "tests/sim/model.h"
 #include "tests/sim/zk_client.h"
 #include "tests/sim/zk_users.h"
@@ -11,6 +12,7 @@ namespace bellwether::sim {
 namespace {
 
 namespace wire = coord::zk::wire;
+using coord::tree::kConfigPath;
 using wire::CreateFlags;
 
 const char* const kZkPersistentPaths[] = {"/z",   "/z/a",   "/z/b", "/z/a/c",
@@ -67,6 +69,7 @@ void ZkClient::IssueOne() {
   if (choice < 706) {
     return Send(NewOperation(Opcode::kCloseSession, ""), wire::EmptyRequest{});
   }
+  if (choice < 716) return ReconfigureInVain();
   Read();
 }
 
@@ -234,6 +237,7 @@ void ZkClient::Read() {
   if (opcode == Opcode::kGetAcl || opcode == Opcode::kGetAllChildrenNumber) {
     return Send(operation, wire::PathRequest{operation.path});
   }
+  if (opcode == Opcode::kGetData && random_.Chance(0.05)) operation.path = kConfigPath;
   operation.watch = random_.Chance(0.4);
   Send(operation, wire::ReadRequest{operation.path, operation.watch});
 }

@@ -16,6 +16,8 @@ inline coord::tree::Identity IdentityOfUser(uint64_t user) {
   return coord::DigestIdentity(PasswordOfUser(user));
 }
 
+inline constexpr std::string_view kSuperPassword = "super:secret";
+
 // Znodes that not everybody may read: what clients of the native protocol see of them below another
 // znode is not checked.
 inline constexpr std::string_view kPrivatePath = "/z/p";
