@@ -22,7 +22,7 @@ bool Grows(const RequestOperation& operation);
 // grows, until enough was deleted. All else passes, sessions too. Each server judges what its own
 // clients ask for, by the state that it has applied.
 // Owned by the service; thread-safe, no locks.
-// Limits: beyond the bound there may be what was proposed and is not applied yet.
+// Limits: beyond the bound there may be what was proposed and is not applied here yet (README).
 class TreeBound {
  public:
   // 0: there is none.
