@@ -14,7 +14,7 @@ namespace bellwether::base {
 namespace {
 
 // An idle connection costs little; one that sends much reads more at a time.
-constexpr size_t kInputBytesFirst = 2048;
+constexpr size_t kInputBytesFirst = 1024;
 constexpr size_t kInputBytesMax = 16384;
 
 absl::Status FromError(const asio::error_code& error, std::string_view what) {
@@ -27,6 +27,9 @@ absl::Status FromError(const asio::error_code& error, std::string_view what) {
 void Grow(std::vector<char>& buffer, size_t bytes_max) {
   if (buffer.size() < bytes_max) buffer.resize(std::min(bytes_max, 8 * buffer.size()));
 }
+
+// As many reads of little in a row give a large buffer back.
+constexpr size_t kSmallReadsMax = 4;
 
 // Counts live connections of a listener; shared with each, since they may outlive it.
 using LiveCount = std::shared_ptr<std::atomic<size_t>>;
@@ -46,6 +49,7 @@ struct Socket {
   std::vector<char> input = std::vector<char>(kInputBytesFirst);
   size_t input_max = kInputBytesMax;
   bool filled = false;  // by the last read
+  size_t small_reads = 0;  // in a row, that the first buffer would have done for
   std::string output;
 };
 
@@ -63,13 +67,18 @@ class TcpConnection : public Connection {
   ~TcpConnection() override { Close(); }
 
   void Read(absl::AnyInvocable<void(absl::StatusOr<std::string_view>)> done) override {
-    if (state_->filled) Grow(state_->input, state_->input_max);
+    if (state_->filled) {
+      Grow(state_->input, state_->input_max);
+    } else if (state_->small_reads >= kSmallReadsMax && state_->input.size() > kInputBytesFirst) {
+      state_->input = std::vector<char>(kInputBytesFirst);
+    }
     state_->socket.async_read_some(
         asio::buffer(state_->input),
         [state = state_, done = std::move(done)](asio::error_code error, size_t n) mutable {
           if (state->closed) return done(absl::CancelledError("closed"));
           if (error) return done(FromError(error, "cannot read"));
           state->filled = n == state->input.size();
+          state->small_reads = n < kInputBytesFirst ? state->small_reads + 1 : 0;
           done(std::string_view(state->input.data(), n));
         });
   }
@@ -139,20 +148,15 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Connection>>)>;
 
-  Attempt(EventLoop& loop, HostPort address, Done done)
+  Attempt(EventLoop& loop, HostPort address, absl::Duration timeout, Done done)
       : address_(std::move(address)),
+        timeout_(timeout),
         done_(std::move(done)),
         socket_(loop.reactor().context),
         resolver_(loop.reactor().context),
         deadline_(loop.reactor().context) {}
 
-  void Start(absl::Duration timeout) {
-    deadline_.expires_after(absl::ToChronoNanoseconds(timeout));
-    deadline_.async_wait([self = shared_from_this()](asio::error_code error) {
-      if (error) return;
-      self->Finish(absl::DeadlineExceededError(
-          fmt::format("cannot connect to {}: no answer", self->address_.ToString())));
-    });
+  void Start() {
     asio::error_code error;
     const asio::ip::address numeric = asio::ip::make_address(address_.host, error);
     if (!error) {  // without the resolver, which has a thread of its own
@@ -178,6 +182,12 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
 
  private:
   void Try(const std::vector<asio::ip::tcp::endpoint>& endpoints) {
+    deadline_.expires_after(absl::ToChronoNanoseconds(timeout_));
+    deadline_.async_wait([self = shared_from_this()](asio::error_code error) {
+      if (error) return;
+      self->Finish(absl::DeadlineExceededError(
+          fmt::format("cannot connect to {}: no answer", self->address_.ToString())));
+    });
     asio::async_connect(
         socket_, endpoints,
         [self = shared_from_this()](asio::error_code error, const asio::ip::tcp::endpoint& reached) {
@@ -211,6 +221,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   }
 
   const HostPort address_;
+  const absl::Duration timeout_;
   Done done_;
   bool over_ = false;
   asio::ip::tcp::socket socket_;
@@ -358,8 +369,8 @@ class TcpListener : public Listener {
 std::unique_ptr<Connecting> Connect(
     EventLoop& loop, const HostPort& address, absl::Duration timeout,
     absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Connection>>)> done) {
-  auto attempt = std::make_shared<Attempt>(loop, address, std::move(done));
-  attempt->Start(timeout);
+  auto attempt = std::make_shared<Attempt>(loop, address, timeout, std::move(done));
+  attempt->Start();
   return std::make_unique<TcpConnecting>(std::move(attempt));
 }
 

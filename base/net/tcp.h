@@ -63,9 +63,10 @@ class Connecting {
   virtual ~Connecting() = default;
 };
 
-// Looks the host up and tries its addresses in turn, for `timeout` in all. `done` is called once, on the
-// loop, where this is called, too, but not before it returns. Errors: UNAVAILABLE, DEADLINE_EXCEEDED;
-// each names the address. A look-up under way holds up the end of the loop: it can't be given up.
+// Looks the host up, for as long as the system's resolver takes, then tries its addresses in turn, for
+// `timeout` in all. `done` is called once, on the loop, where this is called, too, but not before it
+// returns. Errors: UNAVAILABLE, DEADLINE_EXCEEDED; each names the address. A look-up can't be given up: one
+// under way holds up the end of the loop.
 std::unique_ptr<Connecting> Connect(
     EventLoop& loop, const HostPort& address, absl::Duration timeout,
     absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<Connection>>)> done);
