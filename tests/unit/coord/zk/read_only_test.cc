@@ -103,9 +103,12 @@ TEST_F(ReadOnly, TakesASessionOfTheEnsembleAndLeavesItAsItIs) {
   EXPECT_EQ(client->handshake().session_id, writer_->handshake().session_id);
   EXPECT_EQ(client->handshake().read_only, true);
   const int32_t get = client->Get("/e");
+  const int32_t ephemerals =
+      client->Ask(Opcode::kGetEphemerals, wire::GetEphemeralsRequest{"/"});
   const int32_t close = client->Ask(Opcode::kCloseSession, wire::EmptyRequest{});
   Settle();
   EXPECT_EQ(client->ErrorOf(get), ZkError::kOk);
+  EXPECT_TRUE(client->BodyOf<wire::NamesReply>(ephemerals).names.empty());
   EXPECT_EQ(client->ErrorOf(close), ZkError::kNotReadOnly);
   EXPECT_TRUE(client->closed());
   log_.SetLeader(true);
