@@ -9,18 +9,17 @@
 
 namespace bellwether::base {
 
-// A queue in one piece of memory that takes none while it has never held anything. For owners that are
-// many and mostly idle: when it empties, a small piece is given back at once, a larger one as soon as it
-// was of little use since it last emptied, and one above kKeptBytesMax always; so who is busy does not
-// allocate again and again.
+// A queue in one piece of memory, and in none while it is empty: for owners that are many and mostly
+// idle. It remembers how much it needed last, so that who is busy allocates once for as many items as
+// come together.
 // Not thread-safe. Addresses and iterators are good until the next push, and of what is popped.
 template <typename T>
 class Ring {
   static_assert(std::is_nothrow_move_constructible_v<T>);
 
  public:
-  // Of the memory that an empty one may keep.
-  static constexpr size_t kKeptBytesMax = 8192;
+  // Of what is allocated for the first item because of what was needed before.
+  static constexpr size_t kExpectedBytesMax = 64 << 10;
 
   template <typename Owner, typename Item>
   class Position {
@@ -115,24 +114,23 @@ class Ring {
     }
   }
 
-  // Gives all memory back.
   void clear() {
     for (size_t i = 0; i < size_; ++i) std::destroy_at(&(*this)[i]);
     size_ = 0;
-    Release();
+    OnEmpty();
   }
 
  private:
-  // What the first item takes room for, and what is not worth keeping.
-  static constexpr size_t kSmallBytes = 512;
+  // Of what the first item takes room for.
+  static constexpr size_t kFirstBytesMax = 512;
   static constexpr size_t CapacityFirst() {
     size_t capacity = 1;
-    while (capacity < 8 && 2 * capacity * sizeof(T) <= kSmallBytes) capacity *= 2;
+    while (capacity < 8 && 2 * capacity * sizeof(T) <= kFirstBytesMax) capacity *= 2;
     return capacity;
   }
 
   void Grow() {
-    const size_t capacity = capacity_ == 0 ? CapacityFirst() : 2 * capacity_;
+    const size_t capacity = capacity_ == 0 ? std::max(CapacityFirst(), expected_) : 2 * capacity_;
     T* const items = std::allocator<T>().allocate(capacity);
     for (size_t i = 0; i < size_; ++i) {
       std::construct_at(items + i, std::move((*this)[i]));
@@ -145,14 +143,10 @@ class Ring {
   }
 
   void OnEmpty() {
-    const size_t bytes = capacity_ * sizeof(T);
-    const bool was_used = peak_ > capacity_ / 4 && bytes > kSmallBytes;
-    peak_ = 0;
-    if (!was_used || bytes > kKeptBytesMax) Release();
-  }
-
-  void Release() {
-    if (items_ != nullptr) std::allocator<T>().deallocate(items_, capacity_);
+    if (items_ == nullptr) return;
+    expected_ = peak_ > capacity_ / 4 ? capacity_ : capacity_ / 2;
+    while (expected_ * sizeof(T) > kExpectedBytesMax) expected_ /= 2;
+    std::allocator<T>().deallocate(items_, capacity_);
     items_ = nullptr;
     capacity_ = begin_ = peak_ = 0;
   }
@@ -161,7 +155,8 @@ class Ring {
   size_t capacity_ = 0;  // a power of two, or 0
   size_t begin_ = 0;
   size_t size_ = 0;
-  size_t peak_ = 0;  // most items since it was last empty
+  size_t peak_ = 0;      // most items since it was last empty
+  size_t expected_ = 0;  // capacity to begin with; a power of two, or 0
 };
 
 }  // namespace bellwether::base

@@ -23,8 +23,9 @@ constexpr size_t kInputBeforeSessionBytesMax = 64 << 10;
 constexpr size_t kPromptBytesMax = 64 << 10;
 // What replies need of requests that are under way, or whose answers wait to be taken.
 constexpr size_t kPendingBytesMax = 8 << 20;
-// Room for this many frames is kept between calls.
+// Room for this many frames is kept between calls, once for all clients of a thread.
 constexpr size_t kTakenFramesKept = 64;
+thread_local std::vector<ServerFrame> frames_kept;
 // How often a read-only client is looked at.
 constexpr absl::Duration kReadOnlyInterval = absl::Milliseconds(500);
 // Of a reconfiguration, and no more than half of the session's timeout: its client must hear that the
@@ -290,19 +291,20 @@ void Protocol::TakeOutput(std::string& out, size_t bytes_max) {
 }
 
 void Protocol::TakeFrames(std::string& out, size_t size_max) {
+  std::vector<ServerFrame> taken = std::exchange(frames_kept, {});
   while ((phase_ == Phase::kAttaching || phase_ == Phase::kOpen) && out.size() < size_max) {
-    const TakeResult result = connection_->Take(size_max - out.size(), taken_);
-    const bool nothing = taken_.empty();
-    for (const ServerFrame& frame : taken_) {
+    const TakeResult result = connection_->Take(size_max - out.size(), taken);
+    const bool nothing = taken.empty();
+    for (const ServerFrame& frame : taken) {
       std::visit([this, &out](const auto& each) { Write(each, out); }, frame);
       if (phase_ == Phase::kClosed) break;
     }
-    taken_.clear();
-    if (taken_.capacity() > kTakenFramesKept) taken_.shrink_to_fit();
+    taken.clear();
     if (!nothing) continue;
     if (result.finished) Close();
-    return;
+    break;
   }
+  if (taken.capacity() <= kTakenFramesKept) frames_kept = std::move(taken);
 }
 
 void Protocol::Write(const Attached& attached, std::string& out) {

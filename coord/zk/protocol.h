@@ -128,7 +128,6 @@ class Protocol : public ByteProtocol, public std::enable_shared_from_this<Protoc
   base::Ring<PendingReply> pending_;
   size_t pending_bytes_ = 0;
   uint64_t last_request_id_ = 0;
-  std::vector<ServerFrame> taken_;  // empty between calls
 
   // The session.
   bool tells_read_only_ = false;  // the client's handshake had that byte

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kLengthBytes = 4;
 // Of an idle connection's buffer.
-constexpr size_t kKeptBytesMax = 16 << 10;
+constexpr size_t kKeptBytesMax = 512;
 
 }  // namespace
 
