@@ -18,7 +18,7 @@ constexpr bool kHasSanitizer = false;
 #endif
 
 constexpr int kMappedBytesMin = 1 << 20;
-constexpr int kKeptAtEndBytes = 4 << 20;
+constexpr int kKeptAtEndBytes = 1 << 20;
 
 // Whether its code was relocated in place: then memory is not what the file holds.
 bool HasRelocatedText(const dl_phdr_info& object) {

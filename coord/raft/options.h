@@ -41,7 +41,7 @@ struct Options {
   // Committed entries handed out by Ready and not yet reported by OnApplied.
   size_t unapplied_bytes_max = 16 << 20;
   // Entries kept in memory although they are on disk, for followers and for applying.
-  size_t tail_bytes_max = 32 << 20;
+  size_t tail_bytes_max = 16 << 20;
 
   // Reads asked for and not yet confirmed; beyond it RequestRead refuses.
   size_t pending_reads_max = 65536;
