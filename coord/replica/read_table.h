@@ -39,6 +39,7 @@ class ReadTable {
   std::vector<Round> TakeStartedBefore(absl::Duration time);
   std::vector<Round> TakeAll();
 
+  size_t size() const { return rounds_.size(); }
   // Of rounds with callers.
   size_t own() const { return own_; }
 

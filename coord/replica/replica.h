@@ -129,6 +129,8 @@ struct ReplicaOptions {
 // What a server knows of the ensemble, for status pages.
 struct ReplicaStatus {
   Leadership leadership;
+  absl::Duration leadership_since;  // monotonic; of the term, leader and role as they are
+  size_t read_rounds = 0;  // under way, for this server and those that asked it
   base::Uuid ensemble_id;
   LogIndex commit_index;
   LogIndex applied_index;

@@ -321,6 +321,7 @@ void ReplicaDriver::OnSoftState(const raft::SoftState& soft_state) {
   LOG_INFO("raft state id={} role={} term={} leader={}", options_.id, NameOf(now.role), now.term,
            now.leader);
   leadership_ = now;
+  leadership_since_ = deps_.clock.Monotonic();
   instruments_.term.Set(static_cast<int64_t>(now.term.value()));
   instruments_.is_leader.Set(now.role == Role::kLeader ? 1 : 0);
   CountLeaders();
@@ -411,6 +412,8 @@ void ReplicaDriver::PublishStatus() {
   const absl::Duration now = deps_.clock.Monotonic();
   ReplicaStatus status;
   status.leadership = leadership_;
+  status.leadership_since = leadership_since_;
+  status.read_rounds = reads_.size();
   status.ensemble_id = ensemble_id_;
   if (core_ != nullptr) {
     status.commit_index = core_->commit();

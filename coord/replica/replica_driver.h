@@ -330,6 +330,7 @@ class ReplicaDriver : public Transport::Handler,
 
   std::unique_ptr<raft::RaftCore> core_;  // null while forming
   Leadership leadership_;
+  absl::Duration leadership_since_;
   std::deque<Unpersisted> unpersisted_;
   Applier applier_;
   LogIndex applied_told_;  // to the core

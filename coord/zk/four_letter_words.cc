@@ -119,6 +119,8 @@ std::string Mntr(const ServerReport& server, const ClientsReport& clients) {
     add("synced_followers", server.connected_voters);
     add("synced_non_voting_followers", 0);
     add("synced_observers", server.connected_observers);
+    add("pending_syncs", server.pending_syncs);
+    add("leader_uptime", Millis(server.leading_for));
   }
   return text;
 }

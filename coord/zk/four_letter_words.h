@@ -52,6 +52,8 @@ struct ServerReport {
   uint64_t ephemerals = 0;
   uint64_t sessions = 0;
   absl::Duration uptime;
+  absl::Duration leading_for;  // of a leader: since when it is one
+  size_t pending_syncs = 0;    // rounds that ask the others who leads
   uint64_t voters = 0;      // of the ensemble
   uint64_t connected_voters = 0;     // other than itself
   uint64_t connected_observers = 0;  // likewise: learners

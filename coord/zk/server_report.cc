@@ -68,12 +68,15 @@ std::string ModeOf(const ReplicaStatus& replica, bool read_only) {
   return "follower";
 }
 
-void FillReplica(const ServiceStatus& status, ServerId own, ServerReport& report) {
+void FillReplica(const ServiceStatus& status, const ReportSettings& settings,
+                 ServerReport& report) {
+  report.leading_for = settings.clock.Monotonic() - status.replica.leadership_since;
+  report.pending_syncs = status.replica.read_rounds;
   report.serves =
       status.not_ready_reason.empty() && status.feature_level >= kFeatureLevelMin;
   for (const ReplicaStatus::Peer& peer : status.replica.servers) {
     if (peer.voter) ++report.voters;
-    if (peer.address.id == own) {
+    if (peer.address.id == ServerId(settings.server_id)) {
       const auto address = base::ParseHostPort(peer.address.address);
       if (address.ok()) report.peer_port = address->port;
       report.observes = !peer.voter;
@@ -142,7 +145,7 @@ ServerReport ReportOf(const CoordService& service, const ReportSettings& setting
   report.version = VersionForZooKeeperClients();
   FillSettings(settings, word, report);
   report.read_only = service.ServesReadOnly() && service.feature_level() >= kFeatureLevelMin;
-  FillReplica(service.Status(), ServerId(settings.server_id), report);
+  FillReplica(service.Status(), settings, report);
   FillWatches(service.znode_watches(), word, report);
   const tree::StateView state = service.View();
   report.zxid = state.zxid();

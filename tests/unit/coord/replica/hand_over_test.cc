@@ -33,8 +33,10 @@ TEST(HandOver, LetsAnotherServerLeadAtOnce) {
   const uint32_t leader = ensemble.StartAndElect();
   ASSERT_NE(leader, 0u);
   ASSERT_TRUE(ensemble.ProposeAndWait(leader, "a").ok());
+  const absl::Duration led_since = ensemble.at(leader).replica.status().leadership_since;
   EXPECT_LT(HandOver(ensemble, leader), absl::Milliseconds(30)) << "no timeout was waited for";
   const ReplicaStatus status = ensemble.at(leader).replica.status();
+  EXPECT_GT(status.leadership_since, led_since);
   EXPECT_NE(status.leadership.role, Role::kLeader);
   EXPECT_NE(status.leadership.leader, ServerId());
   // It goes on serving: what it is asked now is forwarded.

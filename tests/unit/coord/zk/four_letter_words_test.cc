@@ -28,6 +28,8 @@ ServerReport Report() {
   report.open_files = 12;
   report.open_files_max = 1024;
   report.watches = 4;
+  report.leading_for = absl::Seconds(7);
+  report.pending_syncs = 6;
   return report;
 }
 
@@ -88,7 +90,8 @@ TEST(FourLetterWords, MntrIsNamesAndValuesWithATabBetween) {
         "zk_open_file_descriptor_count\t12\n", "zk_max_file_descriptor_count\t1024\n",
         "zk_quorum_size\t3\n", "zk_learners\t3\n",
         "zk_peer_state\tleading - broadcast\n", "zk_synced_followers\t2\n",
-        "zk_synced_observers\t1\n", "zk_synced_non_voting_followers\t0\n"}) {
+        "zk_synced_observers\t1\n", "zk_synced_non_voting_followers\t0\n",
+        "zk_pending_syncs\t6\n", "zk_leader_uptime\t7000\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   ServerReport alone = Report();
