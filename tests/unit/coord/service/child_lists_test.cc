@@ -170,7 +170,8 @@ TEST_F(SharedListsTest, ManyWhoAskTogetherShareOneList) {
   Settle();
   const PackedNames* shared = nullptr;
   for (auto& client : clients) {
-    const auto& list = std::get<ListResult>(client->All<Response>().back().result);
+    const Response response = client->All<Response>().back();
+    const auto& list = std::get<ListResult>(response.result);
     ASSERT_NE(list.packed, nullptr);
     EXPECT_EQ(list.packed->count, 5'000u);
     if (shared == nullptr) shared = list.packed.get();
